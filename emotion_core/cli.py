@@ -1,0 +1,39 @@
+"""What every job's command line shares: one clear line for wrong usage, and the exit codes."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from emotion_core.errors import UsageError
+
+# 0 done; 1 the job itself broke; 2 wrong usage; 3 done, but more failed than allowed
+EXIT_USAGE = 2
+EXIT_FAILED_ROWS = 3
+
+console = Console()
+
+
+def run(command: Callable[..., int | None]) -> NoReturn:
+    """Run ``command`` as a program: its parameters are the options, its result the exit code.
+
+    A ``UsageError`` and every mistake on the command line end in one line on standard error and
+    exit code 2. Anything else that is raised is a fault of the job: traceback and exit code 1.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except UsageError as error:
+        _fail(str(error))
+    except typer.Abort:
+        _fail("stopped", 1)
+    except typer.TyperException as error:
+        _fail(f"{error.format_message().rstrip('.')} (--help explains the options)")
+
+
+def _fail(message: str, code: int = EXIT_USAGE) -> NoReturn:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)

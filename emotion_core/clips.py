@@ -1,0 +1,48 @@
+"""A clip: a video, a sound file or a still image, and what its corpus says of it."""
+
+import hashlib
+from dataclasses import dataclass
+
+# What a clip is said to hold. ``face`` is a still that already is a face crop (FER2013): no detection.
+MODALITIES = ("audio-visual", "video", "audio", "image", "face")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row of the manifest.
+
+    Attributes:
+        uri: where it is (see ``storage`` for what an URI may be).
+        size: bytes.
+        version: ETag of an object store, or the modification time of a local file: whatever
+            changes when the content does.
+        member: the part of the file that is the clip, ``bytes=START-END`` (end exclusive), for
+            corpora that are one file (``fer2013.csv``); None when the clip is the whole file.
+        corpus, speaker, emotion, intensity, statement, repetition, channel, modality: as the corpus
+            names them; None where it says nothing. ``emotion`` is canonical, ``speaker`` is unique
+            within its corpus, ``channel`` is ``speech`` or ``song``, ``modality`` is one of
+            ``MODALITIES``. ``subset`` is the corpus's own published part, if it has any
+            (FER2013: ``train``, ``PublicTest``, ``PrivateTest``).
+    """
+
+    uri: str
+    size: int
+    version: str
+    member: str | None = None
+    corpus: str | None = None
+    speaker: str | None = None
+    emotion: str | None = None
+    intensity: str | None = None
+    statement: str | None = None
+    repetition: str | None = None
+    channel: str | None = None
+    modality: str | None = None
+    subset: str | None = None
+
+    @property
+    def clip_id(self) -> str:
+        """Stable identity, 32 hex digits: the same file at the same place in the same version."""
+        parts = (self.uri, str(self.size), self.version, self.member or "")
+        # surrogateescape: a local name need not be UTF-8, and must still have an identity
+        raw = "\n".join(parts).encode("utf-8", "surrogateescape")
+        return hashlib.sha256(raw).hexdigest()[:32]

@@ -1,0 +1,69 @@
+"""What the media room gives to the others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotion_core.specs import VideoSpec
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file holds, read from its headers.
+
+    Attributes:
+        kind: ``video``, ``audio`` or ``image`` (a file whose only picture is a cover is ``audio``).
+        duration_s: seconds; 0.0 for an image.
+        width, height: of the picture as it is shown (after rotation), 0 without one.
+        fps: mean frame rate, 0.0 without a moving picture.
+        has_audio: there is a sound stream.
+    """
+
+    kind: str
+    duration_s: float
+    width: int
+    height: int
+    fps: float
+    has_audio: bool
+
+
+@dataclass(frozen=True)
+class DecodePlan:
+    """What to take out of a file.
+
+    Attributes:
+        video: a recipe's ``VideoSpec`` (its sampling and ``max_side``), or None for no pictures.
+        sample_rate: Hz of the sound wanted, or None for no sound.
+        decoder: ``auto`` (decord, and PyAV where decord cannot), ``decord`` or ``pyav``.
+        start_s, end_s: the part of the file; ``end_s`` None means to the end.
+    """
+
+    video: VideoSpec | None
+    sample_rate: int | None
+    decoder: str = "auto"
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Media:
+    """What was taken out of a file.
+
+    Attributes:
+        info: the headers.
+        frames: uint8 (n, height, width, 3), RGB, upright; n = 0 without pictures.
+        frame_times_s: float64 (n,), the time of each picture in the file.
+        audio: float32 (samples,) in [-1, 1], mono; empty without sound.
+        sample_rate: of ``audio``, Hz (0 without sound).
+        decoder: which library gave the pictures (``decord``, ``pyav``, ``pillow`` or ``""``).
+        warnings: what was wrong but survivable, one short line each
+            (``"audio: stops at 2.1 s of 4.0 s"``).
+    """
+
+    info: MediaInfo
+    frames: np.ndarray
+    frame_times_s: np.ndarray
+    audio: np.ndarray
+    sample_rate: int
+    decoder: str
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,123 @@
+"""What decides features, network and training, as frozen data.
+
+A recipe (``emotion_core.recipes``) is an instance of ``Recipe`` below. It holds names and numbers
+only, so that it can be written to ``recipe.json`` inside a model bundle and read back years later
+without running anybody's code.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AudioSpec:
+    """How sound becomes a feature matrix of shape (frames, coefficients), float32.
+
+    Attributes:
+        kind: ``mfcc`` or ``logmel``.
+        sample_rate: Hz; sound is mixed to mono and resampled to it.
+        n_mfcc: coefficients (``mfcc`` only).
+        n_mels: mel bands.
+        n_fft, hop_length: samples.
+        trim_db: silence at both ends more than this below the peak is cut (librosa's ``top_db``);
+            None keeps it.
+        standardise: subtract each coefficient's mean over the clip and divide by its deviation.
+        max_frames: longer clips are cut to the last ``max_frames``; None: the longest clip of the
+            training side decides.
+    """
+
+    kind: str = "mfcc"
+    sample_rate: int = 16000
+    n_mfcc: int = 24
+    n_mels: int = 64
+    n_fft: int = 512
+    hop_length: int = 256
+    trim_db: float | None = None
+    standardise: bool = True
+    max_frames: int | None = None
+
+    @property
+    def coefficients(self) -> int:
+        """Width of the feature matrix."""
+        return self.n_mfcc if self.kind == "mfcc" else self.n_mels
+
+
+@dataclass(frozen=True)
+class VideoSpec:
+    """Which pictures are taken from a clip and how faces are cut from them.
+
+    Attributes:
+        sampling: ``uniform`` (``count`` pictures at the middles of equal parts of the clip),
+            ``stride`` (every ``every``-th picture by the stream's mean frame rate) or ``fps``
+            (``fps`` pictures a second).
+        count, every, fps: the number that the sampling uses.
+        max_frames: an upper bound for ``stride`` and ``fps`` (the network's input size).
+        max_side: decoded pictures are scaled down so that the longer side has at most this many
+            pixels before anything else sees them.
+        face_size: crops are ``face_size`` x ``face_size`` pixels.
+        margin: the square crop is this much wider than the longer side of the detected box.
+        grey: crops are one channel instead of RGB.
+        detect: False takes the whole picture as the face.
+        min_score, min_face: a detection below this score, or smaller than this many pixels of the
+            scaled picture, is no face.
+    """
+
+    sampling: str = "uniform"
+    count: int = 6
+    every: int = 10
+    fps: float = 5.0
+    max_frames: int = 64
+    max_side: int = 640
+    face_size: int = 64
+    margin: float = 0.2
+    grey: bool = False
+    detect: bool = True
+    min_score: float = 0.5
+    min_face: int = 16
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """Optimisation. ``batch_size`` is global: it is divided over the workers.
+
+    ``patience`` counts epochs without a better validation UAR before training stops early.
+    """
+
+    epochs: int = 60
+    batch_size: int = 32
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    patience: int = 12
+    class_weights: bool = True
+    clip_grad_norm: float = 1.0
+    augment: bool = True
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One system.
+
+    Attributes:
+        name: what ``--recipe`` takes.
+        summary: one line for ``--list-recipes``.
+        source: paper or repository the system comes from.
+        label_set: a key of ``emotions.LABEL_SETS``.
+        split: the protocol its authors used, as ``--split`` takes it.
+        audio, video: None when the system does not use that modality.
+        network: a key of ``networks.NETWORKS``, or ``module:NAME`` of a user's own class.
+        network_options: keyword arguments for that class.
+        training: optimisation.
+        published: the figure its authors give, in words; None when they give none.
+    """
+
+    name: str
+    summary: str
+    source: str
+    label_set: str
+    split: str
+    audio: AudioSpec | None
+    video: VideoSpec | None
+    network: str
+    network_options: dict[str, Any] = field(default_factory=dict)
+    training: TrainSpec = TrainSpec()
+    published: str | None = None

@@ -1,0 +1,131 @@
+"""One Arrow schema for every table that is written.
+
+Plain types only (no tensor extension), so that DuckDB, pandas and polars read every file. Times are
+seconds from the start of the file, boxes are ``[x1, y1, x2, y2]`` as fractions of the picture's
+width and height (0 to 1, upright), scores and probabilities are in [0, 1].
+"""
+
+import pyarrow as pa
+
+from emotion_core.clips import Clip
+
+MANIFEST = pa.schema(
+    [
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("version", pa.string(), nullable=False),
+        pa.field("member", pa.string()),
+        pa.field("corpus", pa.string()),
+        pa.field("speaker", pa.string()),
+        pa.field("emotion", pa.string()),
+        pa.field("intensity", pa.string()),
+        pa.field("statement", pa.string()),
+        pa.field("repetition", pa.string()),
+        pa.field("channel", pa.string()),
+        pa.field("modality", pa.string()),
+        pa.field("subset", pa.string()),
+    ]
+)
+
+# How a clip fared. ``reasons`` are words a query can group by (see REASONS), ``error`` is for people.
+_STATUS = [
+    pa.field("status", pa.string(), nullable=False),
+    pa.field("stage", pa.string()),
+    pa.field("reasons", pa.list_(pa.string()), nullable=False),
+    pa.field("error", pa.string()),
+]
+
+STATUSES = ("ok", "degraded", "failed")
+
+REASONS = {
+    "no_audio": "a video without a sound stream",
+    "no_face": "pictures, but no face in any of them",
+    "several_people": "more than one person in view: the sound belongs to nobody in particular",
+    "cut": "sound or picture stops before the end of the file",
+    "decoder": "the first decoder failed, the second one did the work",
+    "unreadable": "not a media file, or damaged beyond reading",
+    "timeout": "decoding took longer than the limit",
+    "crash": "the decoder's process died",
+    "gone": "the file could not be fetched",
+    "empty": "neither sound nor picture to work with",
+    "error": "anything else: see the error column",
+}
+
+_FACES = [
+    # One entry per sampled picture, in order of time; null where that picture has no face.
+    pa.field("faces", pa.list_(pa.binary())),  # PNG, face_size x face_size, RGB or grey
+    pa.field("face_boxes", pa.list_(pa.list_(pa.float32()))),
+    pa.field("face_scores", pa.list_(pa.float32())),
+    pa.field("frame_times_s", pa.list_(pa.float64())),
+]
+
+FEATURES = pa.schema(
+    [
+        *MANIFEST,
+        *_STATUS,
+        pa.field("duration_s", pa.float64()),
+        pa.field("decoder", pa.string()),
+        *_FACES,
+        # Row-major (audio_frames, coefficients): one entry per hop, oldest first.
+        pa.field("audio_features", pa.list_(pa.list_(pa.float32()))),
+        pa.field("audio_frames", pa.int32(), nullable=False),
+        pa.field("seconds", pa.float64()),  # work spent on this clip
+    ]
+)
+
+VIDEOS = pa.schema(
+    [
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("version", pa.string(), nullable=False),
+        *_STATUS,
+        pa.field("duration_s", pa.float64()),
+        pa.field("decoder", pa.string()),
+        pa.field("n_segments", pa.int32(), nullable=False),
+        pa.field("n_people", pa.int32(), nullable=False),
+        pa.field("emotion", pa.string()),  # the one with the largest mean probability
+        pa.field("seconds", pa.float64()),
+    ]
+)
+
+
+def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
+    """Schema of ``segments/`` for a model with these labels: one ``p_<label>`` column each."""
+    return pa.schema(
+        [
+            pa.field("clip_id", pa.string(), nullable=False),
+            pa.field("uri", pa.string(), nullable=False),
+            pa.field("start_s", pa.float64(), nullable=False),
+            pa.field("end_s", pa.float64(), nullable=False),
+            pa.field("face_id", pa.int32()),
+            pa.field("face_box", pa.list_(pa.float32())),
+            pa.field("face_score", pa.float32()),
+            pa.field("emotion", pa.string(), nullable=False),
+            pa.field("confidence", pa.float32(), nullable=False),
+            *(pa.field(f"p_{label}", pa.float32(), nullable=False) for label in labels),
+            pa.field("modalities", pa.list_(pa.string()), nullable=False),
+            pa.field("model_id", pa.string(), nullable=False),
+        ]
+    )
+
+
+PREDICTIONS_HEAD = [
+    pa.field("clip_id", pa.string(), nullable=False),
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("corpus", pa.string()),
+    pa.field("speaker", pa.string()),
+    pa.field("label", pa.string(), nullable=False),
+    pa.field("predicted", pa.string(), nullable=False),
+    pa.field("confidence", pa.float32(), nullable=False),
+]
+
+
+def manifest_table(clips: list[Clip]) -> pa.Table:
+    """Clips as a manifest, in the given order."""
+    columns = {
+        name: [getattr(clip, name) for clip in clips]  # clip_id is a property, the rest are fields
+        for name in MANIFEST.names
+    }
+    return pa.table(columns, schema=MANIFEST)
