@@ -1,0 +1,33 @@
+"""Where a job runs: inside the cluster it was submitted to, or in a Ray of its own."""
+
+import logging
+import os
+from dataclasses import dataclass
+
+import ray
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the cluster offers now, over all nodes (logical CPUs and GPUs)."""
+
+    cpus: int
+    gpus: int
+    nodes: int
+
+
+def connect() -> Resources:
+    """Join the cluster this process belongs to, or start Ray inside the process.
+
+    No argument says which: ``ray job submit`` sets ``RAY_ADDRESS``, and ``ray.init`` without an
+    address looks there first (``RAY_ADDRESS=local`` insists on a Ray of one's own).
+    """
+    # Ray's own bars and notices would fight with the job's progress bar on a terminal.
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    ray.init(ignore_reinit_error=True, logging_level=logging.WARNING)
+    found = ray.cluster_resources()
+    return Resources(
+        cpus=max(1, int(found.get("CPU", 1))),
+        gpus=int(found.get("GPU", 0)),
+        nodes=sum(1 for node in ray.nodes() if node["Alive"]),
+    )

@@ -1,0 +1,134 @@
+"""Groups of steps as Ray Data operators, and the parts they leave behind."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+import ray.data
+from ray.data import ActorPoolStrategy
+
+from emotion_core import storage
+from emotion_core.errors import UsageError
+from emotion_core.pipeline.adapter import StepFactory, Steps, unpack
+from emotion_core.stages.work import ClipWork
+from emotion_core.tables import STATUSES
+
+# Ray's slots are logical. An operator's worker takes a little less than a whole CPU, so that the
+# writers (hardly any work) always find a slot beside a pool that fills the machine.
+CPU_SLOT = 0.9
+WRITER_SLOT = 0.1
+
+# Clips that one call of a worker handles. Small, because the pictures of a batch are in memory
+# at once, and because the end of a job should not wait for one worker's last batch.
+BATCH = 16
+
+Writer = Callable[[list[ClipWork]], str]
+
+# Given how many clips there are to do: a context with ``advance(n, note)``, for a progress bar.
+ShowProgress = Callable[[int], AbstractContextManager[Callable[[int, str], None]]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Steps that share one worker process.
+
+    Attributes:
+        factories: what makes the steps, inside the worker.
+        workers: how many workers to start with; Ray adds more when the cluster grows.
+        cpus, gpus: logical resources of one worker.
+    """
+
+    factories: tuple[StepFactory, ...]
+    workers: int
+    cpus: float = CPU_SLOT
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One committed part.
+
+    Attributes:
+        uri: the file.
+        counts: rows by status.
+    """
+
+    uri: str
+    counts: dict[str, int]
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+
+def run_groups(
+    pending: pa.Table, groups: list[Group], writer: Writer, rows_per_part: int
+) -> Iterator[Part]:
+    """Send clips through the groups and write them, yielding each part as it is committed.
+
+    Args:
+        pending: rows of the manifest.
+        groups: the operators, in order.
+        writer: writes finished clips as one part and returns its URI.
+        rows_per_part: clips a part holds (the last ones fewer).
+
+    Raises:
+        UsageError: a part was written where this process cannot see it.
+    """
+    if len(pending) == 0:
+        return
+    size = max(1, min(BATCH, -(-len(pending) // (4 * groups[0].workers))))
+    blocks = [pending.slice(start, size) for start in range(0, len(pending), size)]
+    dataset = ray.data.from_arrow(blocks)
+    for group in groups:
+        workers = max(1, min(group.workers, len(blocks)))
+        dataset = dataset.map_batches(
+            Steps,
+            fn_constructor_args=(group.factories,),
+            batch_size=size,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(min_size=1, initial_size=workers, max_size=_most(group)),
+            num_cpus=group.cpus,
+            num_gpus=group.gpus or None,
+        )
+    reports = dataset.map_batches(
+        partial(_commit, writer=writer),
+        batch_size=rows_per_part,
+        batch_format="pyarrow",
+        num_cpus=WRITER_SLOT,
+    )
+    for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
+        for row in report.to_pylist():
+            uri = row.pop("uri")
+            _check_visible(uri)
+            yield Part(uri, row)
+
+
+def follow(parts: Iterable[Part], total: int, show: ShowProgress) -> None:
+    """Wait for all parts, telling how far it is."""
+    failed = 0
+    with show(total) as advance:
+        for part in parts:
+            failed += part.counts["failed"]
+            advance(part.rows, f"{failed} failed" if failed else "")
+
+
+def _most(group: Group) -> int:
+    # a pool may outgrow today's cluster when the autoscaler brings nodes
+    return group.workers * 64
+
+
+def _commit(batch: pa.Table, writer: Writer) -> pa.Table:
+    works = unpack(batch)
+    counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
+    return pa.table({"uri": [writer(works)], **counts})
+
+
+def _check_visible(uri: str) -> None:
+    if not storage.exists(uri):
+        raise UsageError(
+            f"{uri} was written on another node and cannot be seen from here: "
+            "on a cluster, --out must be a folder that all nodes share, or an object store"
+        )
