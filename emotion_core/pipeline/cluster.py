@@ -1,10 +1,10 @@
 """Where a job runs: inside the cluster it was submitted to, or in a Ray of its own."""
 
 import logging
-import os
 from dataclasses import dataclass
 
 import ray
+from ray.data import DataContext
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,11 @@ def connect() -> Resources:
     No argument says which: ``ray job submit`` sets ``RAY_ADDRESS``, and ``ray.init`` without an
     address looks there first (``RAY_ADDRESS=local`` insists on a Ray of one's own).
     """
-    # Ray's own bars and notices would fight with the job's progress bar on a terminal.
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
-    ray.init(ignore_reinit_error=True, logging_level=logging.WARNING)
+    # What workers print stays in Ray's log files: trouble with a clip is in the clip's row, and the
+    # rest (Ray's own bars and plans too) would only break the job's progress bar.
+    ray.init(ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)
+    DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     found = ray.cluster_resources()
     return Resources(
         cpus=max(1, int(found.get("CPU", 1))),

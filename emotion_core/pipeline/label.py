@@ -49,7 +49,7 @@ class Labelling:
 
     def check(self) -> None:
         """Raises ``UsageError`` when the detector is not the one the model was trained with."""
-        trained = self.bundle.settings["detector"]
+        trained = self.bundle.info.features["detector"]
         if trained is None:
             return
         found = detector_id(self.detector_spec())
@@ -62,7 +62,7 @@ class Labelling:
 
     def detector_spec(self) -> str:
         """The detector to load: the one asked for, or the one the bundle names."""
-        return self.detector or str(self.bundle.settings["detector"]["name"])
+        return self.detector or str(self.bundle.info.features["detector"]["name"])
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides the numbers in the labels, and nothing else."""
@@ -139,7 +139,7 @@ def _label_step(
 ) -> LabelStep:
     bundle = load_bundle(model)
     how = Labelling(model, bundle, windowing, detector, timeout_s)
-    faces = bundle.settings["detector"] is not None
+    faces = bundle.info.features["detector"] is not None
     return LabelStep(
         bundle, load_detector(how.detector_spec()) if faces else None, windowing, timeout_s
     )
@@ -153,4 +153,3 @@ def _write(out: str, labels: tuple[str, ...], model_id: str, works: list[ClipWor
     if len(found):
         commits.write_part(segments, name, found, metadata)
     return commits.write_part(videos, name, video_rows(works, labels), metadata)
-

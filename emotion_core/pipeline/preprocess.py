@@ -12,7 +12,15 @@ from emotion_core import commits, storage
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.pipeline.cluster import Resources, connect
-from emotion_core.pipeline.run import CPU_SLOT, Group, Part, ShowProgress, follow, run_groups
+from emotion_core.pipeline.run import (
+    CPU_SLOT,
+    Group,
+    Part,
+    ShowProgress,
+    Writer,
+    follow,
+    run_groups,
+)
 from emotion_core.specs import Recipe, VideoSpec
 from emotion_core.stages.decode import DecodeStep
 from emotion_core.stages.faces import FaceStep
@@ -121,12 +129,14 @@ def preprocess(
 def _parts(
     pending: pa.Table, how: Preprocessing, folder: str, resources: Resources
 ) -> Iterator[Part]:
-    settings = {key: str(value) for key, value in how.settings().items()}
     # an eighth of the job at most: a job that is killed has lost little, and the bar moves
     rows_per_part = max(1, min(MOST_ROWS_PER_PART, len(pending) // 8))
-    return run_groups(
-        pending, plan_groups(how, resources), partial(_write, folder, settings), rows_per_part
-    )
+    return run_groups(pending, plan_groups(how, resources), _writer(how, folder), rows_per_part)
+
+
+def _writer(how: Preprocessing, folder: str) -> Writer:
+    settings = {key: str(value) for key, value in how.settings().items()}
+    return partial(_write, folder, settings)
 
 
 def plan_groups(how: Preprocessing, resources: Resources) -> list[Group]:

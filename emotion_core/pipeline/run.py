@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 
 import pyarrow as pa
 import ray.data
@@ -80,6 +79,8 @@ def run_groups(
     if len(pending) == 0:
         return
     size = max(1, min(BATCH, -(-len(pending) // (4 * groups[0].workers))))
+    # whole batches to a part, or the rest of each bundle would be a small part of its own
+    rows_per_part = size * max(1, rows_per_part // size)
     blocks = [pending.slice(start, size) for start in range(0, len(pending), size)]
     dataset = ray.data.from_arrow(blocks)
     for group in groups:
@@ -94,9 +95,11 @@ def run_groups(
             num_gpus=group.gpus or None,
         )
     reports = dataset.map_batches(
-        partial(_commit, writer=writer),
+        Commit,
+        fn_constructor_args=(writer,),
         batch_size=rows_per_part,
         batch_format="pyarrow",
+        compute=ActorPoolStrategy(min_size=1, max_size=1 + groups[-1].workers // 8),
         num_cpus=WRITER_SLOT,
     )
     for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -120,10 +123,16 @@ def _most(group: Group) -> int:
     return group.workers * 64
 
 
-def _commit(batch: pa.Table, writer: Writer) -> pa.Table:
-    works = unpack(batch)
-    counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
-    return pa.table({"uri": [writer(works)], **counts})
+class Commit:
+    """A Ray Data callable class that writes batches of finished clips."""
+
+    def __init__(self, writer: Writer):
+        self.writer = writer
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        works = unpack(batch)
+        counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
+        return pa.table({"uri": [self.writer(works)], **counts})
 
 
 def _check_visible(uri: str) -> None:

@@ -11,7 +11,7 @@ from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
-from emotion_core.samples import Sample, make_batch
+from emotion_core.samples import Sample
 from emotion_core.specs import VideoSpec
 from emotion_core.stages.each import each
 from emotion_core.stages.people import PeopleFinder
@@ -39,7 +39,7 @@ class _Question:
     @property
     def modalities(self) -> tuple[str, ...]:
         sound = ("audio",) if self.sample.audio is not None else ()
-        return sound if self.face_id is None else (*sound, "face")
+        return (*sound, "face") if self.sample.faces else sound
 
 
 @dataclass
@@ -67,7 +67,8 @@ class LabelStep:
     """Labels each video, window by window as they leave the decoder.
 
     A window gives one row per person; a row for the sound alone when nobody is in view, or when
-    several people are, because then the sound belongs to nobody in particular.
+    several people are, because then the sound belongs to nobody in particular. People are looked
+    for with a model that was only trained on sound as well: it matters whose sound it is.
 
     Args:
         bundle: the model and the settings its features were made with.
@@ -88,12 +89,18 @@ class LabelStep:
         self.detector = detector
         self.windowing = windowing
         self.decoder = IsolatedDecoder(timeout_s)
-        recipe, backend = bundle.recipe, bundle.settings["audio_backend"]
-        self.features = batch_features(recipe.audio, backend, device) if recipe.audio else None
+        recipe, features = bundle.recipe, bundle.info.features
+        # what the network was never trained on it cannot judge, even if its recipe has a use for it
+        self.judges_faces = "face" in bundle.info.modalities
+        self.features = (
+            batch_features(recipe.audio, features["audio_backend"], device)
+            if recipe.audio and "audio" in bundle.info.modalities
+            else None
+        )
         self.plan = DecodePlan(
             video=piece_sampling(recipe.video, windowing) if recipe.video else None,
             sample_rate=recipe.audio.sample_rate if recipe.audio else None,
-            decoder=bundle.settings["decoder"],
+            decoder=features["decoder"],
         )
 
     def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
@@ -148,10 +155,14 @@ class LabelStep:
             crops = tuple(
                 sights[time].crop if time in sights else None for time in self._slots(window)
             )
-            if all(crop is None for crop in crops):
+            if all(crop is None for crop in crops):  # seen, but not in the pictures chosen
                 crops = (best.crop,)
-            sample = Sample(audio=sound if len(people) == 1 else None, faces=crops)
-            yield _Question(window, face_id, best.box, best.score, sample)
+            sample = Sample(
+                audio=sound if len(people) == 1 else None,
+                faces=crops if self.judges_faces else (),
+            )
+            if sample.audio is not None or sample.faces:
+                yield _Question(window, face_id, best.box, best.score, sample)
         if sound is not None and len(people) != 1:
             yield _Question(window, None, None, None, Sample(audio=sound))
 
@@ -174,9 +185,7 @@ class LabelStep:
     def _answers(self, questions: list[_Question]) -> list[Segment]:
         if not questions:
             return []
-        recipe = self.bundle.recipe
-        samples = [question.sample for question in questions]
-        batch = make_batch(samples, recipe.audio, recipe.video, self.bundle.audio_frames)
+        batch = self.bundle.batch([question.sample for question in questions])
         return [
             Segment(
                 start_s=question.window.start_s,

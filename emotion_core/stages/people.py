@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emotion_core.faces.boxes import is_face
+from emotion_core.faces.boxes import is_face, take
 from emotion_core.faces.crop import as_fractions, crop_face
 from emotion_core.faces.people import PeopleTracker
 from emotion_core.faces.types import Detections, Detector
@@ -41,7 +41,7 @@ class PeopleFinder:
         assert self.detector is not None
         spec = self.spec
         return [
-            _chosen(faces, is_face(faces, spec.min_score, spec.min_face))
+            take(faces, is_face(faces, spec.min_score, spec.min_face))
             for faces in self.detector.detect(frames)
         ]
 
@@ -61,10 +61,6 @@ class PeopleFinder:
             )
             for face_id, box, score in zip(ids, faces.boxes, faces.scores, strict=True)
         ]
-
-
-def _chosen(faces: Detections, mask: np.ndarray) -> Detections:
-    return Detections(faces.boxes[mask], faces.scores[mask], faces.landmarks[mask])
 
 
 def _whole_picture(frame: np.ndarray) -> Detections:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from emotion_core.errors import ClipError
 from emotion_core.features.audio import audio_features
 from emotion_core.specs import AudioSpec
 from emotion_core.stages.each import each
@@ -47,7 +48,7 @@ class SoundStep:
             return {}
         try:
             matrices = self._features([work.media.audio for work in sounding if work.media])
-        except RuntimeError:  # out of GPU memory, say: clip by clip then, so that only one can fail
+        except (RuntimeError, ClipError):  # out of GPU memory, a damaged sound: clip by clip then
             _log.warning("a batch of %d sounds failed, going one by one", len(sounding))
             return {}
         return {work.clip["clip_id"]: m for work, m in zip(sounding, matrices, strict=True)}

@@ -1,0 +1,111 @@
+"""What the corpus modules share: the result of a scan, and taking an utterance once."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from emotion_core.clips import Clip
+from emotion_core.errors import UsageError
+from emotion_core.storage import FileInfo, list_files, path_of
+
+# Richest first. Sound before silent pictures: where a corpus has both alone, every published
+# audio protocol applies to the first, and decoding it costs a hundredth.
+CHOICES = ("audio-visual", "audio", "video")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What was found below a corpus's URI.
+
+    Every media file is in exactly one of the four:
+
+    Attributes:
+        clips: the labelled clips, sorted by URI.
+        unparsed: URIs of media files whose names do not parse.
+        duplicates: files of an utterance that is in ``clips`` already, in another modality or as a
+            copy.
+        other_modality: files of utterances that do not exist in the modality asked for.
+    """
+
+    clips: list[Clip]
+    unparsed: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    other_modality: int = 0
+
+
+def stem(uri: str) -> str:
+    """File name without folder and suffix."""
+    return PurePosixPath(path_of(uri)).stem
+
+
+def folders(uri: str, root: str = "") -> tuple[str, ...]:
+    """Names of the folders above the file, outermost first; only those below ``root`` if given."""
+    parent = PurePosixPath(path_of(uri)).parent
+    below = root and not root.lower().endswith(".zip") and path_of(root).rstrip("/")
+    return (parent.relative_to(below) if below and parent.is_relative_to(below) else parent).parts
+
+
+def scan_names(
+    uri: str,
+    suffixes: frozenset[str],
+    parse: Callable[[FileInfo], Clip | None],
+) -> Scan:
+    """Lists ``uri`` and parses every name; ``parse`` answers None for a name that it cannot."""
+    clips, unparsed = [], []
+    for info in list_files(uri, suffixes):
+        clip = parse(info)
+        if clip is None:
+            unparsed.append(info.uri)
+        else:
+            clips.append(clip)
+    return Scan(clips, unparsed)
+
+
+def take_once(
+    scan: Scan, utterance: Callable[[Clip], Hashable], modality: str | None = None
+) -> Scan:
+    """``scan`` with each utterance once: of ``modality``, or of the first of ``CHOICES`` it has.
+
+    Of several files of one utterance in one modality (archives are often unpacked twice) the first
+    by URI is taken.
+    """
+    wanted = CHOICES if modality is None else (modality,)
+    best: dict[Hashable, Clip] = {}
+    others: dict[Hashable, int] = {}
+    for clip in sorted(scan.clips, key=lambda clip: (_rank(clip, CHOICES), clip.uri)):
+        key = utterance(clip)
+        if key in best or clip.modality not in wanted:
+            others[key] = others.get(key, 0) + 1
+        else:
+            best[key] = clip
+    return Scan(
+        sorted(best.values(), key=lambda clip: clip.uri),
+        scan.unparsed,
+        duplicates=sum(count for key, count in others.items() if key in best),
+        other_modality=sum(count for key, count in others.items() if key not in best),
+    )
+
+
+def _rank(clip: Clip, order: Iterable[str]) -> int:
+    return list(order).index(str(clip.modality))
+
+
+def checked(scan: Scan, name: str, uri: str, looks_for: str) -> Scan:
+    """``scan`` itself when it holds clips.
+
+    Raises:
+        UsageError: it holds none; the line says what was looked for.
+    """
+    if scan.clips:
+        return scan
+    if scan.other_modality:
+        raise UsageError(
+            f"{uri}: no {name} clip in this modality ({scan.other_modality} in others): leave out "
+            "--modality or choose another"
+        )
+    if scan.unparsed:
+        raise UsageError(
+            f"{uri}: none of {len(scan.unparsed)} media files has a {name} name, for example "
+            f"{PurePosixPath(path_of(scan.unparsed[0])).name}; looked for {looks_for}"
+        )
+    raise UsageError(f"{uri}: no media files there; looked for {looks_for}")

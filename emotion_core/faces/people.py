@@ -1,0 +1,110 @@
+"""Linking the faces of a video over time into people.
+
+Tracking by detection: each face goes to the person whose last face it overlaps or lies next to,
+all faces of a picture at once (Kuhn 1955, the assignment problem). There is no face recognition in
+it: who leaves for long, or comes back after a cut, is somebody new.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotion_core.faces.boxes import iou
+from emotion_core.faces.types import Detections
+
+_NEVER = 1e6
+
+
+@dataclass
+class _Person:
+    """Where and when somebody was seen last."""
+
+    face_id: int
+    box: np.ndarray
+    time_s: float
+    picture: int
+
+
+class PeopleTracker:
+    """Gives every face of a video the number of its person: 0, 1, ... in order of appearance.
+
+    Args:
+        max_gap_s: a person who was out of sight for at most this long is still the same one.
+            Whoever was in the picture just before is so too, however far apart pictures are.
+        min_iou: overlap with the person's last box that makes a face a candidate.
+        max_distance: without overlap, the centres may be this many face sizes apart ...
+        max_growth: ... if the sizes differ by at most this factor.
+    """
+
+    def __init__(
+        self,
+        max_gap_s: float = 2.0,
+        min_iou: float = 0.2,
+        max_distance: float = 0.75,
+        max_growth: float = 1.5,
+    ):
+        self._max_gap_s = max_gap_s
+        self._min_iou = min_iou
+        self._max_distance = max_distance
+        self._max_growth = max_growth
+        self._people: list[_Person] = []
+        self._next_id = 0
+        self._picture = -1
+
+    def update(self, time_s: float, detections: Detections, cut: bool = False) -> list[int]:
+        """Take the next picture.
+
+        Args:
+            time_s: its time; later than the one before.
+            detections: its faces (already filtered by score and size).
+            cut: the caller knows that a new shot begins here: nobody is carried over.
+
+        Returns:
+            The ``face_id`` of each detection, in their order.
+        """
+        self._picture += 1
+        self._people = [] if cut else [p for p in self._people if self._in_reach(p, time_s)]
+        boxes = detections.boxes.astype(np.float64)
+        ids = [-1] * len(boxes)
+        for person, face in self._matches(boxes):
+            ids[face] = person.face_id
+            person.box, person.time_s, person.picture = boxes[face], time_s, self._picture
+        for face, known in enumerate(ids):
+            if known < 0:
+                ids[face] = self._next_id
+                self._people.append(_Person(self._next_id, boxes[face], time_s, self._picture))
+                self._next_id += 1
+        return ids
+
+    def _in_reach(self, person: _Person, time_s: float) -> bool:
+        just_seen = person.picture == self._picture - 1
+        return just_seen or time_s - person.time_s <= self._max_gap_s
+
+    def _matches(self, boxes: np.ndarray) -> list[tuple[_Person, int]]:
+        from scipy.optimize import linear_sum_assignment
+
+        if not self._people or not len(boxes):
+            return []
+        costs = self._costs(np.stack([person.box for person in self._people]), boxes)
+        pairs = zip(*linear_sum_assignment(costs), strict=True)
+        return [(self._people[p], int(face)) for p, face in pairs if costs[p, face] < _NEVER]
+
+    def _costs(self, known: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """(people, faces): below 1 for overlaps, above for near ones, ``_NEVER`` for the rest."""
+        overlap = iou(known, boxes)
+        first, second = _sizes(known)[:, None], _sizes(boxes)[None, :]
+        steps = _centres(known)[:, None] - _centres(boxes)[None, :]
+        distance = np.hypot(steps[..., 0], steps[..., 1]) / ((first + second) / 2)
+        growth = np.maximum(first / second, second / first)
+        near = (distance <= self._max_distance) & (growth <= self._max_growth)
+        costs = np.where(near, 1.0 + distance, _NEVER)
+        return np.where(overlap >= self._min_iou, 1.0 - overlap, costs)
+
+
+def _sizes(boxes: np.ndarray) -> np.ndarray:
+    sides = np.maximum(boxes[:, 2:4] - boxes[:, 0:2], 1e-6)
+    return np.sqrt(sides[:, 0] * sides[:, 1])
+
+
+def _centres(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, 0:2] + boxes[:, 2:4]) / 2

