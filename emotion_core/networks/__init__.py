@@ -1,0 +1,67 @@
+"""Torch networks. Each takes a ``Batch`` and answers with logits of shape (b, n_classes).
+
+A network is a class whose constructor takes ``(audio, video, n_classes, **options)``: the recipe's
+``AudioSpec`` and ``VideoSpec`` (None when unused), the number of classes, and the recipe's
+``network_options``. For distributed training every parameter should take part in every forward
+pass; a network for which that is not so says ``skips_parameters = True`` as a class attribute.
+"""
+
+import importlib
+from typing import Any
+
+from torch import nn
+
+from emotion_core.emotions import LABEL_SETS
+from emotion_core.errors import UsageError
+from emotion_core.networks.batch import Batch
+from emotion_core.networks.timedist import TimeDistBLSTM
+from emotion_core.specs import Recipe
+
+__all__ = ["NETWORKS", "Batch", "build_network", "network_class"]
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "timedist-blstm": TimeDistBLSTM,
+}
+
+
+def network_class(name: str) -> type[nn.Module]:
+    """The class that ``name`` (a key of ``NETWORKS``, or ``module:NAME``) stands for.
+
+    Raises:
+        UsageError: no such network, or what the name leads to is not a torch module.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        known = ", ".join(sorted(NETWORKS))
+        raise UsageError(f"no network {name!r}: choose one of {known}, or module:NAME")
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"network {name!r} cannot be imported ({error}): its module must be on PYTHONPATH"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise UsageError(f"network {name!r} is not a torch.nn.Module class")
+    return found
+
+
+def build_network(recipe: Recipe, n_classes: int | None = None) -> nn.Module:
+    """A new network for ``recipe``, with fresh weights from torch's random state.
+
+    Args:
+        recipe: names the class, its options and what it is fed with.
+        n_classes: outputs; None takes the number of the recipe's label set.
+
+    Raises:
+        UsageError: unknown network, or options that it does not take.
+    """
+    outputs = n_classes if n_classes is not None else len(LABEL_SETS[recipe.label_set].labels)
+    kind = network_class(recipe.network)
+    try:
+        return kind(recipe.audio, recipe.video, outputs, **recipe.network_options)
+    except TypeError as error:
+        raise UsageError(
+            f"network {recipe.network!r} does not take its options: {error}"
+        ) from error

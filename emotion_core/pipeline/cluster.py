@@ -27,6 +27,7 @@ def connect() -> Resources:
     ray.init(ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     found = ray.cluster_resources()
     return Resources(
         cpus=max(1, int(found.get("CPU", 1))),

@@ -1,0 +1,214 @@
+"""Sound of any container as mono samples at one rate, in line with the picture."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+
+from emotion_core.media.container import (
+    Damage,
+    Facts,
+    decode_packet,
+    open_container,
+    packets,
+    read_facts,
+    seconds,
+    use_only,
+)
+
+# Time stamps may wander by this much (FLV rounds, clocks drift) before silence is put in, or
+# sound left out, to catch up with them.
+_JITTER_S = 0.1
+# A longer hole than this is a broken time stamp, not silence.
+_LONGEST_HOLE_S = 3600.0
+# Codecs fill their last packet up: 4096 samples at 44.1 kHz at the most that are in use.
+_PADDING_S = 0.1
+_NO_SAMPLES = np.empty(0, np.float32)
+
+
+class SoundTrack:
+    """Decoded frames in, samples on the file's own time line out.
+
+    Sample n is the sound at n / sample_rate seconds from the start of the file: a stream that
+    starts later is preceded by silence, holes are silent, what lies before 0 is left out.
+
+    Args:
+        sample_rate: Hz of the samples.
+        facts: of the file. Where it states the end of the sound, what the last packet of a codec
+            holds beyond it is padding and is left out.
+    """
+
+    def __init__(self, sample_rate: int, facts: Facts):
+        self.sample_rate = sample_rate
+        track = facts.audio
+        self._stated_end_s = track.end_s if track and track.stated else float("inf")
+        self.taken = 0  # samples handed out so far
+        self._blocks: list[np.ndarray] = []  # resampled, not yet handed out
+        self._made = 0  # samples resampled so far, handed out or not
+        self._rate = 0  # Hz of the frames
+        self._resampler: AudioResampler | None = None
+        self._base_s = 0.0  # where the frames at this rate began
+        self._native = 0  # samples of the frames since then
+
+    @property
+    def end_s(self) -> float:
+        """Seconds up to which the sound is complete."""
+        return self._base_s + (self._native / self._rate if self._rate else 0.0)
+
+    @property
+    def ready_s(self) -> float:
+        """Seconds up to which samples can be taken: a resampler holds some back."""
+        return self._made / self.sample_rate
+
+    def push(self, frame: AudioFrame, start_s: float | None) -> None:
+        """One more decoded frame, which starts at ``start_s`` (None: follows the last one)."""
+        samples = mono(frame)
+        if frame.sample_rate != self._rate:
+            self._change_rate(frame.sample_rate)
+        late_s = 0.0 if start_s is None else start_s - self.end_s
+        first = self._native == 0 and self._base_s == 0.0
+        if abs(late_s) > (0 if first else _JITTER_S) and late_s < _LONGEST_HOLE_S:
+            shift = round(late_s * self._rate)
+            if shift > 0:
+                self._resample(np.zeros(shift, np.float32))
+            samples = samples[max(-shift, 0) :]
+        self._resample(samples)
+
+    def fill(self, until_s: float) -> None:
+        """Silence up to ``until_s``: no sound comes any more for the time before it."""
+        if self._rate == 0:
+            self._change_rate(self.sample_rate)
+        missing = round((until_s - self.end_s) * self._rate)
+        if missing > 0:
+            self._resample(np.zeros(missing, np.float32))
+
+    def finish(self) -> None:
+        """No more frames: what the resampler holds becomes ready, the length becomes exact."""
+        if self._resampler is not None:
+            self._keep(self._resampler.resample(None))
+            self._resampler = None
+        missing = round(self.end_s * self.sample_rate) - self._made
+        if missing > 0:
+            self._append(np.zeros(missing, np.float32))
+        elif missing < 0:
+            kept = np.concatenate([_NO_SAMPLES, *self._blocks])
+            self._blocks, self._made = [kept[: len(kept) + missing]], self._made + missing
+        self._base_s, self._native = self.end_s, 0
+
+    def take(self, until_s: float = float("inf")) -> np.ndarray:
+        """The samples not yet taken, up to ``until_s`` or as far as they are ready.
+
+        Returns:
+            float32 (samples,) in [-1, 1]: what overshoots in coding or resampling is clipped.
+        """
+        if self._stated_end_s < self.end_s <= self._stated_end_s + _PADDING_S:
+            until_s = min(until_s, self._stated_end_s)
+        until = self._made
+        if until_s < self.ready_s:
+            until = max(round(until_s * self.sample_rate), self.taken)
+        waiting = np.concatenate([_NO_SAMPLES, *self._blocks])
+        count = until - self.taken
+        self._blocks = [waiting[count:].copy()]
+        self.taken = until
+        return np.clip(waiting[:count], -1, 1)
+
+    def _change_rate(self, rate: int) -> None:
+        if self._rate:
+            self.finish()
+        self._rate = rate
+        if rate != self.sample_rate:
+            self._resampler = AudioResampler(format="flt", layout="mono", rate=self.sample_rate)
+
+    def _resample(self, samples: np.ndarray) -> None:
+        if len(samples) == 0:
+            return
+        if self._resampler is None:
+            self._append(samples)
+        else:
+            frame = AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+            frame.sample_rate = self._rate
+            frame.pts = None
+            self._keep(self._resampler.resample(frame))
+        self._native += len(samples)
+
+    def _keep(self, frames: list[AudioFrame]) -> None:
+        for frame in frames:
+            self._append(frame.to_ndarray().reshape(-1))
+
+    def _append(self, samples: np.ndarray) -> None:
+        self._blocks.append(samples)
+        self._made += len(samples)
+
+
+def read_audio(
+    path: str, sample_rate: int, start_s: float = 0.0, end_s: float | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """The sound of any container, mixed to mono (mean of the channels) and resampled.
+
+    Args:
+        path: a local file.
+        sample_rate: Hz.
+        start_s, end_s: the part wanted, seconds from the start of the file (that of the picture,
+            where there is one); ``end_s`` None means to the end. A file is decoded from its
+            beginning, so that samples do not depend on where reading starts.
+
+    Returns:
+        float32 (samples,) in [-1, 1], shorter than asked for where the sound ends before; and what
+        was wrong but survivable. Empty for a file without sound.
+
+    Raises:
+        ClipError: not a media file.
+    """
+    return read_sound(path, read_facts(path), sample_rate, start_s, end_s)
+
+
+def read_sound(
+    path: str, facts: Facts, sample_rate: int, start_s: float, end_s: float | None
+) -> tuple[np.ndarray, list[str]]:
+    """``read_audio`` of a file whose facts are known."""
+    if facts.audio is None:
+        return _NO_SAMPLES, []
+    track, damage = SoundTrack(sample_rate, facts), Damage()
+    until_s = float("inf") if end_s is None else end_s
+    with open_container(path) as container:
+        stream = cast(AudioStream, container.streams[facts.audio.index])
+        use_only(container, [stream])
+        for frame, time in _frames(container, stream, facts, damage):
+            track.push(frame, time)
+            if track.taken < round(start_s * sample_rate):
+                track.take(start_s)
+            if track.ready_s >= until_s:
+                break
+        else:
+            track.finish()
+    warnings = damage.warnings("audio")
+    if track.end_s < until_s:
+        warnings += facts.audio.cut("audio", track.end_s)
+    if track.taken < round(start_s * sample_rate):
+        track.take(start_s)
+    return track.take(until_s), warnings
+
+
+def mono(frame: AudioFrame) -> np.ndarray:
+    """Samples of a decoded frame, mean of its channels: float32 (samples,) in [-1, 1]."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    if samples.dtype.kind == "u":
+        scaled = (samples.astype(np.float32) - 128) / 128  # FFmpeg knows unsigned bytes only
+    elif samples.dtype.kind == "i":
+        scaled = (samples / 2.0 ** (8 * samples.dtype.itemsize - 1)).astype(np.float32)
+    else:
+        scaled = samples.astype(np.float32)
+    return scaled[0] if len(scaled) == 1 else scaled.mean(axis=0, dtype=np.float32)
+
+
+def _frames(
+    container: Any, stream: AudioStream, facts: Facts, damage: Damage
+) -> Iterator[tuple[AudioFrame, float | None]]:
+    for packet in packets(container, [stream]):
+        for frame in decode_packet(packet, damage):
+            yield frame, seconds(frame.pts, frame.time_base, facts.origin_s)

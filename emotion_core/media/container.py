@@ -1,0 +1,292 @@
+"""Opening containers of unknown origin, and what their headers say.
+
+FFmpeg follows what it finds inside a "video": a playlist that is called ``clip.mp4`` would make it
+open other files and network addresses. So only formats that carry their media themselves may be
+opened, and only through the ``file`` protocol. Everything else of this room relies on the verdict
+given here.
+"""
+
+from __future__ import annotations  # av's Packet is generic in its stubs only
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, cast
+
+import av
+import av.error
+import av.stream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from emotion_core.errors import ClipError
+from emotion_core.media.types import MediaInfo
+from emotion_core.media.upright import UPRIGHT, Matrix, display_matrix, swaps_sides
+
+# Self-contained formats only: no hls, dash, concat, sdp, image sequences, nor raw streams.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,asf,wav,w64,aiff,au,caf,"
+    "flac,mp3,aac,ac3,eac3,amr,wv,ape,tta,dv,mxf,rm,gif,nut,gxf,mtv,nsv"
+)
+# Formats whose headers state how long each stream is; the others' lengths are FFmpeg's estimates.
+_DECLARING = {"mov", "matroska", "avi", "flv", "wav", "w64", "aiff", "flac", "asf", "caf"}
+_CUT_S = 0.25
+_CUT_UNSTATED_S = 1.0  # sound and picture of one file differ in length by some tenths of a second
+# Formats that can say "turn this picture before showing it".
+_TURNING = {"mov", "matroska"}
+# Matroska has no field for the end of a stream; the usual writers leave this tag.
+_TAGGED = re.compile(r"(\d+):(\d+):(\d+\.?\d*)")
+_COVERS = (
+    av.stream.Disposition.attached_pic
+    | av.stream.Disposition.timed_thumbnails
+    | av.stream.Disposition.still_image
+)
+# Brands of stills in a video's container, one stream per tile: no moving picture.
+_STILL_BRANDS = {"heic", "heix", "heim", "heis", "mif1", "avif"}
+
+
+@dataclass(frozen=True)
+class Track:
+    """One stream of a container.
+
+    Attributes:
+        index: its number in the container.
+        end_s: where the headers say that it ends, seconds.
+        stated: they say it of this stream, and not of the file as a whole.
+        slack_s: a stream that ends earlier than this before ``end_s`` is cut.
+    """
+
+    index: int
+    end_s: float
+    stated: bool
+    slack_s: float
+
+    def cut(self, kind: str, read_s: float) -> list[str]:
+        """One line when a stream that was read to its end, at ``read_s``, stops too early."""
+        if read_s >= self.end_s - self.slack_s:
+            return []
+        return [f"{kind}: stops at {read_s:.1f} s of {self.end_s:.1f} s"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a container holds and how its times are to be read.
+
+    Attributes:
+        info: for the users of this room.
+        format: FFmpeg's first name of the container format (``mov``, ``matroska``, ...).
+        video, audio: the streams that are used, None without one.
+        origin_s: the container's own time at which it starts; all times here count from it.
+        matrix: how the first picture is turned (``upright.display_matrix``).
+    """
+
+    info: MediaInfo
+    format: str
+    video: Track | None
+    audio: Track | None
+    origin_s: float
+    matrix: Matrix
+
+
+class Damage:
+    """Counts what could not be read of one file."""
+
+    def __init__(self) -> None:
+        self.packets = {"video": 0, "audio": 0}
+
+    def warnings(self, kind: str) -> list[str]:
+        """One line when packets of ``video`` or ``audio`` were lost."""
+        count = self.packets[kind]
+        return [f"{kind}: {count} damaged packet{'s' * (count > 1)} left out"] if count else []
+
+
+def open_container(path: str) -> InputContainer:
+    """Open a local file with FFmpeg, through no other protocol and as no playlist.
+
+    Raises:
+        ClipError: not a media file, or one of a kind that is refused.
+    """
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+    try:
+        if _is_wave(path):
+            # its header says all; FFmpeg would read 5 MB of samples for what else might be in it
+            options["probesize"] = "65536"
+        return av.open(
+            os.path.abspath(path),  # a leading slash: never taken for an address
+            "r",
+            container_options=options,
+            metadata_errors="replace",
+        )
+    except FileNotFoundError:
+        raise ClipError("decode", "gone: there is no such file") from None
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise ClipError("decode", f"unreadable: {_reason(error)}") from error
+
+
+def read_facts(path: str) -> Facts:
+    """Read the headers of a file (and one picture, where the format may turn pictures).
+
+    Raises:
+        ClipError: ``unreadable`` as for ``open_container``, or when there is no stream that can be
+            decoded.
+    """
+    with open_container(path) as container:
+        if container.metadata.get("major_brand", "").strip() in _STILL_BRANDS:
+            raise ClipError("decode", "unreadable: a HEIF still, which is not supported")
+        video = _video_stream(container)
+        audio = container.streams.best("audio", related=video)
+        if audio is not None and not _can_decode(audio):
+            audio = None
+        if video is None and audio is None:
+            raise ClipError("decode", "unreadable: no picture or sound that can be decoded")
+        name = container.format.name.split(",")[0]
+        origin = (container.start_time or 0) / av.time_base
+        whole = (container.duration or 0) / av.time_base
+        if whole <= 0:
+            whole = _measure(path, origin)
+        matrix = _first_matrix(container, video) if video and name in _TURNING else UPRIGHT
+        return Facts(
+            info=_info(video, audio is not None, whole, matrix),
+            format=name,
+            video=None if video is None else _track(video, origin, whole, alone=audio is None),
+            audio=None if audio is None else _track(audio, origin, whole, alone=video is None),
+            origin_s=origin,
+            matrix=matrix,
+        )
+
+
+def use_only(container: InputContainer, streams: Sequence[Stream]) -> None:
+    """Let the demuxer drop all other streams, and decode these in the calling thread.
+
+    One thread, because many decoders run side by side on a machine.
+    """
+    for stream in container.streams:
+        if stream not in streams:
+            stream.discard = av.stream.Discard.all
+        elif _can_decode(stream):
+            stream.codec_context.thread_count = 1
+
+
+def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+    """Packets of ``streams`` in the order of the file, as far as it can be read.
+
+    The last packet of each stream is empty and empties its decoder.
+    """
+    flushed = set()
+    try:
+        for packet in container.demux(*streams):
+            if packet.size == 0 and packet.dts is None:
+                flushed.add(packet.stream.index)
+            yield packet
+    except (av.error.FFmpegError, OSError):
+        pass  # the file ends here: whoever reads on notices by the times that are missing
+    for stream in streams:
+        if stream.index not in flushed:
+            last: Packet[Any] = Packet()
+            last.stream = stream
+            yield last
+
+
+def decode_packet(packet: Packet[Any], damage: Damage) -> list[Any]:
+    """Frames that come out of the decoder when ``packet`` goes in; a damaged one gives none."""
+    try:
+        return packet.decode()
+    except EOFError:
+        return []  # a decoder that has been emptied before
+    except (av.error.FFmpegError, ValueError):
+        damage.packets[packet.stream.type] += 1
+        return []
+
+
+def seconds(ticks: int | None, time_base: Fraction | None, origin_s: float) -> float | None:
+    """Time in the file of a time stamp, None for none."""
+    if ticks is None or time_base is None:
+        return None
+    return float(ticks * time_base) - origin_s
+
+
+def _is_wave(path: str) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"WAVE"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.ArgumentError):
+        return "a playlist or another format that is not opened"
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(str(text).split()) or type(error).__name__
+
+
+def _video_stream(container: InputContainer) -> VideoStream | None:
+    """The stream a player shows: FFmpeg's best one, covers and thumbnails left out."""
+    moving = [
+        stream
+        for stream in container.streams.video
+        if _can_decode(stream) and not stream.disposition & _COVERS
+    ]
+    best = container.streams.best("video")
+    if best in moving:
+        return best
+    return max(moving, key=lambda stream: stream.width * stream.height, default=None)
+
+
+def _first_matrix(container: InputContainer, video: VideoStream) -> Matrix:
+    """How the first picture is turned: only a decoded one says so."""
+    use_only(container, [video])
+    damage = Damage()
+    for packet in packets(container, [video]):
+        for frame in decode_packet(packet, damage):
+            return display_matrix(frame)
+    return UPRIGHT
+
+
+def _can_decode(stream: Stream) -> bool:
+    # the stubs say that there always is one; FFmpeg knows more codecs than it can decode
+    return cast(object, stream.codec_context) is not None
+
+
+def _info(
+    video: VideoStream | None, has_audio: bool, duration_s: float, matrix: Matrix
+) -> MediaInfo:
+    if video is None:
+        return MediaInfo("audio", duration_s, 0, 0, 0.0, has_audio)
+    sides = video.codec_context.width, video.codec_context.height
+    width, height = reversed(sides) if swaps_sides(matrix) else sides
+    rate = video.average_rate or video.guessed_rate
+    return MediaInfo("video", duration_s, width, height, float(rate or 0), has_audio)
+
+
+def _track(stream: Stream, origin_s: float, whole_s: float, alone: bool) -> Track:
+    """What the headers say about one stream of a file of ``whole_s`` seconds."""
+    name = stream.container.format.name.split(",")[0]
+    end_s = None
+    if stream.duration:
+        end_s = seconds((stream.start_time or 0) + stream.duration, stream.time_base, origin_s)
+    elif match := _TAGGED.fullmatch(stream.metadata.get("DURATION", "")):
+        hours, minutes, rest = (float(group) for group in match.groups())
+        end_s = 3600 * hours + 60 * minutes + rest - origin_s
+    slack_s = _CUT_S if alone or end_s is not None else _CUT_UNSTATED_S
+    return Track(
+        index=stream.index,
+        end_s=whole_s if end_s is None else min(max(end_s, 0.0), whole_s),
+        stated=end_s is not None,
+        slack_s=slack_s if name in _DECLARING else float("inf"),
+    )
+
+
+def _measure(path: str, origin_s: float) -> float:
+    """Length in seconds of a file that does not state it: the end of its last packet."""
+    end = 0.0
+    with open_container(path) as container:
+        streams = [s for s in container.streams if s.type in ("video", "audio")]
+        for packet in packets(container, streams):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is not None:
+                last = seconds(stamp + (packet.duration or 0), packet.time_base, origin_s)
+                end = max(end, last or 0.0)
+    return end

@@ -1,0 +1,118 @@
+"""A file becomes pictures and sound, whatever it is."""
+
+import os
+
+import numpy as np
+
+from emotion_core.errors import ClipError
+from emotion_core.media.audio import read_sound
+from emotion_core.media.container import Facts, read_facts
+from emotion_core.media.sampling import sample_times
+from emotion_core.media.stills import read_still, still_size
+from emotion_core.media.types import DecodePlan, Media, MediaInfo
+from emotion_core.media.upright import fitted_size, resize
+from emotion_core.media.video import read_pictures, stack
+
+
+def probe(path: str) -> MediaInfo:
+    """What a file holds. Its content decides, not its name.
+
+    Raises:
+        ClipError: ``unreadable``, ``empty`` (no bytes) or ``gone`` (no file).
+    """
+    still = still_info(path)
+    return still if still is not None else read_facts(path).info
+
+
+def decode(path: str, plan: DecodePlan) -> Media:
+    """Take what ``plan`` asks for out of a file.
+
+    What the file lacks is empty in the result: judging that is the caller's business.
+
+    Args:
+        path: a local file: video, sound, still image, or one line of ``fer2013.csv``.
+        plan: pictures and sound to take.
+
+    Raises:
+        ClipError: stage ``decode``; ``unreadable``, ``empty`` or ``gone`` before the colon. Also
+            when there is a stream that was asked for, but nothing of it can be decoded and there is
+            nothing else.
+    """
+    still = still_info(path)
+    if still is not None:
+        return decode_still(path, still, plan)
+    facts = read_facts(path)
+    frames, times, decoder, warnings = _pictures(path, facts, plan)
+    audio = np.empty(0, np.float32)
+    if plan.sample_rate is not None:
+        audio, more = read_sound(path, facts, plan.sample_rate, plan.start_s, plan.end_s)
+        warnings += more
+    if len(frames) == 0 and len(audio) == 0:
+        refuse_damaged(warnings)
+    return Media(
+        info=facts.info,
+        frames=frames,
+        frame_times_s=times,
+        audio=audio,
+        sample_rate=plan.sample_rate or 0 if len(audio) else 0,
+        decoder=decoder if len(frames) else "",
+        warnings=tuple(warnings),
+    )
+
+
+def still_info(path: str) -> MediaInfo | None:
+    """The headers of a still image, None when the file is something else.
+
+    Raises:
+        ClipError: ``empty``, ``gone``, or a damaged still.
+    """
+    try:
+        if os.stat(path).st_size == 0 and os.path.isfile(path):
+            raise ClipError("decode", "empty: the file has no bytes")
+        size = still_size(path)
+    except FileNotFoundError:
+        raise ClipError("decode", "gone: there is no such file") from None
+    except OSError as error:
+        raise ClipError("decode", f"unreadable: {error.strerror or error}") from error
+    return None if size is None else MediaInfo("image", 0.0, *size, 0.0, False)
+
+
+def decode_still(path: str, info: MediaInfo, plan: DecodePlan) -> Media:
+    """A still image as media: one picture at time 0, no sound."""
+    pictures = []
+    if plan.video is not None:
+        picture = read_still(path)
+        size = fitted_size(picture.shape[1], picture.shape[0], plan.video.max_side)
+        pictures = [resize(picture, size)]
+    return Media(
+        info=info,
+        frames=stack(pictures),
+        frame_times_s=np.zeros(len(pictures)),
+        audio=np.empty(0, np.float32),
+        sample_rate=0,
+        decoder="pillow" if pictures else "",
+    )
+
+
+def picture_span(facts: Facts, plan: DecodePlan) -> tuple[float, float]:
+    """From when to when the plan finds pictures in the file, seconds."""
+    end_s = facts.video.end_s if facts.video is not None else 0.0
+    if plan.end_s is not None:
+        end_s = min(end_s, plan.end_s)
+    return plan.start_s, end_s
+
+
+def refuse_damaged(warnings: list[str]) -> None:
+    """Raise when nothing was read and the warnings say why."""
+    reasons = [line for line in warnings if not line.startswith("decoder:")]
+    if reasons:
+        raise ClipError("decode", f"unreadable: nothing could be decoded ({'; '.join(reasons)})")
+
+
+def _pictures(
+    path: str, facts: Facts, plan: DecodePlan
+) -> tuple[np.ndarray, np.ndarray, str, list[str]]:
+    if plan.video is None or facts.video is None:
+        return stack([]), np.empty(0), "", []
+    times = sample_times(plan.video, *picture_span(facts, plan), facts.info.fps)
+    return read_pictures(path, facts, times, plan.video.max_side, plan.decoder)

@@ -1,0 +1,220 @@
+"""Decoding in a child process that may hang, crash or be killed without taking anybody along.
+
+Decoders are C libraries fed with files of unknown origin: some never come back, some take their
+process with them, decord leaks. A worker that decodes in its own process is lost with the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as TaskTimeout
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from emotion_core.errors import ClipError, UsageError
+from emotion_core.media import decode as decoding
+from emotion_core.media import stream as streaming
+from emotion_core.media.types import DecodePlan, Media
+
+Result = TypeVar("Result")
+
+# The longest that a child may take to start: beyond it something else than a file is wrong.
+_START_S = 120.0
+
+
+class IsolatedDecoder:
+    """``decode`` and ``stream`` in a child process: same results, and no file can do harm.
+
+    The child is started with the first file. After a time-out or a crash it is replaced, and the
+    next file works as if nothing had been. It is started afresh (``spawn``), so that threads of
+    this process (Ray's, for example) do no harm, and it ends when this process does, however that
+    ends. As with every spawned process, a script that uses it needs
+    ``if __name__ == "__main__":``. Not to be shared between threads.
+
+    Args:
+        timeout_s: the longest that one call may take in the child: ``decode`` of a file, or one
+            part of a ``stream``. Starting the child and the consumer's own time do not count.
+        recycle_after: files after which the child is replaced, because decord leaks.
+    """
+
+    def __init__(self, timeout_s: float, recycle_after: int = 500):
+        self.timeout_s = timeout_s
+        self.recycle_after = recycle_after
+        self._pool: ProcessPool | None = None
+        self._files = 0  # that the present child has been given
+        self._streams = 0  # open in the present child
+        self._tokens = itertools.count()
+
+    def __enter__(self) -> IsolatedDecoder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child. Another file starts a new one."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            pool.join()
+
+    def decode(self, path: str, plan: DecodePlan) -> Media:
+        """``media.decode.decode`` in the child.
+
+        Raises:
+            ClipError: what ``decode`` raises; ``timeout: ...``; ``crash: ...`` with the signal that
+                ended the child; ``error: ...`` for any other exception in it.
+        """
+        self._count_file()
+        return self._call(_decode, path, plan)
+
+    def stream(self, path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
+        """``media.stream.stream`` in the child, which holds the file open between the parts.
+
+        Raises:
+            ClipError: as ``decode``; also when the child had to be replaced, by another call on
+                this decoder, while the file was open.
+        """
+        self._count_file()
+        token = next(self._tokens)
+        self._call(_open_stream, token, path, plan, chunk_s)
+        pool = self._pool
+        self._streams += 1
+        try:
+            while True:
+                if pool is not self._pool:
+                    raise ClipError("decode", "crash: the child that read this file is gone")
+                part = self._call(_next_part, token, retry=False)
+                if part is None:
+                    return
+                yield part
+        finally:
+            if pool is self._pool and pool is not None:  # else they went with the child
+                self._streams -= 1
+                with contextlib.suppress(ClipError):  # a child that is gone holds nothing open
+                    self._call(_close_stream, token, retry=False)
+
+    def _count_file(self) -> None:
+        if self._files >= self.recycle_after and self._streams == 0:
+            self.close()
+        self._files += 1
+
+    def _call(self, function: Callable[..., Result], *args: Any, retry: bool = True) -> Result:
+        """``function(*args)`` in the child, within the time limit.
+
+        A child that was found dead between two calls says nothing about this file: with ``retry``
+        the call is made again in a new one.
+        """
+        pool = self._running_pool()
+        try:
+            future = pool.schedule(function, args=args, timeout=self.timeout_s)
+            return future.result(self.timeout_s + _START_S)
+        except (ClipError, UsageError):
+            raise
+        except TaskTimeout:
+            self._abandon()
+            message = f"timeout: decoding took longer than {self.timeout_s:g} s"
+            raise ClipError("decode", message) from None
+        except ProcessExpired as error:
+            self._abandon()
+            message = f"crash: the decoder's process died ({_cause(error.exitcode)})"
+            raise ClipError("decode", message) from None
+        except (BrokenProcessPool, RuntimeError, OSError) as error:  # pebble's, not the child's
+            self._abandon()
+            if retry:
+                return self._call(function, *args, retry=False)
+            message = f"crash: the decoder's process is gone ({error})"
+            raise ClipError("decode", message) from error
+
+    def _running_pool(self) -> ProcessPool:
+        if self._pool is None:
+            self._files, self._streams = 1, 0
+            self._pool = ProcessPool(
+                max_workers=1,
+                initializer=_prepare_child,
+                context=multiprocessing.get_context("spawn"),
+            )
+        return self._pool
+
+    def _abandon(self) -> None:
+        """Drop a pool whose child has died or hangs, and its pipes with it.
+
+        A child that dies in the middle of a message leaves the pipe and its lock in a state that
+        nobody can use, and waiting for the pool's threads might then never end.
+        """
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            threading.Thread(target=pool.join, daemon=True).start()
+
+
+def _cause(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"exit status {exitcode}"
+    try:
+        return f"signal {-exitcode}, {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"signal {-exitcode}"
+
+
+# --- in the child ---
+
+# Files held open between calls. The one piece of state at module level: it lives in the child only,
+# where a call can find nothing but what its module holds.
+_open_streams: dict[int, Iterator[Media]] = {}
+
+
+def _prepare_child() -> None:
+    # pebble installs a handler in Python, which a decoder that hangs in C would never run
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has, also while a decoder is at work or hangs."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _decode(path: str, plan: DecodePlan) -> Media:
+    return _guarded(lambda: decoding.decode(path, plan))
+
+
+def _open_stream(token: int, path: str, plan: DecodePlan, chunk_s: float) -> None:
+    _open_streams[token] = streaming.stream(path, plan, chunk_s)
+
+
+def _next_part(token: int) -> Media | None:
+    return _guarded(lambda: next(_open_streams[token], None))
+
+
+def _close_stream(token: int) -> None:
+    _open_streams.pop(token, None)
+
+
+def _guarded(function: Callable[[], Result]) -> Result:
+    """Only ``ClipError`` leaves the child: what else its parent sees is about the child itself."""
+    try:
+        return function()
+    except (ClipError, UsageError):
+        raise
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ClipError("decode", f"error: {text}") from error

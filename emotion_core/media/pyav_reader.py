@@ -1,0 +1,168 @@
+"""Pictures through PyAV: every container FFmpeg knows, and what can be read of damaged files."""
+
+from __future__ import annotations  # av's Packet is generic in its stubs only
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from emotion_core.media.container import (
+    Damage,
+    Facts,
+    decode_packet,
+    open_container,
+    packets,
+    seconds,
+    use_only,
+)
+from emotion_core.media.shown import ShownPictures
+from emotion_core.media.types import MediaInfo
+from emotion_core.media.upright import display_matrix, turn
+
+# Decoding on is cheaper than a jump over less than this.
+_WORTH_A_JUMP_S = 1.0
+_USUAL_FPS = 25.0
+_NO_MORE_JUMPS = -(2**63)  # FFmpeg's "no time stamp": never a place in a file
+
+
+class PictureClock:
+    """Gives every decoded picture its time in the file.
+
+    AVI stores no presentation times, and FFmpeg's guess goes wrong with B-frames: there the
+    pictures, which leave the decoder in the order in which they are shown, take the decoding times
+    of the packets in ascending order.
+    """
+
+    def __init__(self, stream: VideoStream, facts: Facts):
+        self._base = stream.time_base
+        self._origin_s = facts.origin_s
+        self._spacing_s = 1 / (facts.info.fps or _USUAL_FPS)
+        self._decoding_times: list[int] | None = [] if facts.format == "avi" else None
+        self.end_s = 0.0  # of the last picture's display
+
+    def see(self, packet: Packet[Any]) -> None:
+        """To be told of each packet before it is decoded."""
+        if self._decoding_times is not None and packet.size and packet.dts is not None:
+            heapq.heappush(self._decoding_times, packet.dts)
+
+    def time_of(self, frame: VideoFrame) -> float:
+        """Seconds from the start of the file; to be asked once for each picture, in order."""
+        ticks = frame.pts if frame.pts is not None else frame.dts
+        if self._decoding_times:
+            ticks = heapq.heappop(self._decoding_times)
+        start = seconds(ticks, self._base, self._origin_s)
+        if start is None:
+            start = self.end_s  # follows the one before
+        shown = seconds(frame.duration or None, self._base, 0.0) or self._spacing_s
+        self.end_s = start + shown
+        return start
+
+
+def to_rgb(frame: VideoFrame) -> np.ndarray:
+    """uint8 (height, width, 3), RGB, upright."""
+    return turn(frame.to_ndarray(format="rgb24"), display_matrix(frame))
+
+
+class PyavReader:
+    """A ``VideoReader`` on PyAV. It can be asked for pictures once."""
+
+    name = "pyav"
+
+    def __init__(self, path: str, facts: Facts):
+        assert facts.video is not None
+        self.info: MediaInfo = facts.info
+        self.warnings: list[str] = []
+        self._facts = facts
+        self._track = facts.video
+        self._path = path
+        self._container = open_container(path)
+        self._stream = cast(VideoStream, self._container.streams[self._track.index])
+        use_only(self._container, [self._stream])
+
+    def frames_at(self, times_s: Iterable[float]) -> Iterator[tuple[float, np.ndarray]]:
+        """See ``VideoReader``."""
+        shown: ShownPictures[VideoFrame] = ShownPictures(times_s)
+        damage = Damage()
+        clock = PictureClock(self._stream, self._facts)
+        for start_s, frame in self._pictures(shown, clock, damage):
+            for time, picture in shown.push(start_s, frame):
+                yield time, to_rgb(picture)
+            if shown.next_s is None:
+                break
+        else:
+            cut = self._track.cut("video", clock.end_s)
+            # the last picture stays in view, but nobody knows what a cut file went on to show
+            for time, picture in shown.finish(clock.end_s if cut else float("inf")):
+                yield time, to_rgb(picture)
+            self.warnings += cut
+        self.warnings += damage.warnings("video")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def _pictures(
+        self, shown: ShownPictures[VideoFrame], clock: PictureClock, damage: Damage
+    ) -> Iterator[tuple[float, VideoFrame]]:
+        """Decoded pictures in order, less those that a jump to a later key picture saves."""
+        tried: set[int] = set()
+        demuxed = packets(self._container, [self._stream])
+        landing = False
+        while (packet := next(demuxed, None)) is not None:
+            clock.see(packet)
+            for frame in decode_packet(packet, damage):
+                start_s = clock.time_of(frame)
+                wanted = shown.next_s
+                if landing and wanted is not None and not _lands(frame, start_s, wanted):
+                    tried.add(_NO_MORE_JUMPS)
+                    demuxed = self._restart(None)
+                    landing = False
+                    break
+                landing = False
+                yield start_s, frame
+            target = None if landing else self._jump_target(shown.next_s, clock.end_s, tried)
+            if target is not None:
+                demuxed = self._restart(target)
+                tried.add(target)
+                landing = True
+
+    def _jump_target(self, wanted_s: float | None, here_s: float, tried: set[int]) -> int | None:
+        """Time stamp of a key picture well ahead of ``here_s`` and before ``wanted_s``.
+
+        Only where the container's index is complete as soon as it is opened, and is trusted.
+        """
+        base = self._stream.time_base
+        if wanted_s is None or base is None or self._facts.format != "mov":
+            return None
+        if wanted_s < here_s + _WORTH_A_JUMP_S or _NO_MORE_JUMPS in tried:
+            return None
+        # the index holds decoding times, up to a second before those of presentation
+        latest = int((wanted_s - _WORTH_A_JUMP_S + self._facts.origin_s) / base)
+        entries = self._stream.index_entries
+        position = entries.search_timestamp(latest, backward=True)
+        if position < 0:
+            return None
+        stamp = int(entries[position].timestamp)
+        ahead = (seconds(stamp, base, self._facts.origin_s) or 0.0) > here_s + _WORTH_A_JUMP_S
+        return stamp if ahead and stamp not in tried else None
+
+    def _restart(self, target: int | None) -> Iterator[Packet[Any]]:
+        """Packets from the key picture at ``target`` on, or from the beginning."""
+        if target is None:
+            self._container.close()
+            self._container = open_container(self._path)
+            self._stream = cast(VideoStream, self._container.streams[self._track.index])
+            use_only(self._container, [self._stream])
+        else:
+            self._container.seek(target, stream=self._stream)
+        return packets(self._container, [self._stream])
+
+
+def _lands(frame: VideoFrame, start_s: float, wanted_s: float) -> bool:
+    """Whether decoding on from this first picture after a jump gives the one shown then."""
+    return frame.key_frame and start_s <= wanted_s

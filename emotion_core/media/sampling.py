@@ -1,0 +1,61 @@
+"""Which moments of a clip are looked at."""
+
+import math
+
+import numpy as np
+
+from emotion_core.errors import UsageError
+from emotion_core.specs import VideoSpec
+
+# For a stream that does not say how many pictures a second it holds.
+_USUAL_FPS = 25.0
+
+
+def sample_times(spec: VideoSpec, start_s: float, end_s: float, fps: float) -> np.ndarray:
+    """Times at which pictures are taken from ``[start_s, end_s)``.
+
+    Every time is the middle of the interval that it stands for, so that rounding never decides
+    between two neighbouring pictures. ``stride`` and ``fps`` give at most ``spec.max_frames``
+    times: more are thinned evenly over the whole span, the end is not cut off. ``uniform`` gives
+    ``spec.count``, however short the span.
+
+    Args:
+        spec: its ``sampling`` and the number that goes with it.
+        start_s, end_s: seconds; an empty span gives no times, any other at least one.
+        fps: mean frame rate of the stream (``stride`` only); 0 counts as 25.
+
+    Returns:
+        float64 (n,), ascending, seconds.
+
+    Raises:
+        UsageError: no such sampling, or a number that is not positive.
+    """
+    if spec.sampling not in ("uniform", "stride", "fps"):
+        raise UsageError(f"no sampling {spec.sampling!r}: choose one of uniform, stride, fps")
+    number = {"uniform": spec.count, "stride": spec.every, "fps": spec.fps}[spec.sampling]
+    if number <= 0 or spec.max_frames <= 0:
+        raise UsageError(f"sampling {spec.sampling!r} needs positive numbers, not {spec}")
+    span = end_s - start_s
+    if span <= 0:
+        return np.empty(0, np.float64)
+    if spec.sampling == "uniform":
+        return start_s + (np.arange(spec.count) + 0.5) * (span / spec.count)
+    if spec.sampling == "stride":
+        # the middle of every k-th picture's own display time
+        step, offset = spec.every / (fps if fps > 0 else _USUAL_FPS), 0.5 / spec.every
+    else:
+        step, offset = 1.0 / spec.fps, 0.5
+    # as many as begin before the end; 1e-9: a span of exactly n steps holds n, not n + 1
+    available = math.ceil(span / step - offset - 1e-9)
+    if available < 1:
+        return np.array([start_s + span / 2])
+    if available > spec.max_frames:
+        index = _thin(available, spec.max_frames)
+    else:
+        index = np.arange(available)
+    return start_s + (index + offset) * step
+
+
+def _thin(available: int, wanted: int) -> np.ndarray:
+    """``wanted`` of ``available`` indices, one from the middle of each equal part."""
+    return ((np.arange(wanted) + 0.5) * (available / wanted)).astype(np.int64)

@@ -1,0 +1,95 @@
+"""Still images: picture files, and the lines of ``fer2013.csv``."""
+
+import re
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from emotion_core.errors import ClipError
+
+# Raster formats that hold their own pixels. PostScript, which runs a program, is not among them.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+# A line of fer2013.csv or its reordered copies: a digit, and then many numbers from 0 to 255.
+_CSV_ROW = re.compile(rb'"?\d"?, ?(?:[A-Za-z]+, ?)?"?\d{1,3}( \d{1,3}){15}')
+_ENOUGH = 128
+
+
+def still_size(path: str) -> tuple[int, int] | None:
+    """(width, height) of the upright picture when the file is a still; None when it is not.
+
+    An animated GIF or PNG is a video, and not one of these. Nothing is decoded.
+
+    Raises:
+        ClipError: a still whose header is damaged, or one too large to open safely.
+    """
+    if _is_csv_row(path):
+        return 48, 48
+    try:
+        image = _open(path)
+    except (Image.UnidentifiedImageError, FileNotFoundError):
+        return None
+    with image:
+        if image.format in ("GIF", "PNG") and getattr(image, "n_frames", 1) > 1:
+            return None
+        width, height = image.size
+        return (height, width) if _is_on_its_side(image) else (width, height)
+
+
+def read_still(path: str) -> np.ndarray:
+    """The picture as it is shown: uint8 (height, width, 3), RGB, EXIF orientation applied.
+
+    Transparent parts are white; of a file with several pages, the first one.
+
+    Raises:
+        ClipError: damaged, or too large to open safely.
+    """
+    if _is_csv_row(path):
+        return _csv_picture(path)
+    try:
+        with _open(path) as image:
+            return np.asarray(_rgb(ImageOps.exif_transpose(image)))
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+        raise ClipError("decode", f"unreadable: {_line(error)}") from error
+
+
+def _open(path: str) -> Image.Image:
+    try:
+        return Image.open(path, formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ClipError("decode", f"unreadable: {_line(error)}") from error
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # 16 bits a pixel: Pillow would cut them off at 255
+        grey = (np.asarray(image) >> 8).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _is_on_its_side(image: Image.Image) -> bool:
+    return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+
+
+def _is_csv_row(path: str) -> bool:
+    with open(path, "rb") as file:
+        return _CSV_ROW.match(file.read(_ENOUGH)) is not None
+
+
+def _csv_picture(path: str) -> np.ndarray:
+    from emotion_core.corpora import fer2013  # the corpus knows its own format
+
+    with open(path, "rb") as file:
+        try:
+            grey = fer2013.image_from_row(file.read())
+        except ClipError as error:
+            raise ClipError("decode", f"unreadable: {error}") from error
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

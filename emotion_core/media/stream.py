@@ -1,0 +1,213 @@
+"""A long file in consecutive parts, in one pass and in bounded memory."""
+
+from __future__ import annotations  # av's Packet is generic in its stubs only
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from emotion_core.errors import UsageError
+from emotion_core.media.audio import SoundTrack
+from emotion_core.media.container import (
+    Damage,
+    Facts,
+    decode_packet,
+    open_container,
+    packets,
+    read_facts,
+    seconds,
+    use_only,
+)
+from emotion_core.media.decode import decode_still, picture_span, refuse_damaged, still_info
+from emotion_core.media.pyav_reader import PictureClock, to_rgb
+from emotion_core.media.sampling import sample_times
+from emotion_core.media.shown import TOLERANCE_S, ShownPictures
+from emotion_core.media.types import DecodePlan, Media
+from emotion_core.media.video import scale, stack
+
+# How far sound may lie behind picture (or the other way) in the order of the file before the one
+# that lags is taken to be silent, or still: what is kept waiting for it is held in memory.
+_SLACK_S = 30.0
+
+
+def stream(path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
+    """The file in consecutive parts of ``chunk_s`` seconds.
+
+    Part k covers ``[start + k * chunk_s, start + (k + 1) * chunk_s)``, ``start`` being the plan's.
+    Every part is there, in order, also one in which there is nothing. The plan's sampling is
+    applied inside of each part; for the same times the pictures are those of ``decode``, and the
+    parts' sound put together is its sound (it is missing, not silent, in parts that it does not
+    reach). Memory is bounded by a part's pictures and 30 seconds of the file.
+
+    Args:
+        path: a local file: video, sound, or a still (which is one part).
+        plan: what to take; pictures always come through PyAV.
+        chunk_s: seconds, positive.
+
+    Yields:
+        One ``Media`` a part; ``warnings`` are those of the whole file and come with the last one.
+
+    Raises:
+        ClipError: as ``decode`` does; before the first part, or instead of the last one.
+        UsageError: ``chunk_s`` is not positive.
+    """
+    if chunk_s <= 0:
+        raise UsageError(f"the length of a part must be positive, not {chunk_s}")
+    still = still_info(path)
+    if still is not None:
+        yield decode_still(path, still, plan)
+        return
+    facts = read_facts(path)
+    parts = _Parts(facts, plan, chunk_s)
+    damage = Damage()
+    with open_container(path) as container:
+        wanted = [container.streams[i] for i in parts.streams]
+        use_only(container, wanted)
+        for packet in packets(container, wanted) if wanted else ():
+            parts.feed(packet, damage)
+            while parts.complete:
+                yield parts.cut_off()
+            if parts.enough:
+                break
+        else:
+            parts.finish()
+    yield from parts.rest(damage.warnings("video") + damage.warnings("audio"))
+
+
+class _Parts:
+    """What has been decoded of a file and not been handed out yet.
+
+    Attributes:
+        streams: indices of the container's streams that are wanted.
+    """
+
+    def __init__(self, facts: Facts, plan: DecodePlan, chunk_s: float):
+        self._facts, self._plan, self._chunk_s = facts, plan, chunk_s
+        video = facts.video if plan.video is not None else None
+        audio = facts.audio if plan.sample_rate is not None else None
+        self.streams = [track.index for track in (video, audio) if track is not None]
+        self._shown: ShownPictures[VideoFrame] = ShownPictures(
+            self._times() if video is not None else ()
+        )
+        self._clock: PictureClock | None = None
+        self._pictures: list[tuple[float, np.ndarray]] = []
+        self._sound: SoundTrack | None = None
+        if plan.sample_rate and audio is not None:
+            self._sound = SoundTrack(plan.sample_rate, facts)
+        self._number = 0  # of the part to be handed out next
+        self._demuxed_s = 0.0  # how far the file has been read
+        self._warnings: list[str] = []
+        self._any = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more can come for the next part."""
+        end_s = self._start_of(self._number + 1)
+        if self._demuxed_s > end_s + _SLACK_S:
+            return True
+        pictures = self._shown.next_s is None or self._shown.next_s >= end_s
+        sound = self._sound is None or self._sound.ready_s >= end_s
+        return pictures and sound and self._demuxed_s >= end_s
+
+    @property
+    def enough(self) -> bool:
+        """Whether the plan's end has been passed by everything that is wanted."""
+        end_s = self._plan.end_s
+        if end_s is None:
+            return False
+        late = self._demuxed_s > end_s + _SLACK_S
+        sound = self._sound is None or self._sound.ready_s >= end_s
+        return late or (self._shown.next_s is None and sound and self._demuxed_s >= end_s)
+
+    def feed(self, packet: Packet[Any], damage: Damage) -> None:
+        """Decode one more packet."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        now_s = seconds(stamp, packet.time_base, self._facts.origin_s)
+        self._demuxed_s = max(self._demuxed_s, now_s or 0.0)
+        if packet.stream.type == "video":
+            if self._clock is None:
+                self._clock = PictureClock(cast(VideoStream, packet.stream), self._facts)
+            self._clock.see(packet)
+            for frame in decode_packet(packet, damage):
+                self._keep(self._shown.push(self._clock.time_of(frame), frame))
+        elif self._sound is not None:
+            for frame in decode_packet(packet, damage):
+                time = seconds(frame.pts, frame.time_base, self._facts.origin_s)
+                self._sound.push(frame, time)
+
+    def finish(self) -> None:
+        """The file has been read to its end."""
+        video, audio = self._facts.video, self._facts.audio
+        if self._clock is not None and video is not None:
+            cut = video.cut("video", self._clock.end_s)
+            self._keep(self._shown.finish(self._clock.end_s if cut else float("inf")))
+            self._warnings += cut
+        if self._sound is not None and audio is not None:
+            self._sound.finish()
+            self._warnings += audio.cut("audio", self._sound.end_s)
+
+    def cut_off(self) -> Media:
+        """The next part."""
+        start_s, end_s = self._start_of(self._number), self._start_of(self._number + 1)
+        if self._plan.end_s is not None:
+            end_s = min(end_s, self._plan.end_s)
+        self._number += 1
+        # a stream that lags too far behind: what is there counts
+        self._keep(self._shown.finish(end_s - TOLERANCE_S))
+        mine = [(time, p) for time, p in self._pictures if start_s <= time < end_s]
+        self._pictures = [(time, p) for time, p in self._pictures if time >= end_s]
+        audio = np.empty(0, np.float32)
+        if self._sound is not None:
+            self._sound.take(start_s)  # came too late for the part before
+            audio = self._sound.take(end_s)
+        self._any = self._any or bool(mine) or bool(len(audio))
+        return Media(
+            info=self._facts.info,
+            frames=stack([picture for _, picture in mine]),
+            frame_times_s=np.array([time for time, _ in mine], np.float64),
+            audio=audio,
+            sample_rate=self._plan.sample_rate or 0 if len(audio) else 0,
+            decoder="pyav" if mine else "",
+        )
+
+    def rest(self, damage: list[str]) -> Iterator[Media]:
+        """The parts that remain at the end, the last one with the warnings."""
+        warnings = (*self._warnings, *damage)
+        end_s = max(
+            self._sound.end_s if self._sound is not None else 0.0,
+            self._clock.end_s if self._clock is not None else 0.0,
+        )
+        if self._plan.end_s is not None:
+            end_s = min(end_s, self._plan.end_s)
+        last = self.cut_off()
+        while self._start_of(self._number) < end_s - TOLERANCE_S:
+            yield last
+            last = self.cut_off()
+        if not self._any:
+            refuse_damaged(list(warnings))
+        yield replace(last, warnings=warnings)
+
+    def _times(self) -> Iterator[float]:
+        spec = self._plan.video
+        assert spec is not None
+        _, end_s = picture_span(self._facts, self._plan)
+        number = 0
+        while (start_s := self._start_of(number)) < end_s:
+            number += 1
+            part_end_s = min(self._start_of(number), end_s)
+            yield from map(float, sample_times(spec, start_s, part_end_s, self._facts.info.fps))
+
+    def _start_of(self, number: int) -> float:
+        return self._plan.start_s + number * self._chunk_s
+
+    def _keep(self, shown: Iterator[tuple[float, VideoFrame]]) -> None:
+        spec = self._plan.video
+        assert spec is not None or self._clock is None
+        for time, frame in shown:
+            assert spec is not None
+            self._pictures.append((time, scale(to_rgb(frame), self._facts.info, spec.max_side)))

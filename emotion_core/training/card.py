@@ -1,0 +1,92 @@
+"""The model card: what a bundle is, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emotion_core.bundle import BundleInfo
+from emotion_core.metrics import Figures
+
+# What the corpora's publishers allow; a model is made from their data.
+LICENCES: Mapping[str, str] = {
+    "ravdess": "RAVDESS (Livingstone & Russo 2018): CC BY-NC-SA 4.0, no commercial use",
+    "savee": "SAVEE (Haq & Jackson, University of Surrey): research use",
+    "tess": "TESS (Pichora-Fuller & Dupuis 2020): CC BY-NC-ND 4.0, no commercial use",
+    "fer2013": "FER2013 (Goodfellow et al. 2013): pictures from the web, research use",
+}
+
+
+def model_card(
+    info: BundleInfo, validation: Figures | None, training: Mapping[str, Any], parameters: int
+) -> str:
+    """Markdown.
+
+    Args:
+        info: of the bundle.
+        validation: figures on the validation side, None without one.
+        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``.
+        parameters: number of weights.
+    """
+    recipe = info.recipe
+    sees = {"audio": "sound alone", "face": "faces alone"}.get("+".join(info.modalities))
+    lines = [
+        f"# {recipe.name}",
+        "",
+        f"{recipe.summary}. {parameters:,} parameters. Source: {recipe.source}.",
+        "",
+        f"- Classes ({info.label_set.name}): {', '.join(info.label_set.labels)}."
+        + "".join(f" {a.capitalize()} counts as {b}." for a, b in info.label_set.merge.items()),
+        f"- Trained on {sees or 'sound and faces'}.",
+        f"- Clips (training and validation): {_clips(info.clips)}, of {_people(info)}.",
+        f"- Protocol: `{info.split}`, seed {info.seed}. Test clips took no part in training or in "
+        "the choice of the epoch.",
+        f"- Training: {training['epochs']} epochs on {training['workers']} worker(s), "
+        f"{training['seconds']:.0f} s; weights of epoch {training['best_epoch']}.",
+        "",
+        "## Figures",
+        "",
+        *_figures(validation),
+        "",
+        "Figures of the test side: `jobs/evaluate.py`.",
+        "",
+        "## Limits",
+        "",
+        "- The training clips are of few people, most of them actors who play one emotion a clip "
+        "in a quiet room. Spontaneous speech, other languages, cameras and microphones are another "
+        "matter: expect lower figures, and measure them before relying on any.",
+        "- A probability is the network's, not calibrated, and not a measure of what a person "
+        "feels. Not for decisions about people.",
+        *([f"- It never saw {'a face' if info.modalities == ('audio',) else 'sound'} in training "
+           "and ignores it."] if sees and recipe.audio and recipe.video else []),
+        "",
+        "## Licence of the data",
+        "",
+        *(f"- {LICENCES.get(corpus, f'{corpus}: see the terms of that corpus')}."
+          for corpus in info.clips),
+        "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _clips(clips: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} of {corpus}" for corpus, count in clips.items()) or "none"
+
+
+def _people(info: BundleInfo) -> str:
+    return f"{len(info.speakers)} named speakers" if info.speakers else "people without names"
+
+
+def _figures(figures: Figures | None) -> list[str]:
+    if figures is None:
+        return ["There was no validation side: the weights are those of the last epoch."]
+    rows = [
+        f"| {label} | {'does not occur' if value is None else f'{value:.1%}'} |"
+        for label, value in figures.per_class_recall.items()
+    ]
+    return [
+        f"On the {figures.n} clips of the validation side, which chose the epoch, so they flatter: "
+        f"WAR {figures.war:.1%}, UAR {figures.uar:.1%}, macro F1 {figures.macro_f1:.1%}.",
+        "",
+        "| class | recall |",
+        "|---|---|",
+        *rows,
+    ]

@@ -1,0 +1,71 @@
+"""What a training does, as data, and how its clips are shared among workers."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotion_core.specs import Recipe
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """One training.
+
+    Attributes:
+        recipe: features, network and optimisation.
+        frames: sound is padded to this many frames (``dataset.audio_length``).
+        seed: of weights, order, augmentation and dropout.
+    """
+
+    recipe: Recipe
+    frames: int
+    seed: int = 0
+
+
+def global_batches(
+    clips: int, batch_size: int, workers: int, seed: int, epoch: int
+) -> list[np.ndarray]:
+    """Rows of every batch of an epoch: each clip once, batches that differ by one clip at most.
+
+    The order depends on seed and epoch only, so any number of workers takes the same steps. There
+    is no smaller last batch and nothing is repeated to fill one up.
+
+    Args:
+        clips: of the training side, at least ``workers``.
+        batch_size: over all workers; the most clips that a batch holds, unless that would leave a
+            worker without a clip.
+        workers: every batch holds at least this many clips.
+        seed, epoch: decide the order.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(clips)
+    count = min(math.ceil(clips / batch_size), clips // workers)
+    return np.array_split(order, max(1, count))
+
+
+def share(batch: np.ndarray, rank: int, workers: int) -> np.ndarray:
+    """The rows of a global batch that worker ``rank`` computes: never none."""
+    return np.array_split(batch, workers)[rank]
+
+
+def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarray:
+    """Weight of each class in the loss, float32 (classes,).
+
+    ``balanced``: inversely proportional to how often the class occurs, 1 on average over the clips.
+    A class that does not occur weighs nothing.
+    """
+    count = np.bincount(labels, minlength=classes)
+    if not balanced:
+        return np.ones(classes, np.float32)
+    present = count > 0
+    weights = np.zeros(classes, np.float32)
+    weights[present] = len(labels) / (present.sum() * count[present])
+    return weights
+
+
+def learning_rate(base: float, step: int, steps: int, warm_up: int) -> float:
+    """Linear rise over ``warm_up`` steps, then half a cosine down to nearly zero at ``steps``."""
+    if step < warm_up:
+        return base * (step + 1) / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
+    return base * 0.5 * (1 + math.cos(math.pi * min(1.0, done))) + 1e-3 * base

@@ -1,0 +1,183 @@
+"""From features to a model bundle: what ``jobs/train.py`` does, as one call."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from emotion_core import storage
+from emotion_core.bundle import Bundle, BundleInfo, load_bundle, save_bundle
+from emotion_core.corpora.splits import SIDES, assign_split
+from emotion_core.dataset import FeatureSet, audio_length, load_features
+from emotion_core.evaluation import evaluate, shared_speakers
+from emotion_core.metrics import Figures
+from emotion_core.networks import build_network
+from emotion_core.recipes import recipe_to_json
+from emotion_core.report.plots import confusion_png, learning_png
+from emotion_core.specs import Recipe
+from emotion_core.training.card import model_card
+from emotion_core.training.events import NAME, event_file
+from emotion_core.training.plan import TrainPlan
+from emotion_core.training.snapshot import EpochRow, Snapshot
+from emotion_core.training.trainer import Workers, remove_checkpoints, train
+
+KIND = "a model"
+LEARNING, CONFUSION = "learning.png", "confusion_validation.png"
+TENSORBOARD = "tensorboard"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A training with its data.
+
+    Attributes:
+        plan: what to do.
+        split: the protocol, as ``--split`` takes it.
+        sides: clips of ``train``, ``validation`` and ``test``.
+        left_out: clips that take no part, by reason; ``outside_split`` among them.
+    """
+
+    plan: TrainPlan
+    split: str
+    sides: dict[str, FeatureSet]
+    left_out: dict[str, int]
+
+    @property
+    def shared(self) -> list[str]:
+        """Speakers who train and are tested: with any, the figures say nothing of new people."""
+        learned = [*self.sides["train"].speakers, *self.sides["validation"].speakers]
+        return shared_speakers(learned, self.sides["test"].speakers)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the result: equal settings go on with the same run."""
+        return {
+            "recipe": recipe_to_json(self.plan.recipe),
+            "features": {name: side.fingerprint for name, side in self.sides.items()},
+            "split": self.split,
+            "seed": self.plan.seed,
+        }
+
+
+def prepare(features: str, recipe: Recipe, split: str | None, seed: int) -> Task:
+    """Read the features and divide them.
+
+    Args:
+        features: URI of a ``preprocess`` output.
+        recipe: what to train.
+        split: a protocol; None takes the recipe's own.
+        seed: of the training, and of a random split.
+
+    Raises:
+        UsageError: the features do not fit the recipe or the protocol.
+    """
+    build_network(recipe)  # an unknown network should not cost the reading of the features
+    spec = split or recipe.split
+    found = load_features(features, recipe)
+    assigned = assign_split(spec, found.clips, seed)
+    sides = {side: found.select(assigned == side) for side in SIDES}
+    plan = TrainPlan(recipe, audio_length(sides["train"], recipe.audio), seed)
+    outside = int((assigned == "").sum())
+    return Task(plan, spec, sides, {**found.left_out, "outside_split": outside})
+
+
+def finished(out: str) -> Bundle | None:
+    """The bundle that an earlier run left at ``out``, None when it did not get to its end."""
+    if not storage.exists(storage.join(out, "run.json")):
+        return None
+    return load_bundle(out)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to.
+
+    Attributes:
+        model_id: of the bundle.
+        history: the epochs.
+        best: the epoch whose weights the bundle holds.
+        validation: figures on the validation side, None without one.
+        parameters: number of weights.
+        files: what was written, relative to ``out``.
+    """
+
+    model_id: str
+    history: tuple[EpochRow, ...]
+    best: EpochRow
+    validation: Figures | None
+    parameters: int
+    files: tuple[str, ...]
+
+
+def run_task(task: Task, out: str, workers: Workers, show: Callable[[EpochRow], None]) -> Outcome:
+    """Train and write the bundle to ``out``; goes on from a stopped run's last checkpoint.
+
+    ``out`` has been claimed (``storage.start_output``). While it runs, the history so far and the
+    TensorBoard events are there after every epoch.
+    """
+    history: list[EpochRow] = []
+
+    def watch(row: EpochRow) -> None:
+        history.append(row)
+        storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(history))
+        show(row)
+
+    sides = task.sides
+    state = train(task.plan, sides["train"], sides["validation"], out, workers, watch)
+    outcome = _write(task, out, state)
+    remove_checkpoints(out)
+    return outcome
+
+
+def _write(task: Task, out: str, state: Snapshot) -> Outcome:
+    info = _info(task)
+    network = build_network(info.recipe)
+    network.load_state_dict(state.best)
+    parameters = sum(weight.numel() for weight in network.parameters())
+    validation = None
+    if len(task.sides["validation"]):
+        bundle = Bundle(info, network.eval(), model_id="")
+        validation = evaluate(bundle, task.sides["validation"]).figures
+    rows = [asdict(row) for row in state.history]
+    training = {
+        "epochs": len(rows),
+        "best_epoch": state.best_row.epoch + 1,
+        "seconds": round(sum(row.seconds for row in state.history), 1),
+        "workers": max(row.workers for row in state.history),
+    }
+    title = f"{info.recipe.name}, {task.split}"
+    pictures = {LEARNING: learning_png(rows, title)}
+    if validation is not None:
+        pictures[CONFUSION] = confusion_png(validation, f"{title}: validation side")
+    metrics = {
+        "side": "validation",
+        **(validation.to_json() if validation else {}),
+        "training": training,
+        "parameters": parameters,
+        "clips": {name: len(side) for name, side in task.sides.items()},
+        "left_out": task.left_out,
+    }
+    card = model_card(info, validation, training, parameters)
+    model_id = save_bundle(out, info, state.best, metrics, rows, card, pictures)
+    storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(state.history))
+    files = ("model.safetensors", "recipe.json", "metrics.json", "history.json", "README.md",
+             *pictures, f"{TENSORBOARD}/{NAME}")  # fmt: skip
+    return Outcome(model_id, state.history, state.best_row, validation, parameters, files)
+
+
+def _info(task: Task) -> BundleInfo:
+    learned = [task.sides["train"], task.sides["validation"]]
+    corpora = [name or "unknown" for side in learned for name in side.clips["corpus"].to_pylist()]
+    names, counts = np.unique(corpora, return_counts=True)
+    return BundleInfo(
+        recipe=task.plan.recipe,
+        label_set=task.sides["train"].label_set,
+        features=task.sides["train"].settings,
+        audio_frames=task.plan.frames,
+        modalities=task.sides["train"].modalities,
+        split=task.split,
+        seed=task.plan.seed,
+        speakers=tuple(sorted({*learned[0].speakers, *learned[1].speakers})),
+        clips={str(name): int(count) for name, count in zip(names, counts, strict=True)},
+    )

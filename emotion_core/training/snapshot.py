@@ -1,0 +1,112 @@
+"""The state of a training between two epochs, as files that are read without unpickling code."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+PROGRESS = "progress.json"
+LAST = "last.safetensors"
+BEST = "best.safetensors"
+OPTIMISER = "optimiser.pt"
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """What one epoch did. ``seconds`` are of training and validation, ``time`` is Unix time.
+
+    The validation fields are None when there is no validation side.
+    """
+
+    epoch: int
+    lr: float
+    loss: float
+    war: float
+    validation_loss: float | None
+    validation_war: float | None
+    validation_uar: float | None
+    best: bool
+    seconds: float
+    time: float
+    workers: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that the next epoch needs.
+
+    Random numbers are drawn anew each epoch, from seed, epoch and worker: there is no generator to
+    store.
+
+    Attributes:
+        history: one row an epoch, first to last.
+        last: the network's weights.
+        best: the weights of the best epoch so far.
+        optimiser: the optimiser's ``state_dict``.
+        finished: no epoch is left to do.
+    """
+
+    history: tuple[EpochRow, ...]
+    last: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    finished: bool
+
+    @property
+    def best_row(self) -> EpochRow:
+        """The epoch that ``best`` is from."""
+        return [row for row in self.history if row.best][-1]
+
+    def to_files(self) -> dict[str, bytes]:
+        """File names and contents; ``progress.json`` holds the checksums of the others."""
+        optimiser = io.BytesIO()
+        torch.save(self.optimiser, optimiser)
+        files = {
+            LAST: save(self.last),
+            BEST: save(self.best),
+            OPTIMISER: optimiser.getvalue(),
+        }
+        progress = {
+            "epochs": len(self.history),
+            "finished": self.finished,
+            "history": [asdict(row) for row in self.history],
+            "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+        }
+        return {**files, PROGRESS: json.dumps(progress, indent=1).encode()}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "Snapshot":
+        """The snapshot that ``to_files`` wrote.
+
+        Raises:
+            ValueError: a file is missing or damaged (a writer was killed in between).
+        """
+        try:
+            progress = json.loads(files[PROGRESS])
+            for name, digest in progress["sha256"].items():
+                if hashlib.sha256(files[name]).hexdigest() != digest:
+                    raise ValueError(f"{name} is damaged")
+            return cls(
+                history=tuple(EpochRow(**row) for row in progress["history"]),
+                last=load(files[LAST]),
+                best=load(files[BEST]),
+                optimiser=torch.load(
+                    io.BytesIO(files[OPTIMISER]), map_location="cpu", weights_only=True
+                ),
+                finished=progress["finished"],
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a whole snapshot: {error!r}") from error
+
+
+def weights_of(network: torch.nn.Module) -> dict[str, Tensor]:
+    """A copy of the network's weights on the CPU."""
+    return {
+        k: v.detach().to("cpu", copy=True).contiguous() for k, v in network.state_dict().items()
+    }

