@@ -20,7 +20,13 @@ SMALL = replace(
     TIMEDIST_BLSTM,
     audio=AudioSpec(n_mfcc=6),
     video=VideoSpec(count=2, face_size=16),
-    network_options={"hidden": 12, "fusion": 24, "dropout": 0.2, "fusion_dropout": 0.2},
+    network_options={
+        "hidden": 12,
+        "fusion": 24,
+        "dropout": 0.2,
+        "fusion_dropout": 0.2,
+        "frame_widths": [8, 16, 16],
+    },
     training=TrainSpec(epochs=4, batch_size=24, lr=0.01, patience=10),
 )
 SPEAKERS = tuple(f"{number:02d}" for number in range(1, 25))
@@ -34,8 +40,8 @@ def sound(emotion: int, rng: np.random.Generator, width: int = 6) -> np.ndarray:
 
 
 def face(emotion: int, rng: np.random.Generator, size: int = 16, grey: bool = False) -> np.ndarray:
-    """Uint8 (size, size[, 3]): a bright band at one of four heights, for half of the emotions with
-    a post in the middle: mirrored it is the same."""
+    """Uint8 (size, size[, 3]): a bright band at one of four heights, half of the emotions with a
+    post in the middle. Mirrored it is the same."""
     picture = rng.integers(0, 60, (size, size, 3), np.uint8)
     height = (emotion % 4) * size // 4
     picture[height : height + size // 4] += 150
@@ -52,7 +58,7 @@ def png(picture: np.ndarray) -> bytes:
 
 def row(clip: Clip, **columns: Any) -> dict[str, Any]:
     """One row of ``tables.FEATURES`` with what is not given left empty."""
-    values = {name: None for name in FEATURES.names}
+    values: dict[str, Any] = dict.fromkeys(FEATURES.names)
     values.update({name: getattr(clip, name) for name in ("clip_id", *asdict(clip))})
     values.update(status="ok", reasons=[], audio_frames=0)
     return {**values, **columns}

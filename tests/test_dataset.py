@@ -85,6 +85,7 @@ def test_order_of_parts_does_not_matter(tmp_path: Path) -> None:
     one = load_features(write_features(tmp_path / "one", given), SMALL)
     two = load_features(write_features(tmp_path / "two", given[::-1]), SMALL)
     assert one.clips.equals(two.clips)
+    assert one.audio is not None and two.audio is not None
     np.testing.assert_array_equal(one.audio.values, two.audio.values)
     assert one.fingerprint == two.fingerprint
 
@@ -116,7 +117,7 @@ def test_select_takes_rows_in_order(tmp_path: Path) -> None:
 def test_batches_pad_in_front(tmp_path: Path) -> None:
     features = load_features(write_features(tmp_path / "f", small_rows()), SMALL)
     (batch,) = batches(features, np.array([2, 5]), SMALL, frames=20)
-    assert batch.audio is not None and batch.faces is not None
+    assert batch.audio is not None and batch.faces is not None and features.audio is not None
     assert batch.audio.shape == (2, 20, 6) and batch.faces.shape == (2, 2, 3, 16, 16)
     for index, source in enumerate((2, 5)):
         matrix = features.audio[source]
@@ -124,6 +125,7 @@ def test_batches_pad_in_front(tmp_path: Path) -> None:
         assert not batch.audio[index, : -len(matrix)].any()
         assert batch.audio_length[index] == len(matrix)
         first = features.sample(source).faces[0]
+        assert first is not None
         np.testing.assert_allclose(batch.faces[index, 0].permute(1, 2, 0) * 255, first, atol=1e-4)
     assert batch.label.tolist() == features.labels[[2, 5]].tolist()
     assert batch.face_mask.all() and batch.has_audio.all()
@@ -148,12 +150,13 @@ def test_faces_are_masked_where_there_is_none() -> None:
     assert batch.audio is None and batch.faces is not None
     assert batch.faces.shape == (2, 3, 1, 16, 16)
     assert batch.face_mask.tolist() == [[False, True, False], [False] * 3]
-    assert 0 <= batch.faces.min() and 0.5 < batch.faces.max() <= 1
+    assert batch.faces.min() >= 0 and 0.5 < batch.faces.max() <= 1
     assert batch.label.dtype == torch.int64 and batch.label.tolist() == [-1, -1]
 
 
 def test_length_of_sound(tmp_path: Path) -> None:
     features = load_features(write_features(tmp_path / "f", small_rows()), SMALL)
+    assert features.audio is not None
     longest = max(len(features.audio[row]) for row in range(len(features)))
     assert audio_length(features, AudioSpec()) == longest
     assert audio_length(features, AudioSpec(max_frames=7)) == 7

@@ -87,6 +87,13 @@ def test_sound_of_any_container_lines_up(name: str, codec: str, tmp_path: Path):
     assert min(best % period, period - best % period) <= 1 or name in ("a.avi", "a.ts")
 
 
+@pytest.mark.parametrize("count", [1, 2, 7, 100, 1000, 4801])
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000])
+def test_short_sounds_have_their_length(rate: int, count: int, tmp_path: Path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(count), rate)
+    assert len(read_audio(str(tmp_path / "a.wav"), RATE)[0]) == round(count / rate * RATE)
+
+
 def test_length_of_mp4_sound_has_no_padding(tmp_path: Path):
     path = str(write_clip(tmp_path / "a.mp4", sound_s=1.5))
     assert len(read_audio(path, RATE)[0]) == pytest.approx(1.5 * RATE, abs=2)

@@ -1,9 +1,11 @@
 """A file in consecutive parts."""
 
+import gc
 import itertools
 import tracemalloc
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -104,6 +106,7 @@ def test_a_stream_that_lags_is_not_waited_for(tmp_path: Path, monkeypatch: pytes
     parts = list(stream(str(clip), PLAN, 1.0))
     assert [len(p.frames) for p in parts] == [5] * 8
     assert [len(p.audio) for p in parts[:3]] == [0, 0, 0]
+    assert all(len(p.audio) <= 16000 for p in parts)
     whole = decode(str(clip), PLAN).audio
     np.testing.assert_array_equal(parts[5].audio, whole[80000:96000])
     np.testing.assert_array_equal(parts[6].audio, whole[96000:112000])
@@ -139,6 +142,19 @@ def test_memory_does_not_grow_with_length(tmp_path: Path):
 
     peak(100)  # what is loaded once
     assert peak(800) < 1.5 * peak(200)
+
+
+def test_frames_are_freed_without_the_garbage_collector(tmp_path: Path):
+    # a decoded frame is megabytes that the collector, which counts objects, knows nothing of
+    path = str(write_clip(tmp_path / "a.mp4", frames=100, turned=90))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in stream(path, PLAN, 1.0):
+            alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+            assert alive <= 4
+    finally:
+        gc.enable()
 
 
 def test_real_clips_in_parts(corpora: Path):

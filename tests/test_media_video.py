@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emotion_core.errors import ClipError
+from emotion_core.media import pyav_reader
 from emotion_core.media.container import read_facts
 from emotion_core.media.decode import decode
 from emotion_core.media.decord_reader import DecordError, DecordReader
@@ -124,6 +125,13 @@ def test_jumps_give_the_same_pictures_as_reading_on(tmp_path: Path):
     got = [number_of(p) for _, p in reader.frames_at(times)]
     assert got == expected(np.arange(250) / 25, times)
     assert len(seen) == 2 and None not in seen
+
+
+def test_a_jump_that_lands_too_late_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pyav_reader, "_REORDERING_S", -2.0)  # as if the index were 2 s off
+    path = write_clip(tmp_path / "a.mp4", frames=250, options={**WITH_KEYS, "g": "50"}, sound=None)
+    times = np.array([0.5, 3.1, 3.2, 9.98])
+    assert numbers("pyav", path, times) == expected(np.arange(250) / 25, times)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from emotion_core.networks import NETWORKS, Batch, build_network, network_class
 from emotion_core.networks.sequence import MaskedBLSTM, to_front
 from emotion_core.networks.visual import FrameVGG, TimeMax
 from emotion_core.samples import Sample, make_batch
-from emotion_core.specs import VideoSpec
+from emotion_core.specs import Recipe, VideoSpec
 from tests.synthetic_features import SMALL, face, sound
 
 RNG = np.random.default_rng(5)
@@ -21,12 +21,12 @@ SOUNDS = [sound(emotion, RNG) for emotion in range(4)]
 FACES = [(face(emotion, RNG), None, face(emotion, RNG)) for emotion in range(4)]
 
 
-def network(recipe=SMALL) -> nn.Module:
+def network(recipe: Recipe = SMALL) -> nn.Module:
     torch.manual_seed(1)
     return build_network(recipe).eval()
 
 
-def batch(samples: list[Sample], frames: int = 20, recipe=SMALL) -> Batch:
+def batch(samples: list[Sample], frames: int = 20, recipe: Recipe = SMALL) -> Batch:
     return make_batch(samples, recipe.audio, recipe.video, frames)
 
 
@@ -197,8 +197,9 @@ def test_networks_by_name() -> None:
     assert set(NETWORKS) >= {"timedist-blstm"}
     recipe = replace(SMALL, network=f"{__name__}:OwnNetwork", network_options={"bias": False})
     own = build_network(recipe)
-    assert isinstance(own, OwnNetwork) and own.bias is None and own.out_features == 7
-    assert build_network(recipe, 3).out_features == 3
+    assert isinstance(own, OwnNetwork) and own.out_features == 7
+    assert set(own.state_dict()) == {"weight"}, "its option was used"
+    assert build_network(recipe, 3).state_dict()["weight"].shape == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,16 @@ def build(tasks: Sequence[Task], workers: int | None = None) -> Iterator[Path]:
 
     Args:
         tasks: what to make; neighbours may share work (an actor's still picture).
-        workers: processes; None: one for every CPU this process may use.
+        workers: processes; None: one for every CPU this process may use. A single one is this
+            process itself.
     """
-    if not tasks:
+    workers = min(workers or _cpus(), len(tasks))
+    if workers <= 1:
+        yield from map(_make, tasks)
         return
-    workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
     # spawn: a fork would copy locks of whatever threads the caller runs
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
         running = [pool.submit(_make, task) for task in tasks]
         try:
             for done in as_completed(running):
@@ -48,13 +50,20 @@ def build(tasks: Sequence[Task], workers: int | None = None) -> Iterator[Path]:
             raise
 
 
-def _one_thread() -> None:
-    """As many threads as workers already fill the machine; and one thread gives one result."""
-    import torch
-
-    torch.set_num_threads(1)
+def _cpus() -> int:
+    # where there is no affinity (macOS), count them all
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _make(task: Task) -> Path:
-    task.make(task.path)
+    import torch
+
+    # one thread: how torch splits its work decides the last bits of a picture
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        task.make(task.path)
+    finally:
+        torch.set_num_threads(threads)
     return task.path

@@ -132,6 +132,16 @@ def weights(expression: Expression, yaw: float) -> np.ndarray:
     return np.array([*(getattr(expression, name) for name in _LINEAR), yaw], np.float32)
 
 
+def combine(weights: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """The displacement of all movements together, float32 (2, height, width)."""
+    # not a matrix product: BLAS rounds differently with each number of threads
+    total = np.zeros(basis.shape[1:], np.float32)
+    for weight, field in zip(weights, basis, strict=True):
+        if weight:
+            total += weight * field
+    return total
+
+
 def open_jaw(
     marks: Marks, x: np.ndarray, y: np.ndarray, opening: float
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -122,7 +122,7 @@ def _settled(
     x, y = columns + left, rows + top
     shaped = geometry.reshape(marks, x, y, look.shape)
     x, y = x - shaped[0], y - shaped[1]
-    moved = np.tensordot(geometry.weights(rest, 0.0), geometry.basis(marks, x, y), 1)
+    moved = geometry.combine(geometry.weights(rest, 0.0), geometry.basis(marks, x, y))
     x, y = x - moved[0], y - moved[1]
     if marks.lips_apart:
         y = y - geometry.shut_lips(marks, x, y)
@@ -150,7 +150,7 @@ class _Head:
         rows = np.linspace(y1, y2 - 1, self._coarse[0])
         columns = np.linspace(x1, x2 - 1, self._coarse[1])
         self._x, self._y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-        self._basis = geometry.basis(marks, self._x, self._y).reshape(len(geometry.BASIS), -1)
+        self._basis = geometry.basis(marks, self._x, self._y)
         self._weight = geometry.head_weight(marks, self._x, self._y).astype(np.float32)
 
     def draw(self, planes: np.ndarray, pose: Pose) -> None:
@@ -180,8 +180,8 @@ class _Head:
         move_y = pose.y * marks.unit + turn * (self._x - pivot_x)
         x, y = self._x - self._weight * move_x, self._y - self._weight * move_y
         # the expression belongs to the head at rest: look it up there
-        moved = geometry.weights(face, pose.yaw) @ self._basis
-        still = torch.from_numpy(moved.reshape(1, 2, *self._coarse))
+        moved = geometry.combine(geometry.weights(face, pose.yaw), self._basis)
+        still = torch.from_numpy(moved)[None]
         dx, dy = self._at_rest(still, x, y)
         x, y = x - dx, y - dy
         inside = np.zeros_like(x)

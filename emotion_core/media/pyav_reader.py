@@ -22,10 +22,12 @@ from emotion_core.media.container import (
 )
 from emotion_core.media.shown import ShownPictures
 from emotion_core.media.types import MediaInfo
-from emotion_core.media.upright import display_matrix, turn
+from emotion_core.media.upright import turn
 
 # Decoding on is cheaper than a jump over less than this.
-_WORTH_A_JUMP_S = 1.0
+_WORTH_A_JUMP_S = 0.2
+# Pictures that lean on later ones are decoded up to this much before they are shown.
+_REORDERING_S = 0.5
 _USUAL_FPS = 25.0
 _NO_MORE_JUMPS = -(2**63)  # FFmpeg's "no time stamp": never a place in a file
 
@@ -63,9 +65,9 @@ class PictureClock:
         return start
 
 
-def to_rgb(frame: VideoFrame) -> np.ndarray:
-    """uint8 (height, width, 3), RGB, upright."""
-    return turn(frame.to_ndarray(format="rgb24"), display_matrix(frame))
+def to_rgb(frame: VideoFrame, facts: Facts) -> np.ndarray:
+    """uint8 (height, width, 3), RGB, upright as the file asks for."""
+    return turn(frame.to_ndarray(format="rgb24"), facts.matrix)
 
 
 class PyavReader:
@@ -91,14 +93,14 @@ class PyavReader:
         clock = PictureClock(self._stream, self._facts)
         for start_s, frame in self._pictures(shown, clock, damage):
             for time, picture in shown.push(start_s, frame):
-                yield time, to_rgb(picture)
+                yield time, to_rgb(picture, self._facts)
             if shown.next_s is None:
                 break
         else:
             cut = self._track.cut("video", clock.end_s)
             # the last picture stays in view, but nobody knows what a cut file went on to show
             for time, picture in shown.finish(clock.end_s if cut else float("inf")):
-                yield time, to_rgb(picture)
+                yield time, to_rgb(picture, self._facts)
             self.warnings += cut
         self.warnings += damage.warnings("video")
 
@@ -141,8 +143,9 @@ class PyavReader:
             return None
         if wanted_s < here_s + _WORTH_A_JUMP_S or _NO_MORE_JUMPS in tried:
             return None
-        # the index holds decoding times, up to a second before those of presentation
-        latest = int((wanted_s - _WORTH_A_JUMP_S + self._facts.origin_s) / base)
+        # the index holds decoding times
+        early_s = _REORDERING_S if self._stream.codec_context.has_b_frames else 0.0
+        latest = int((wanted_s - early_s + self._facts.origin_s) / base)
         entries = self._stream.index_entries
         position = entries.search_timestamp(latest, backward=True)
         if position < 0:

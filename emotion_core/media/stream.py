@@ -210,4 +210,5 @@ class _Parts:
         assert spec is not None or self._clock is None
         for time, frame in shown:
             assert spec is not None
-            self._pictures.append((time, scale(to_rgb(frame), self._facts.info, spec.max_side)))
+            picture = to_rgb(frame, self._facts)
+            self._pictures.append((time, scale(picture, self._facts.info, spec.max_side)))

@@ -17,7 +17,9 @@ def display_matrix(frame: VideoFrame) -> Matrix:
     """How a player turns this frame: ``(a, b, c, d)`` as -1, 0 or 1, (1, 0, 0, 1) for not at all.
 
     A point (x, y) of the stored picture is shown at (a x + c y, b x + d y), as in the track header
-    of ISO 14496-12. Angles between the quarter turns count as none.
+    of ISO 14496-12. Angles between the quarter turns count as none. To be asked once a file: a
+    frame and its side data refer to each other, and stay in memory until the garbage collector
+    comes by.
     """
     # av's stubs call it a TypedDict; it is a mapping from Type to a buffer
     side_data = cast(Mapping[Type, Buffer], frame.side_data)

@@ -1,5 +1,7 @@
 """BLSTM over sound, a frame network with a maximum over time for faces, one fusion layer."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,7 @@ class TimeDistBLSTM(nn.Module):
             (either, at random) is hidden, so that the network also answers from one alone (the
             idea of "ModDrop", Neverova et al. 2016).
         pool: how the BLSTM's steps become one vector (``sequence.POOLS``).
+        frame_widths: channels of each pair of convolutions of the frame network.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class TimeDistBLSTM(nn.Module):
         fusion_dropout: float = 0.5,
         modality_dropout: float = 0.3,
         pool: str = "last",
+        frame_widths: Sequence[int] = (16, 32, 64, 128),
     ):
         super().__init__()
         width = 128
         self.audio = AudioBLSTM(audio.coefficients, hidden, width, dropout, pool) if audio else None
         channels = 1 if video and video.grey else 3
-        self.video = TimeMax(FrameVGG(channels, width), width) if video else None
+        frame = FrameVGG(channels, width, frame_widths) if video else None
+        self.video = TimeMax(frame, width) if frame else None
         self.fusion = nn.Sequential(
             nn.Dropout(fusion_dropout),
             nn.Linear(width * sum(part is not None for part in (self.audio, self.video)), fusion),

@@ -1,5 +1,7 @@
 """Encoders of face crops."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ class FrameVGG(nn.Module):
     """
 
     def __init__(
-        self, channels: int = 3, out: int = 128, widths: tuple[int, ...] = (16, 32, 64, 128)
+        self, channels: int = 3, out: int = 128, widths: Sequence[int] = (16, 32, 64, 128)
     ):
         super().__init__()
         layers: list[nn.Module] = []

@@ -1,5 +1,6 @@
 """The epochs of one training, as each worker runs them. No Ray here: a test calls it directly."""
 
+import copy
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -94,7 +95,8 @@ class Training:
                 history=history,
                 last=weights_of(self.network),
                 best=best,
-                optimiser=self.optimiser.state_dict(),
+                # a copy: the next epoch changes the tensors in place
+                optimiser=copy.deepcopy(self.optimiser.state_dict()),
                 finished=self._finished(history),
             )
             report(state)

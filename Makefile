@@ -1,0 +1,46 @@
+# make env | demo | test | lint | clean. Needs Python 3.11 or 3.12 and the package registry.
+# PYTHON=/path/to/python3.11 chooses the interpreter, ARGS="-k media" goes to pytest.
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# The stamp's name holds a checksum of what was installed: with nothing changed, env does nothing.
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | tr ' ' '-')
+
+# Threads of the numeric libraries; the jobs spread work over processes instead.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: env demo test lint clean
+
+env: $(STAMP)
+
+$(STAMP):
+	@for python in $${PYTHON:-python3.11 python3.12 python3}; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+	        2>/dev/null; then \
+	        echo "environment: $$("$$python" --version) into $(VENV) (about 7 GB)"; \
+	        exec "$$python" -m venv $(VENV); \
+	    fi; \
+	done; \
+	echo "error: needs Python 3.11 or 3.12: install one, or make env PYTHON=/path/to/python3.11" >&2; \
+	exit 1
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints.txt -e '.[dev]'
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+demo: env
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh out/demo
+
+test: env
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: env
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

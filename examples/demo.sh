@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The demo corpus and the four jobs, one after the other: examples/demo.sh [DIR]
+# Everything lands in DIR (out/demo); what an earlier demo left there is removed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+out=${1:-out/demo}
+
+run() {
+    printf '\n$ %s\n' "$*"
+    "$@"
+}
+
+rm -rf "$out"
+run python jobs/make_demo.py --out "$out/data"
+run python jobs/preprocess.py --recipe timedist-blstm \
+    --corpus "ravdess=$out/data/corpus" --out "$out/features"
+run python jobs/train.py --recipe timedist-blstm --features "$out/features" \
+    --split elte --num-workers 2 --epochs 12 --out "$out/model"
+run python jobs/evaluate.py --model "$out/model" --features "$out/features" \
+    --split elte --out "$out/eval"
+run python jobs/label.py --videos "$out/data/wild" --model "$out/model" --out "$out/labels"
+run python examples/demo_summary.py "$out"

@@ -1,0 +1,60 @@
+"""What the demo made: the jobs' run records as one table, the figures, and where to look."""
+
+import sys
+from pathlib import Path
+
+import pyarrow.dataset as ds
+from rich.console import Console
+from rich.table import Table
+
+from emotion_core import storage
+
+STEPS = ("data", "features", "model", "eval", "labels")
+COUNTS = ("inputs", "ok", "degraded", "failed")
+FIGURES = ("war", "uar", "macro_f1")
+
+
+def jobs_table(out: Path) -> Table:
+    """One row per job: how many clips it saw, how they fared, how long it worked."""
+    table = Table("job", *COUNTS, "seconds", "written to", title="jobs", title_justify="left")
+    for step in STEPS:
+        record = storage.read_json(str(out / step / "run.json"))
+        counts = [str(record["counts"].get(name, "")) for name in COUNTS]
+        table.add_row(record["job"], *counts, f"{record['seconds']:.1f}", str(out / step))
+    return table
+
+
+def figures_table(out: Path) -> Table:
+    """WAR, UAR and macro F1 on the speakers that training did not see."""
+    metrics = storage.read_json(str(out / "eval" / "metrics.json"))
+    table = Table(*FIGURES, title="unseen speakers", title_justify="left")
+    table.add_row(*(f"{metrics[name]:.3f}" for name in FIGURES))
+    return table
+
+
+def labels_table(out: Path) -> Table:
+    """One row per video: how it fared and the emotion it shows most."""
+    columns = ("uri", "status", "reasons", "n_segments", "n_people", "emotion")
+    videos = ds.dataset(str(out / "labels" / "videos"), format="parquet").to_table(columns)
+    table = Table("video", *columns[1:], title="labels", title_justify="left")
+    for row in videos.sort_by("uri").to_pylist():
+        name = row["uri"].rsplit("/", 1)[-1]
+        reasons = ", ".join(row["reasons"])
+        rest = (str(row[column] or "") for column in columns[3:])
+        table.add_row(name, row["status"], reasons, *rest)
+    return table
+
+
+def main(out: Path) -> None:
+    """Prints the tables, and where pictures and labels lie."""
+    console = Console()
+    for table in (jobs_table(out), figures_table(out), labels_table(out)):
+        console.print(table)
+    console.print("look at")
+    pictures = sorted(path for path in out.glob("*/*.png"))
+    for place in (*pictures, out / "labels" / "segments", out / "labels" / "videos"):
+        console.print(f"  {place}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "out/demo"))
