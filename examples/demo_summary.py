@@ -34,13 +34,13 @@ def figures_table(out: Path) -> Table:
 
 def labels_table(out: Path) -> Table:
     """One row per video: how it fared and the emotion it shows most."""
-    columns = ("uri", "status", "reasons", "n_segments", "n_people", "emotion")
+    columns = ["uri", "status", "reasons", "n_segments", "n_people", "emotion"]
     videos = ds.dataset(str(out / "labels" / "videos"), format="parquet").to_table(columns)
     table = Table("video", *columns[1:], title="labels", title_justify="left")
     for row in videos.sort_by("uri").to_pylist():
         name = row["uri"].rsplit("/", 1)[-1]
         reasons = ", ".join(row["reasons"])
-        rest = (str(row[column] or "") for column in columns[3:])
+        rest = ("" if row[column] is None else str(row[column]) for column in columns[3:])
         table.add_row(name, row["status"], reasons, *rest)
     return table
 

@@ -163,9 +163,12 @@ def test_every_module_says_what_it_is() -> None:
 
 
 @lru_cache
-def declared() -> frozenset[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return frozenset(canonical(requirement) for requirement in project["dependencies"])
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {canonical(requirement) for requirement in requirements}
 
 
 def canonical(requirement: str) -> str:
@@ -175,44 +178,38 @@ def canonical(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", match[0]).lower()
 
 
-def third_party() -> dict[str, list[str]]:
-    """Top-level modules from elsewhere, and the files that import them."""
-    found: dict[str, list[str]] = {}
-    for path in sources():
-        for name in imports(path):
-            top = name.split(".")[0]
-            if top not in sys.stdlib_module_names and top not in (PACKAGE, ""):
-                found.setdefault(top, []).append(relative(path))
-    return found
+def imported(paths: tuple[Path, ...]) -> dict[str, set[str]]:
+    """Distributions that may provide each module from elsewhere that ``paths`` import."""
+    distributions = packages_distributions()
+    tops = {name.split(".")[0] for path in paths for name in imports(path)}
+    ours = {PACKAGE, "jobs", "tests", ""}
+    return {top: names(distributions.get(top, [])) for top in tops - sys.stdlib_module_names - ours}
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    distributions = packages_distributions()
-    undeclared = {
-        module: sorted(set(paths))
-        for module, paths in third_party().items()
-        if not {canonical(d) for d in distributions.get(module, [])} & declared()
-    }
-
-    assert undeclared == {}
+    declared = names(project()["dependencies"])
+    outside = (*(ROOT / "tests").glob("*.py"), *(ROOT / "examples").glob("*.py"))
+    for paths, allowed in (
+        (sources(), declared),
+        (outside, declared | names(project()["optional-dependencies"]["dev"])),
+    ):
+        undeclared = {module for module, by in imported(paths).items() if not by & allowed}
+        assert undeclared == set()
 
 
 def test_every_dependency_is_used() -> None:
-    distributions = packages_distributions()
-    imported = {canonical(d) for module in third_party() for d in distributions.get(module, [])}
     text = "\n".join(path.read_text("utf-8") for path in sources())
-    mentioned = {name for name, words in INDIRECT.items() if words in text}
+    used = set().union(*imported(sources()).values())
+    used |= {name for name, words in INDIRECT.items() if words in text}
 
-    assert declared() - imported - mentioned == set()
+    assert names(project()["dependencies"]) - used == set()
 
 
 def test_every_dependency_has_a_tested_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    wanted = [*project()["dependencies"], *sum(project()["optional-dependencies"].values(), [])]
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pinned = {canonical(line) for line in lines if "==" in line}
 
-    assert {canonical(requirement) for requirement in wanted} - pinned == set()
+    assert names(wanted) - names([line for line in lines if "==" in line]) == set()
     assert all(re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line) for line in lines)
 
 

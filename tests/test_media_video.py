@@ -114,21 +114,40 @@ def test_other_containers_through_pyav(file_name: str, recipe: dict, tmp_path: P
     assert media.warnings[0].startswith("decoder: not decord (")
 
 
-def test_jumps_give_the_same_pictures_as_reading_on(tmp_path: Path):
+def _count_decoded(monkeypatch: pytest.MonkeyPatch) -> list:
+    decoded: list = []
+    original = pyav_reader.decode_packet
+
+    def counted(packet, damage):
+        frames = original(packet, damage)
+        decoded.extend(frame.pts for frame in frames)
+        return frames
+
+    monkeypatch.setattr(pyav_reader, "decode_packet", counted)
+    return decoded
+
+
+def test_jumps_give_the_same_pictures_as_reading_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = write_clip(tmp_path / "a.mp4", frames=250, options={**WITH_KEYS, "g": "50"}, sound=None)
     times = np.array([0.5, 3.1, 3.2, 9.98])
     facts = read_facts(str(path))
     reader = PyavReader(str(path), facts)
     seen = []
-    original = reader._restart
-    reader._restart = lambda target: seen.append(target) or original(target)  # type: ignore
+    original = reader._jump
+    reader._jump = lambda wanted_s: seen.append(wanted_s) or original(wanted_s)  # type: ignore
+    decoded = _count_decoded(monkeypatch)
     got = [number_of(p) for _, p in reader.frames_at(times)]
     assert got == expected(np.arange(250) / 25, times)
-    assert len(seen) == 2 and None not in seen
+    assert seen == [3.1, 9.98]
+    # 0 to 0.5 s, from the key picture at 2 s to 3.2 s, and from the one at 8 s to the end
+    assert len(decoded) == pytest.approx(13 + 32 + 50, abs=8)
 
 
 def test_a_jump_that_lands_too_late_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pyav_reader, "_REORDERING_S", -2.0)  # as if the index were 2 s off
+    original = PyavReader._jump
+    monkeypatch.setattr(PyavReader, "_jump", lambda self, wanted_s: original(self, wanted_s + 2))
     path = write_clip(tmp_path / "a.mp4", frames=250, options={**WITH_KEYS, "g": "50"}, sound=None)
     times = np.array([0.5, 3.1, 3.2, 9.98])
     assert numbers("pyav", path, times) == expected(np.arange(250) / 25, times)

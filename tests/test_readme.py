@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core.emotions import LABEL_SETS
+from emotion_core.storage import RunRecord, write_json, write_run_record
 from emotion_core.tables import VIDEOS, segments_schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +90,7 @@ def video(uri: str, status: str, reasons: list[str]) -> dict:
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
+    """The labels of three videos, where ``make demo`` leaves them: ``OUT/labels``."""
     segments = [segment("a", 0, "angry", 0.75), segment("a", 0, "angry", 0.25)]
     segments += [segment("a", 1, "sad", 0.0), segment("b", 0, "angry", 0.5)]
     videos = [video("a", "ok", []), video("b", "degraded", ["no_audio", "several_people"])]
@@ -97,16 +99,41 @@ def labels(tmp_path: Path) -> Path:
         ("segments", segments, segments_schema(LABELS)),
         ("videos", videos, VIDEOS),
     ):
-        (tmp_path / name).mkdir()
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / name / "part.parquet")
-    return tmp_path
+        folder = tmp_path / "labels" / name
+        folder.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "part.parquet")
+    return tmp_path / "labels"
 
 
 def test_its_queries_answer_what_they_say(labels: Path) -> None:
     queries = re.findall(r'duckdb\.sql\("""(.*?)"""\)', (ROOT / "README.md").read_text(), re.DOTALL)
-    angry, trouble = (
-        duckdb.execute(query.replace("out/demo/labels", str(labels))).fetchall() for query in queries
-    )
+    here = [query.replace("out/demo/labels", str(labels)) for query in queries]
+    angry, trouble = (duckdb.execute(query).fetchall() for query in here)
 
     assert angry == [("a", 0, 2, 0.5), ("b", 0, 1, 0.5)]
     assert trouble == [("degraded", "no_audio", 2, "b"), ("degraded", "several_people", 1, "b")]
+
+
+def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
+    out = labels.parent
+    counts = {"inputs": 3, "ok": 2, "degraded": 1, "failed": 0}
+    for step in ("data", "features", "model", "eval", "labels"):
+        record = RunRecord(f"job-{step}", {}, counts, 12.34, "2026-01-01T00:00:00+00:00")
+        write_run_record(str(out / step), record)
+    write_json(str(out / "eval" / "metrics.json"), {"war": 0.5, "uar": 0.25, "macro_f1": 0.125})
+    (out / "eval" / "confusion.png").touch()
+
+    shown = subprocess.run(
+        [sys.executable, "examples/demo_summary.py", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200"},
+    ).stdout
+
+    for step in ("data", "features", "model", "eval", "labels"):
+        assert re.search(rf"job-{step} .* 3 .* 2 .* 1 .* 0 .* 12\.3 ", shown), shown
+    assert re.search(r"0\.500 .* 0\.250 .* 0\.125", shown), shown
+    assert re.search(r"b .* degraded .* no_audio, several_people", shown), shown
+    assert str(out / "eval" / "confusion.png") in shown

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
+import av.error
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -119,50 +120,58 @@ class PyavReader:
             clock.see(packet)
             for frame in decode_packet(packet, damage):
                 start_s = clock.time_of(frame)
-                wanted = shown.next_s
-                if landing and wanted is not None and not _lands(frame, start_s, wanted):
+                wanted_s = shown.next_s
+                if landing and wanted_s is not None and not _lands(frame, start_s, wanted_s):
                     tried.add(_NO_MORE_JUMPS)
-                    demuxed = self._restart(None)
-                    landing = False
+                    demuxed, landing = self._start_again(), False
                     break
                 landing = False
                 yield start_s, frame
-            target = None if landing else self._jump_target(shown.next_s, clock.end_s, tried)
-            if target is not None:
-                demuxed = self._restart(target)
-                tried.add(target)
-                landing = True
+            wanted_s = shown.next_s
+            if not landing and wanted_s is not None and self._pays(wanted_s, clock.end_s, tried):
+                demuxed, landing = self._jump(wanted_s), True
 
-    def _jump_target(self, wanted_s: float | None, here_s: float, tried: set[int]) -> int | None:
-        """Time stamp of a key picture well ahead of ``here_s`` and before ``wanted_s``.
+    def _pays(self, wanted_s: float, here_s: float, tried: set[int]) -> bool:
+        """Whether there is a key picture well ahead of ``here_s`` and before ``wanted_s``.
 
-        Only where the container's index is complete as soon as it is opened, and is trusted.
+        Only where the container's index is complete as soon as it is opened, and is trusted. Each
+        key picture is jumped for once (added to ``tried``), wherever the jump ends.
         """
         base = self._stream.time_base
-        if wanted_s is None or base is None or self._facts.format != "mov":
-            return None
-        if wanted_s < here_s + _WORTH_A_JUMP_S or _NO_MORE_JUMPS in tried:
-            return None
+        if base is None or self._facts.format != "mov" or _NO_MORE_JUMPS in tried:
+            return False
+        if wanted_s < here_s + _WORTH_A_JUMP_S:
+            return False
         # the index holds decoding times
         early_s = _REORDERING_S if self._stream.codec_context.has_b_frames else 0.0
         latest = int((wanted_s - early_s + self._facts.origin_s) / base)
         entries = self._stream.index_entries
         position = entries.search_timestamp(latest, backward=True)
         if position < 0:
-            return None
+            return False
         stamp = int(entries[position].timestamp)
         ahead = (seconds(stamp, base, self._facts.origin_s) or 0.0) > here_s + _WORTH_A_JUMP_S
-        return stamp if ahead and stamp not in tried else None
+        new = stamp not in tried
+        tried.add(stamp)
+        return ahead and new
 
-    def _restart(self, target: int | None) -> Iterator[Packet[Any]]:
-        """Packets from the key picture at ``target`` on, or from the beginning."""
-        if target is None:
-            self._container.close()
-            self._container = open_container(self._path)
-            self._stream = cast(VideoStream, self._container.streams[self._track.index])
-            use_only(self._container, [self._stream])
-        else:
-            self._container.seek(target, stream=self._stream)
+    def _jump(self, wanted_s: float) -> Iterator[Packet[Any]]:
+        """Packets from the last key picture before ``wanted_s`` on."""
+        assert self._stream.time_base is not None
+        # FFmpeg takes it as a time of presentation
+        ticks = int((wanted_s + self._facts.origin_s) / self._stream.time_base)
+        try:
+            self._container.seek(ticks, stream=self._stream)
+        except av.error.FFmpegError:
+            return self._start_again()
+        return packets(self._container, [self._stream])
+
+    def _start_again(self) -> Iterator[Packet[Any]]:
+        """Packets from the beginning of the file, which is opened anew."""
+        self._container.close()
+        self._container = open_container(self._path)
+        self._stream = cast(VideoStream, self._container.streams[self._track.index])
+        use_only(self._container, [self._stream])
         return packets(self._container, [self._stream])
 
 
