@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-# What a clip is said to hold. ``face`` is a still that already is a face crop (FER2013): no detection.
+# What a clip is said to hold. ``face``: a still that already is a face crop (FER2013).
 MODALITIES = ("audio-visual", "video", "audio", "image", "face")
 
 

@@ -16,6 +16,7 @@ from emotion_core import storage
 
 SUFFIX = ".parquet"
 
+
 def part_name(clip_ids: Iterable[str]) -> str:
     """File name of the part that holds exactly these clips."""
     digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()

@@ -28,7 +28,7 @@ MANIFEST = pa.schema(
     ]
 )
 
-# How a clip fared. ``reasons`` are words a query can group by (see REASONS), ``error`` is for people.
+# How a clip fared. ``reasons``: words a query can group by (see REASONS); ``error``: for people.
 _STATUS = [
     pa.field("status", pa.string(), nullable=False),
     pa.field("stage", pa.string()),

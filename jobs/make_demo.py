@@ -92,9 +92,7 @@ def _check(out: str, seconds: float, seed: int, wild: int) -> None:
         raise UsageError("--seed and --wild take numbers from 0 on")
 
 
-def _summary(
-    folder: Path, clips: "Sequence[DemoClip]", unlabelled: "Sequence[WildClip]"
-) -> None:
+def _summary(folder: Path, clips: "Sequence[DemoClip]", unlabelled: "Sequence[WildClip]") -> None:
     """What lies where now: clips per emotion, and the unlabelled videos."""
     table = Table(title=f"Demo in {folder}", title_justify="left")
     for heading in ("emotion", "clips", "actors"):

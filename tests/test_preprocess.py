@@ -173,7 +173,7 @@ def test_killed_and_repeated_it_finishes_the_rest(made, demo, tmp_path):
         running.communicate()
     assert not (out / "run.json").exists(), "it was killed before the end"
     committed = len(features(out))
-    assert 0 < committed
+    assert committed > 0
 
     done = run_job("preprocess", "--corpus", f"ravdess={demo / 'corpus'}", "--out", out)
     assert done.returncode == 0, done.stderr

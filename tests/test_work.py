@@ -40,9 +40,7 @@ def test_one_clip_in_trouble_does_not_touch_the_others(caplog):
         a, cut, bug, b = each([work(n) for n in ("a", "cut", "bug", "b")], "decode", step)
     assert (a.decoder, b.decoder) == ("pyav", "pyav")
     assert cut.outcome == Outcome("failed", "decode", ("timeout",), "timeout: more than 5 s")
-    assert bug.outcome == Outcome(
-        "failed", "decode", ("error",), "ValueError: shapes do not match"
-    )
+    assert bug.outcome == Outcome("failed", "decode", ("error",), "ValueError: shapes do not match")
     # a fault of ours must be findable, a damaged file must not fill the log
     assert "bug.mp4" in caplog.text and "cut.mp4" not in caplog.text
 

@@ -79,9 +79,7 @@ def settled(marks: Marks, rest: Expression) -> Marks:
     """The key points after a photograph's own expression was taken back."""
     (lx, ly), middle, (rx, ry) = marks.mouth
     up, out = rest.corner_up * marks.unit, rest.corner_out * marks.unit
-    return replace(
-        marks, mouth=((lx - out, ly - up), middle, (rx + out, ry - up)), lips_apart=0.0
-    )
+    return replace(marks, mouth=((lx - out, ly - up), middle, (rx + out, ry - up)), lips_apart=0.0)
 
 
 def _bump(x: np.ndarray, y: np.ndarray, at: Point, wide: float, high: float) -> np.ndarray:
@@ -174,7 +172,7 @@ def shut_lips(marks: Marks, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     across = (x - (lx + rx) / 2) / ((rx - lx) / 2)
     bow = np.clip(1 - across**2, 0, 1)
     below = y - ((ly + ry) / 2 + (my - (ly + ry) / 2) * bow)
-    fade = np.exp(-np.clip(below / (0.45 * marks.unit), 0, None) ** 2)
+    fade = np.exp(-(np.clip(below / (0.45 * marks.unit), 0, None) ** 2))
     return -marks.lips_apart * np.sqrt(bow) * np.clip(below + 1, 0, 1) * fade
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import cast
 
 import pyarrow as pa
 import ray.data
@@ -82,7 +83,7 @@ def run_groups(
     # whole batches to a part, or the rest of each bundle would be a small part of its own
     rows_per_part = size * max(1, rows_per_part // size)
     blocks = [pending.slice(start, size) for start in range(0, len(pending), size)]
-    dataset = ray.data.from_arrow(blocks)
+    dataset: ray.data.Dataset = ray.data.from_arrow(blocks)
     for group in groups:
         workers = max(1, min(group.workers, len(blocks)))
         dataset = dataset.map_batches(
@@ -103,7 +104,7 @@ def run_groups(
         num_cpus=WRITER_SLOT,
     )
     for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
-        for row in report.to_pylist():
+        for row in cast(pa.Table, report).to_pylist():
             uri = row.pop("uri")
             _check_visible(uri)
             yield Part(uri, row)

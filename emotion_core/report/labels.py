@@ -219,9 +219,7 @@ def _draw_emotions(axes: Axes, seconds: dict[str, float]) -> None:
     _bare(axes)
 
 
-def _draw_timeline(
-    axes: Axes, name: str, row: dict, answers: Stretches, people: list[int]
-) -> None:
+def _draw_timeline(axes: Axes, name: str, row: dict, answers: Stretches, people: list[int]) -> None:
     for level, person in enumerate(people):
         here = answers.person == person
         axes.barh(

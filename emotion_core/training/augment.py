@@ -10,11 +10,11 @@ import numpy as np
 
 from emotion_core.samples import Sample
 
-TIME_MASKS, TIME_SHARE = 2, 0.15  # each mask hides up to this share of the frames
-BAND_MASKS, BAND_SHARE = 2, 0.15  # and this share of the coefficients
-SPEED = 0.15  # up to this much slower or faster
-NOISE = 0.2  # deviation, as a share of each coefficient's own
-GAIN = 0.15  # deviation of the logarithm of a coefficient's range: voices and rooms differ there
+TIME_MASKS, TIME_SHARE = 2, 0.2  # each mask hides up to this share of the frames
+BAND_MASKS, BAND_SHARE = 2, 0.2  # and this share of the coefficients
+SPEED = 0.2  # up to this much slower or faster
+NOISE = 0.3  # deviation, as a share of each coefficient's own
+GAIN = 0.2  # deviation of the logarithm of a coefficient's range: voices and rooms differ there
 BRIGHTNESS, CONTRAST = 0.2, 0.2
 SHIFT = 1 / 12  # of the picture's side
 
