@@ -13,7 +13,7 @@ TIMEDIST_BLSTM = Recipe(
     video=VideoSpec(sampling="uniform", count=6, face_size=64),
     network="timedist-blstm",
     network_options={},
-    # of what was tried on RAVDESS sound under elte (lr 1e-3 and 2e-3, two strengths of augmentation,
-    # mean pooling) this had the best UAR on the validation speakers: 48.0 %
+    # of what was tried on RAVDESS sound under elte (lr 1e-3 and 2e-3, two strengths of augmentation
+    # and mean pooling) this had the best UAR on the validation speakers: 48.0 %
     training=TrainSpec(epochs=40, batch_size=32, lr=2e-3, patience=12),
 )
