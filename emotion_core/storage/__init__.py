@@ -11,10 +11,12 @@ What an URI may be, everywhere in this package:
 * any other ``scheme://`` that fsspec knows.
 """
 
-from emotion_core.storage.listing import FileInfo, exists, list_files
+from emotion_core.storage.finding import is_pattern, list_pattern, look_up
+from emotion_core.storage.listing import GONE, FileInfo, exists, list_files
 from emotion_core.storage.outputs import (
     Clock,
     RunRecord,
+    check_output,
     package_versions,
     start_output,
     utc_now,
@@ -31,15 +33,20 @@ from emotion_core.storage.writing import (
 )
 
 __all__ = [
+    "GONE",
     "Clock",
     "FileInfo",
     "RunRecord",
     "absolute",
+    "check_output",
     "exists",
     "filesystem",
+    "is_pattern",
     "join",
     "list_files",
+    "list_pattern",
     "local_copy",
+    "look_up",
     "open_read",
     "open_write",
     "package_versions",
