@@ -14,8 +14,8 @@ rm -rf "$out"
 run python jobs/make_demo.py --out "$out/data"
 run python jobs/preprocess.py --recipe timedist-blstm \
     --corpus "ravdess=$out/data/corpus" --out "$out/features"
-run python jobs/train.py --recipe timedist-blstm --features "$out/features" \
-    --split elte --num-workers 2 --epochs 12 --out "$out/model"
+run python jobs/train.py --recipe examples/demo_recipe.py --features "$out/features" \
+    --split elte --num-workers 2 --out "$out/model"
 run python jobs/evaluate.py --model "$out/model" --features "$out/features" \
     --split elte --out "$out/eval"
 run python jobs/label.py --videos "$out/data/wild" --model "$out/model" --out "$out/labels"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from emotion_core import storage
-from emotion_core.corpora import CORPORA, Scan, fer2013, scan, scan_all
+from emotion_core.corpora import CORPORA, Scan, scan, scan_all
 from emotion_core.errors import ClipError, UsageError
+from emotion_core.media.stills import picture_of_line
 from emotion_core.media.suffixes import AUDIO, IMAGE, MEDIA, VIDEO, kind_of
 
 
@@ -299,7 +300,7 @@ def test_fer2013_csv_is_read_line_by_line(tmp_path: Path, newline: str) -> None:
         with storage.local_copy(clip.uri, clip.member) as path:
             line = path.read_bytes()
         assert len(line) == clip.size and line.decode() in lines
-        image = fer2013.image_from_row(line)
+        image = picture_of_line(line)
         assert image.dtype == np.uint8
         np.testing.assert_array_equal(image, pixels)
 
@@ -311,7 +312,7 @@ def test_fer2013_csv_with_its_columns_in_another_order(tmp_path: Path) -> None:
     (clip,) = scan("fer2013", str(tmp_path)).clips
     assert (clip.emotion, clip.subset) == ("sad", "PublicTest")
     line = storage.read_bytes(clip.uri)[-clip.size - 1 :]
-    np.testing.assert_array_equal(fer2013.image_from_row(line), PIXELS)
+    np.testing.assert_array_equal(picture_of_line(line), PIXELS)
 
 
 def test_fer2013_csv_that_is_none(tmp_path: Path) -> None:
@@ -327,10 +328,10 @@ def test_fer2013_csv_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", [b"", b"0,1 2 3,Training", b"0,a b,Training"])
 def test_a_line_without_its_pixels_is_the_clips_trouble(line: bytes) -> None:
     with pytest.raises(ClipError) as raised:
-        fer2013.image_from_row(line)
+        picture_of_line(line)
     assert raised.value.stage == "decode"
     with pytest.raises(ClipError):
-        fer2013.image_from_row(csv_line(0, "Training", PIXELS + 1).encode())  # one is 256
+        picture_of_line(csv_line(0, "Training", PIXELS + 1).encode())  # one is 256
 
 
 # --- folders -----------------------------------------------------------------------------------

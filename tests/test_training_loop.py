@@ -179,12 +179,15 @@ def test_two_workers_do_what_one_does(features: str, tmp_path: Path) -> None:
     """Without dropout, whose random numbers are each worker's own, the weights are the same."""
     options = {**SMALL.network_options, "dropout": 0.0, "fusion_dropout": 0.0,
                "modality_dropout": 0.0}  # fmt: skip
-    recipe = with_training(replace(SMALL, network_options=options), epochs=2, batch_size=25)
+    recipe = with_training(
+        replace(SMALL, network_options=options), epochs=2, batch_size=25, lr=1e-3
+    )
     # half of the clips without a face: some shares of a batch have none at all
     one = run(features, recipe)
     (history, last), (other_history, other_last) = _two(features, recipe, tmp_path)
 
     same(last, other_last)
+    # Adam blows up the rounding of gradients that are nearly zero to a part of the learning rate
     same(last, one.last, atol=2e-4, rtol=1e-3)
     for mine, theirs, single in zip(history, other_history, one.history, strict=True):
         # summed over the workers, so the same on both, and the same as with one

@@ -8,18 +8,15 @@ its own line.
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-import numpy as np
-
 from emotion_core.clips import Clip
 from emotion_core.corpora import scanning
 from emotion_core.emotions import canonical
-from emotion_core.errors import ClipError, UsageError
+from emotion_core.errors import UsageError
 from emotion_core.media.suffixes import IMAGE
 from emotion_core.storage import FileInfo, list_files, open_read, path_of
 
 NAME = "fer2013"
 LOOKS_FOR = "class folders of pictures (train/happy/Training_1.jpg) or fer2013.csv"
-SIDE = 48
 
 # The order of the numbers in fer2013.csv.
 _CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -140,22 +137,3 @@ def _parse_line(info: FileInfo, start: int, line: bytes, columns: dict[str, int]
         modality="face",
         subset=subset,
     )
-
-
-def image_from_row(line: bytes) -> np.ndarray:
-    """The picture in one line of ``fer2013.csv`` (or of its reordered copies).
-
-    Returns:
-        uint8 (48, 48), grey, row by row from the top left.
-
-    Raises:
-        ClipError: stage ``decode``: not 2,304 numbers from 0 to 255.
-    """
-    pixels = max(line.split(b","), key=len)
-    try:
-        values = np.array(pixels.strip(b'" \r\n').split(), dtype=np.int64)
-    except ValueError as error:
-        raise ClipError("decode", "a line of fer2013.csv without its pixels") from error
-    if values.size != SIDE * SIDE or values.min() < 0 or values.max() > 255:
-        raise ClipError("decode", f"{values.size} pixel values, not {SIDE * SIDE} from 0 to 255")
-    return values.astype(np.uint8).reshape(SIDE, SIDE)

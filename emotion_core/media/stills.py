@@ -12,6 +12,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG200
 # A line of fer2013.csv or its reordered copies: a digit, and then many numbers from 0 to 255.
 _CSV_ROW = re.compile(rb'"?\d"?, ?(?:[A-Za-z]+, ?)?"?\d{1,3}( \d{1,3}){15}')
 _ENOUGH = 128
+_SIDE = 48
 
 
 def still_size(path: str) -> tuple[int, int] | None:
@@ -23,7 +24,7 @@ def still_size(path: str) -> tuple[int, int] | None:
         ClipError: a still whose header is damaged, or one too large to open safely.
     """
     if _is_csv_row(path):
-        return 48, 48
+        return _SIDE, _SIDE
     try:
         image = _open(path)
     except (Image.UnidentifiedImageError, FileNotFoundError):
@@ -81,14 +82,31 @@ def _is_csv_row(path: str) -> bool:
 
 
 def _csv_picture(path: str) -> np.ndarray:
-    from emotion_core.corpora import fer2013  # the corpus knows its own format
-
     with open(path, "rb") as file:
         try:
-            grey = fer2013.image_from_row(file.read())
+            grey = picture_of_line(file.read())
         except ClipError as error:
             raise ClipError("decode", f"unreadable: {error}") from error
     return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def picture_of_line(line: bytes) -> np.ndarray:
+    """The picture in one line of ``fer2013.csv`` (or of its reordered copies).
+
+    Returns:
+        uint8 (48, 48), grey, row by row from the top left.
+
+    Raises:
+        ClipError: stage ``decode``: not 2,304 numbers from 0 to 255.
+    """
+    pixels = max(line.split(b","), key=len)
+    try:
+        values = np.array(pixels.strip(b'" \r\n').split(), dtype=np.int64)
+    except ValueError as error:
+        raise ClipError("decode", "a line of fer2013.csv without its pixels") from error
+    if values.size != _SIDE * _SIDE or values.min() < 0 or values.max() > 255:
+        raise ClipError("decode", f"{values.size} pixel values, not {_SIDE * _SIDE} from 0 to 255")
+    return values.astype(np.uint8).reshape(_SIDE, _SIDE)
 
 
 def _line(error: Exception) -> str:
