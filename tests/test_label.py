@@ -1,12 +1,18 @@
 """Any video to rows: every person, every window, whatever a video lacks."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from emotion_core.bundle import load_bundle
+from emotion_core.demo.actors import actor
+from emotion_core.demo.files import write_clip
+from emotion_core.demo.performance import Part, perform
+from emotion_core.demo.picture import Scene
 from emotion_core.samples import Sample
 from emotion_core.stages.label import LabelStep, Limits, View
 from emotion_core.stages.label_rows import own_seconds, segment_rows, video_rows
@@ -266,3 +272,37 @@ def test_what_was_not_asked_is_null_and_what_was_is_not():
     assert row["audio_p_sad"] is None and row["face_p_sad"] is None
     video, rows = rows_of([])
     assert rows == [] and video["emotion"] is None and video["share_sad"] is None
+
+
+# --- cuts ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, shown in turn in the same place: A for 4 s, B for 1.2 s, A for 4 s, B for 4 s."""
+    path = tmp_path_factory.mktemp("edited") / "interview.mp4"
+    people = [actor(number, 0) for number in (8, 9)]
+    people = [replace(one, look=replace(one.look, centre_x=640.0)) for one in people]
+
+    def shot(who: int, seconds: float, seed: int) -> Iterator[np.ndarray]:
+        scene = Scene(people[who].look.wall, [people[who].look])
+        take = perform(people[who], [Part("neutral", False, seconds)], 1, (0, 5, seed))
+        return (scene.frame([pose]) for pose in take.poses)
+
+    shots = [shot(0, 4.0, 1), shot(1, 1.2, 2), shot(0, 4.0, 3), shot(1, 4.0, 4)]
+    write_clip(path, chain(*shots), None, "interview", "")
+    return path
+
+
+def test_a_cut_to_somebody_else_is_somebody_else(edited, tmp_path):
+    eyes = untrained(tmp_path / "eyes", ("face",))
+    view = View(Windowing(0.5, 0.5), fps=8.0)
+    done = labelled(eyes, path=edited, view=view)
+    who = {s.start_s: s.face_id for s in done.segments}
+    assert [who[start] for start in (0.0, 2.0, 3.5)] == [0, 0, 0]
+    assert who[4.5] == 1
+    # back after an insert: in the same place and looking the same
+    assert [who[start] for start in (5.5, 7.0, 8.5)] == [0, 0, 0]
+    # back after four seconds: nobody can say
+    assert {who[start] for start in (9.5, 11.0, 12.5)} == {2}
+    assert done.n_people == 3

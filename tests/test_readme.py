@@ -14,7 +14,7 @@ import pytest
 
 from emotion_core.emotions import LABEL_SETS
 from emotion_core.storage import RunRecord, write_json, write_run_record
-from emotion_core.tables import VIDEOS, segments_schema
+from emotion_core.tables import segments_schema, videos_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = LABEL_SETS["emotions7"].labels
@@ -74,6 +74,7 @@ def segment(uri: str, face_id: int, emotion: str, p_angry: float) -> dict:
         "uri": uri,
         "start_s": 0.0,
         "end_s": 4.0,
+        "own_s": 4.0,
         "face_id": face_id,
         "emotion": emotion,
         "confidence": p_angry,
@@ -97,7 +98,7 @@ def labels(tmp_path: Path) -> Path:
     videos += [video("c", "degraded", ["no_audio"])]
     for name, rows, schema in (
         ("segments", segments, segments_schema(LABELS)),
-        ("videos", videos, VIDEOS),
+        ("videos", videos, videos_schema(LABELS)),
     ):
         folder = tmp_path / "labels" / name
         folder.mkdir(parents=True)

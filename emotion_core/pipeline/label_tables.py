@@ -3,8 +3,10 @@
 While a job runs, finished videos are written to ``parts/``, a few at a time: first a part of
 ``parts/segments/``, then one of ``parts/videos/``, which is the proof that the former is whole.
 When all are done, parts and earlier tables become new tables of a few large files, each of which
-replaces the earlier one in one step. So whoever reads ``videos/`` and ``segments/`` sees the
-result of a whole run, the last one or the one before, and never a part of one.
+replaces the earlier one in one step. So whoever reads ``videos/`` or ``segments/`` sees the result
+of a whole run, the last one or the one before, and never a part of one. (The two are replaced one
+after the other, and so are the files of a table of several: each video's rows are whole, and there
+once, at any moment.)
 
 Nothing is lost to a kill at any moment, because parts go only after both tables hold them, and
 because of the order: ``videos/`` never holds a video whose segments are in neither place.
@@ -144,18 +146,17 @@ class LabelTables:
     ) -> pa.Table:
         """``segments/``, or the rows of some videos; read in pieces, so that little is held."""
         schema = self.schemas[SEGMENTS].remove_metadata()
-        if columns is not None:
-            schema = pa.schema([schema.field(name) for name in columns])
+        names = schema.names if columns is None else columns
         wanted = None if clip_ids is None else pa.array(clip_ids, pa.string())
-        found = []
+        found = [schema.empty_table().select(names)]
         for uri in commits.parts(self._table(SEGMENTS)):
             with storage.open_read(uri) as file:
-                for batch in pq.ParquetFile(file).iter_batches(columns=columns):
-                    rows = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+                for batch in pq.ParquetFile(file).iter_batches(columns=[*{*names, "clip_id"}]):
+                    rows = pa.Table.from_batches([batch])
                     if wanted is not None:
                         rows = rows.filter(pc.is_in(rows["clip_id"], value_set=wanted))
-                    found.append(rows)
-        return pa.concat_tables(found) if found else schema.empty_table()
+                    found.append(rows.select(names).cast(found[0].schema))
+        return pa.concat_tables(found)
 
     def files(self) -> list[str]:
         """Names of the published files, relative to ``out``."""
