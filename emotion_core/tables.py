@@ -119,6 +119,7 @@ PREDICTIONS_HEAD = [
     pa.field("label", pa.string(), nullable=False),
     pa.field("predicted", pa.string(), nullable=False),
     pa.field("confidence", pa.float32(), nullable=False),
+    pa.field("fold", pa.string()),  # whose model answered, null where there are no folds
 ]
 
 

@@ -185,7 +185,7 @@ class LabelStep:
     def _answers(self, questions: list[_Question]) -> list[Segment]:
         if not questions:
             return []
-        batch = self.bundle.batch([question.sample for question in questions])
+        answers = self.bundle.predict([question.sample for question in questions])
         return [
             Segment(
                 start_s=question.window.start_s,
@@ -196,7 +196,7 @@ class LabelStep:
                 probabilities=probabilities,
                 modalities=question.modalities,
             )
-            for question, probabilities in zip(questions, self.bundle.predict(batch), strict=True)
+            for question, probabilities in zip(questions, answers, strict=True)
         ]
 
     def _judge(self, outcome: Outcome, seen: _Seen, segments: list[Segment]) -> Outcome:
