@@ -1,8 +1,7 @@
-"""Every recipe, made small, goes the way that its user goes: preprocess, train, evaluate, by file."""
+"""Every recipe, made small, goes its user's way: preprocess, train, evaluate, from a file."""
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
