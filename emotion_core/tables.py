@@ -122,6 +122,7 @@ def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("face_id", pa.int32()),  # null: a row of sound that is nobody's in particular
             pa.field("face_box", pa.list_(pa.float32())),
             pa.field("face_score", pa.float32()),
+            pa.field("face_time_s", pa.float64()),  # when the face was seen best
             pa.field("emotion", pa.string(), nullable=False),
             pa.field("confidence", pa.float32(), nullable=False),
             *(pa.field(f"p_{label}", pa.float32(), nullable=False) for label in labels),

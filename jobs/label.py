@@ -1,5 +1,7 @@
 """Videos -> who felt what when, in Parquet: one row in videos/ for every input."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Annotated
 
@@ -82,6 +84,7 @@ def main(
     arguments, clock = dict(locals()), storage.Clock()
     from emotion_core.pipeline.label import Labelling, label
     from emotion_core.report.labels import choose, labels_picture
+    from emotion_core.report.page import MOST_VIDEOS, Facts, write_page
     from emotion_core.stages.label import Limits, View
 
     out = storage.absolute(out)
@@ -103,10 +106,12 @@ def main(
         show_forecast(cli.console, out, forecast(manifest, how, out, overwrite, retry_failed))
         return 0
     storage.start_output(out, "labels", how.settings(), overwrite)
-    rows, done = label(manifest, how, out, partial(progress, cli.console, "label"), retry_failed)
+    rows, done = label(manifest, how, out, partial(_progress, len(manifest)), retry_failed)
     tables, counts = how.tables(out), count_statuses(rows)
-    shown = [row["clip_id"] for row in choose(rows)]
-    labels_picture(rows, tables.segments(shown), storage.join(out, "labels.png"))
+    sample = tables.segments([row["clip_id"] for row in choose(rows, MOST_VIDEOS)])
+    labels_picture(rows, sample, storage.join(out, "labels.png"))
+    facts = Facts(tuple(videos), out, how.settings(), len(found.others), clock.started)
+    write_page(storage.join(out, "report.html"), rows, sample, facts)
     storage.write_run_record(
         out,
         storage.RunRecord(
@@ -115,7 +120,7 @@ def main(
             counts=counts,
             seconds=clock.seconds,
             started=clock.started,
-            files=["manifest.parquet", *tables.files(), "labels.png"],
+            files=["manifest.parquet", *tables.files(), "labels.png", "report.html"],
             extra={
                 "schema_version": LABELS_SCHEMA_VERSION,
                 "labelled": done,
@@ -129,7 +134,13 @@ def main(
     show_counts(cli.console, f"Labels in {out}", rows)
     show_reasons(cli.console, rows.filter(pc.field("status") != "ok"))
     cli.console.print(f"{done} of {len(rows)} inputs labelled, {clock.seconds:.1f} s")
+    cli.console.print(f"to look at: {storage.join(out, 'report.html')}", soft_wrap=True)
     return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
+
+
+def _progress(inputs: int, pending: int) -> AbstractContextManager[Callable[[int, str], None]]:
+    cli.console.print(f"{pending} of {inputs} inputs to label")
+    return progress(cli.console, "label", pending)
 
 
 if __name__ == "__main__":

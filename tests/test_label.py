@@ -225,7 +225,9 @@ def test_a_video_that_takes_too_long_for_anything_fails(model, demo):
 
 def segment(start_s: float, end_s: float, face_id: int | None, **probabilities: float) -> Segment:
     answer = np.array([probabilities.get(label, 0.0) for label in LABELS], np.float32)
-    return Segment(start_s, end_s, face_id, (0, 0, 1, 1), 0.9, answer, ("face",), None, answer)
+    return Segment(
+        start_s, end_s, face_id, (0, 0, 1, 1), 0.9, start_s, answer, ("face",), None, answer
+    )
 
 
 def rows_of(segments: list[Segment]) -> tuple[dict, list[dict]]:
@@ -266,7 +268,7 @@ def test_a_still_picture_has_shares_too():
 
 
 def test_what_was_not_asked_is_null_and_what_was_is_not():
-    silent = Segment(0, 4, 0, None, None, np.full(7, 1 / 7, np.float32), ("face",))
+    silent = Segment(0, 4, 0, None, None, None, np.full(7, 1 / 7, np.float32), ("face",))
     video, (row,) = rows_of([silent])
     assert row["p_sad"] == pytest.approx(1 / 7)
     assert row["audio_p_sad"] is None and row["face_p_sad"] is None

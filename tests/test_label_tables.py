@@ -32,7 +32,7 @@ def work(row: dict, outcome: Outcome | None = None) -> ClipWork:
     answer[0] = 0.4
     score = float(row["version"])
     segments = tuple(
-        Segment(start, start + 4.0, 0, (0, 0, 1, 1), score, answer, ("face",), None, answer)
+        Segment(start, start + 4.0, 0, (0, 0, 1, 1), score, start, answer, ("face",), None, answer)
         for start in (0.0, 2.0)
     )
     outcome = outcome or Outcome()

@@ -10,7 +10,7 @@ import ray.data
 from ray.data import ActorPoolStrategy
 
 from emotion_core import storage
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.pipeline.adapter import StepFactory, Steps, unpack
 from emotion_core.report.progress import Tally
 from emotion_core.stages.work import ClipWork
@@ -82,6 +82,7 @@ def run_groups(
 
     Raises:
         UsageError: a part was written where this process cannot see it.
+        StorageError: a part could not be written; the parts before it are there.
     """
     if len(pending) == 0:
         return
@@ -111,6 +112,8 @@ def run_groups(
     )
     for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
         for row in cast(pa.Table, report).to_pylist():
+            if row["trouble"] is not None:
+                raise StorageError(row["trouble"])
             _check_visible(row["uri"])
             counts = {status: row[status] for status in STATUSES}
             yield Part(row["uri"], counts, row["media_s"], tuple(row["failures"]))
@@ -130,7 +133,11 @@ def _most(group: Group) -> int:
 
 
 class Commit:
-    """A Ray Data callable class that writes batches of finished clips."""
+    """A Ray Data callable class that writes batches of finished clips.
+
+    A store that takes no more is told in the column ``trouble``. Raised in here, it would reach the
+    user as Ray's account of a broken worker, a page long.
+    """
 
     def __init__(self, writer: Writer):
         self.writer = writer
@@ -139,16 +146,28 @@ class Commit:
         works = unpack(batch)
         counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
         failures = [work.outcome.reasons[0] for work in works if work.failed]
+        uri, trouble = self._write(works)
         columns = {
-            "uri": pa.array([self.writer(works)]),
+            "uri": pa.array([uri], pa.string()),
+            "trouble": pa.array([trouble], pa.string()),
             "media_s": pa.array([sum(work.duration_s or 0.0 for work in works)], pa.float64()),
             "failures": pa.array([failures], pa.list_(pa.string())),
         }
         return pa.table({**columns, **counts})
 
+    def _write(self, works: list[ClipWork]) -> tuple[str | None, str | None]:
+        try:
+            return self.writer(works), None
+        except StorageError as error:
+            return None, str(error)
+
 
 def _check_visible(uri: str) -> None:
-    if not storage.exists(uri):
+    try:
+        visible = storage.exists(uri)
+    except UsageError as error:  # a moment ago a worker could write there
+        raise StorageError(str(error)) from error
+    if not visible:
         raise UsageError(
             f"{uri} was written on another node and cannot be seen from here: "
             "on a cluster, --out must be a folder that all nodes share, or an object store"

@@ -27,7 +27,7 @@ MOST_VIDEOS = 6
 _MOST_PEOPLE = 4  # rows of one timeline; the rest of a crowd is left out
 _MOST_LETTERS = 42
 _DPI = 130
-_NOBODY = -1
+NOBODY = -1  # in place of a face_id
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def stretches(segments: pa.Table) -> Stretches:
         segments: as ``tables.segments_schema``.
     """
     clip = segments["clip_id"].to_numpy()
-    person = segments["face_id"].fill_null(_NOBODY).to_numpy()
+    person = segments["face_id"].fill_null(NOBODY).to_numpy()
     start = segments["start_s"].to_numpy()
     order = np.lexsort((start, person, clip.astype(str)))
     return Stretches(
@@ -111,7 +111,7 @@ def labels_png(videos: pa.Table, segments: pa.Table) -> bytes:
     """The picture of ``labels_picture`` as bytes."""
     answers = stretches(segments)
     chosen = choose(videos)
-    people = [_people(answers.of(row["clip_id"])) for row in chosen]
+    people = [longest_seen(answers.of(row["clip_id"])) for row in chosen]
     heights = [2.5, *(0.75 + 0.30 * len(rows) for rows in people)]
     layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.06)
     figure = Figure(figsize=(10.5, sum(heights) + 0.5), layout=layout)
@@ -134,11 +134,11 @@ def labels_png(videos: pa.Table, segments: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def choose(videos: pa.Table) -> list[dict]:
+def choose(videos: pa.Table, most: int = MOST_VIDEOS) -> list[dict]:
     """Rows of the videos with most to see: many emotions first, then many people, then long ones.
 
     Returns:
-        At most ``MOST_VIDEOS`` rows, in that order.
+        At most ``most`` rows, in that order.
     """
     counts = np.sum([share > 0 for share in _shares(videos).values()], axis=0)
     ids = videos["clip_id"].to_pylist()
@@ -146,7 +146,7 @@ def choose(videos: pa.Table) -> list[dict]:
     lengths = videos["duration_s"].to_pylist()
     places = np.flatnonzero(counts).tolist()
     places.sort(key=lambda i: (-counts[i], -n_people[i], -(lengths[i] or 0.0), ids[i]))
-    return videos.take(pa.array(places[:MOST_VIDEOS], pa.int64())).to_pylist()
+    return videos.take(pa.array(places[:most], pa.int64())).to_pylist()
 
 
 def short_name(uri: str, most: int = _MOST_LETTERS) -> str:
@@ -173,8 +173,12 @@ def _folder(uri: str) -> str:
     return short_name(uri.rstrip("/").rpartition("/")[0], 24) if "/" in uri else "."
 
 
-def _people(answers: Stretches) -> list[int]:
-    """Whose rows a timeline has: those seen longest, in the order of their numbers."""
+def longest_seen(answers: Stretches) -> list[int]:
+    """Whose rows a timeline has: those seen longest, in the order of their numbers.
+
+    Returns:
+        At most four; ``NOBODY`` is sound that is nobody's in particular.
+    """
     numbers, which = np.unique(answers.person, return_inverse=True)
     seen = np.bincount(which, answers.end_s - answers.start_s, minlength=len(numbers))
     longest = np.argsort(-seen, kind="stable")[:_MOST_PEOPLE]
@@ -209,7 +213,7 @@ def _draw_statuses(axes: Axes, videos: pa.Table) -> None:
 
 def _draw_emotions(axes: Axes, seconds: dict[str, float]) -> None:
     total = sum(seconds.values())
-    axes.set_title(f"Emotions, {_time(total)} in all", loc="left", fontsize=11)
+    axes.set_title(f"Emotions, {shown_time(total)} in all", loc="left", fontsize=11)
     if not seconds:
         axes.text(0.5, 0.5, "nothing was labelled", ha="center", va="center", color="#606060")
         axes.set_axis_off()
@@ -221,7 +225,7 @@ def _draw_emotions(axes: Axes, seconds: dict[str, float]) -> None:
         edgecolor="#404040",
         linewidth=0.4,
     )
-    shares = [f"{value / (total or 1):.0%}  {_time(value)}" for value in seconds.values()]
+    shares = [f"{value / (total or 1):.0%}  {shown_time(value)}" for value in seconds.values()]
     axes.bar_label(bars, shares, padding=5, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(*seconds.values(), 1e-9) * 1.35)
@@ -244,11 +248,11 @@ def _draw_timeline(axes: Axes, name: str, row: dict, answers: Stretches, people:
             edgecolor="white",
             linewidth=0.8 if here.sum() < 150 else 0.0,  # hours of video would be all edges
         )
-    names = ["no face" if person == _NOBODY else f"person {person}" for person in people]
+    names = ["sound" if person == NOBODY else f"person {person}" for person in people]
     axes.set_yticks(range(len(people)), names, fontsize=8)
     axes.set_ylim(len(people) - 0.5, -0.5)
     axes.set_xlim(0, max(float(answers.end_s.max()), row["duration_s"] or 0.0))
-    axes.xaxis.set_major_formatter(lambda value, _: _time(value, exact=True))
+    axes.xaxis.set_major_formatter(lambda value, _: shown_time(value, exact=True))
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -266,7 +270,7 @@ def _bare(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _time(seconds: float, exact: bool = False) -> str:
+def shown_time(seconds: float, exact: bool = False) -> str:
     """Seconds for people: ``7.5 s``, ``12 min``, ``3.2 h``; exact: ``4.5 s`` or ``1:05:09``."""
     if exact and seconds >= 60:
         minutes, rest = divmod(round(seconds), 60)

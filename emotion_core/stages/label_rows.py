@@ -96,7 +96,15 @@ def _segments(
         "uri": [work.clip["uri"]] * len(segments),
         **{
             name: [getattr(segment, name) for segment in segments]
-            for name in ("start_s", "end_s", "face_id", "face_box", "face_score", "modalities")
+            for name in (
+                "start_s",
+                "end_s",
+                "face_id",
+                "face_box",
+                "face_score",
+                "face_time_s",
+                "modalities",
+            )
         },
         "own_s": own_seconds(segments),
         "emotion": [labels[place] for place in best],

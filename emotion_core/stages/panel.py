@@ -26,17 +26,19 @@ class Question:
 
     Attributes:
         start_s, end_s: the window.
-        face_id, box, score: the person and where they were seen best; None for sound alone.
+        face_id: the person; None for sound alone.
         samples: what each model of the panel gets to see and hear; a model that cannot judge
             anything of it has an empty sample.
+        box, score, time_s: where and when the person was seen best, and the detector's score there.
     """
 
     start_s: float
     end_s: float
     face_id: int | None
-    box: tuple[float, ...] | None
-    score: float | None
     samples: tuple[Sample, ...]
+    box: tuple[float, ...] | None = None
+    score: float | None = None
+    time_s: float | None = None
 
 
 class Panel:
@@ -99,10 +101,18 @@ class Panel:
                 )
             )
             if any(map(_holds_something, samples)):
-                yield Question(window.start_s, window.end_s, face_id, best.box, best.score, samples)
+                yield Question(
+                    window.start_s,
+                    window.end_s,
+                    face_id,
+                    samples,
+                    best.box,
+                    best.score,
+                    best.time_s,
+                )
         if len(people) != 1 and any(sound is not None for sound in sounds):
             samples = tuple(Sample(sound) for sound in sounds)
-            yield Question(window.start_s, window.end_s, None, None, None, samples)
+            yield Question(window.start_s, window.end_s, None, samples)
 
     def answers(self, questions: Sequence[Question]) -> list[Segment]:
         """What the models say to each question, in order."""
@@ -125,6 +135,7 @@ class Panel:
                     face_id=question.face_id,
                     face_box=question.box,
                     face_score=question.score,
+                    face_time_s=question.time_s,
                     probabilities=answer,
                     audio_probabilities=heard,
                     face_probabilities=seen,

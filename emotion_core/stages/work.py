@@ -60,6 +60,7 @@ class Segment:
         face_id: the person, numbered within the video; None when it is only the sound.
         face_box: x1 y1 x2 y2 as fractions of the picture, where the person was seen best.
         face_score: the detector's score there.
+        face_time_s: when that was, seconds from the start of the file.
         probabilities: float32 (labels,): the answer.
         modalities: what it rests on: ``audio``, ``face`` or both.
         audio_probabilities, face_probabilities: float32 (labels,): the answers from the sound and
@@ -71,6 +72,7 @@ class Segment:
     face_id: int | None
     face_box: tuple[float, ...] | None
     face_score: float | None
+    face_time_s: float | None
     probabilities: np.ndarray
     modalities: tuple[str, ...]
     audio_probabilities: np.ndarray | None = None

@@ -23,7 +23,7 @@ from emotion_core.storage.outputs import (
     write_run_record,
 )
 from emotion_core.storage.reading import local_copy, open_read, read_bytes, read_json, read_parquet
-from emotion_core.storage.uris import absolute, filesystem, join, path_of
+from emotion_core.storage.uris import absolute, filesystem, is_local, join, path_of
 from emotion_core.storage.writing import (
     open_write,
     remove,
@@ -41,6 +41,7 @@ __all__ = [
     "check_output",
     "exists",
     "filesystem",
+    "is_local",
     "is_pattern",
     "join",
     "list_files",

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.uris import explain, filesystem, is_local, scheme
 
 
@@ -28,14 +28,19 @@ def open_write(uri: str) -> Iterator[BinaryIO]:
 
     Raises:
         UsageError: ``uri`` is inside an archive.
-        OSError: it cannot be written; one line that names the URI.
+        StorageError: it cannot be written; one line that names the URI.
     """
     if scheme(uri) == "zip":
         raise UsageError(f"{uri}: archives are only read")
     fs, path = filesystem(uri)
     if is_local(uri):
-        with _atomic(path) as file:
-            yield file
+        try:
+            with _atomic(path) as file:
+                yield file
+        except StorageError:  # of another file that the block writes
+            raise
+        except OSError as error:
+            raise StorageError(explain(uri, error)) from error
         return
     with tempfile.NamedTemporaryFile(prefix="emotion-core-") as file:
         yield cast(BinaryIO, file)
@@ -43,7 +48,7 @@ def open_write(uri: str) -> Iterator[BinaryIO]:
         try:
             fs.put_file(file.name, path)
         except Exception as error:  # every filesystem has its own
-            raise OSError(explain(uri, error)) from error
+            raise StorageError(explain(uri, error)) from error
 
 
 @contextmanager
@@ -130,7 +135,7 @@ def remove(uri: str) -> None:
 
     Raises:
         UsageError: ``uri`` is inside an archive.
-        OSError: it cannot be removed; one line that names the URI.
+        StorageError: it cannot be removed; one line that names the URI.
     """
     if scheme(uri) == "zip":
         raise UsageError(f"{uri}: archives are only read")
@@ -148,4 +153,4 @@ def remove(uri: str) -> None:
     except FileNotFoundError:
         return
     except Exception as error:
-        raise OSError(explain(uri, error)) from error
+        raise StorageError(explain(uri, error)) from error
