@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
 from pathlib import Path
 
 import duckdb
@@ -17,10 +15,9 @@ from emotion_core.errors import UsageError
 from emotion_core.pipeline.label import Labelling, label
 from emotion_core.stages.label import View
 from emotion_core.tables import manifest_table, segments_schema, videos_schema
-from tests.jobs import command, environment, run_job
+from tests.jobs import run_job
 from tests.labelling import LABELS, manifest, quiet, untrained
 from tests.small_recipes import small
-from tests.test_preprocess import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +75,13 @@ def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
         f"where abs({total} - 1) > 1e-4 or end_s <= start_s or own_s not between 0.1 and 4.5"
         " or len(model_id) != 16 or (audio_p_sad is not null) != list_contains(modalities, 'audio')"
         " or (face_p_sad is not null) != list_contains(modalities, 'face')"
-    ).fetchone()
-    assert wrong == (0,)
+    ).fetchall()
+    assert wrong == [(0,)]
     shares = " + ".join(f"share_{name}" for name in LABELS)
     assert duckdb.sql(
         f"select count(*) from '{labels}/videos/*.parquet' "
         f"where (emotion is null) != (share_sad is null) or abs({shares} - 1) > 1e-6"
-    ).fetchone() == (0,)
+    ).fetchall() == [(0,)]
     # what docs may promise: shares can be had from the segments
     differing = duckdb.sql(
         f"""select count(*) from (
@@ -92,8 +89,8 @@ def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
             from '{labels}/segments/*.parquet' group by clip_id
         ) join '{labels}/videos/*.parquet' using (clip_id)
         where abs(coalesce(share, 0) - share_sad) > 1e-6"""
-    ).fetchone()
-    assert differing == (0,)
+    ).fetchall()
+    assert differing == [(0,)]
 
 
 def test_an_archive_that_grows_is_labelled_where_it_grew(model, demo, tmp_path, ray_local):
@@ -134,41 +131,6 @@ def test_a_listed_file_that_is_not_there_is_a_failed_row_and_is_done_when_it_com
     done = run_job("label", *arguments, "--max-failed", 0)
     assert done.returncode == 0, done.stderr
     assert "1 of 2 inputs labelled" in done.stdout
-
-
-def test_the_job_killed_again_and_again_ends_as_if_it_had_not_been(labels, model, demo, tmp_path):
-    """Killed after the first part, the third one, and so on; no committed video is done twice."""
-    out = tmp_path / "out"
-    job = ("label", "--videos", demo / "wild", "--model", model, "--out", out)
-    committed = 0
-    for wanted in (1, 3, 6):
-        running = subprocess.Popen(
-            command(*job), env=environment(), stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            wait_for(
-                lambda wanted=wanted, running=running: (
-                    len(parts(out)) >= wanted or running.poll() is not None
-                )
-            )
-        finally:
-            running.send_signal(signal.SIGKILL)
-            running.communicate()
-        assert running.returncode == -signal.SIGKILL, "it was killed before the end"
-        assert not (out / "run.json").exists() and not (out / "videos").exists()
-        assert len(parts(out)) >= wanted
-        committed = len(parts(out))
-    done = run_job(*job)
-    assert done.returncode == 0, done.stderr
-    record = json.loads((out / "run.json").read_text())
-    assert record["extra"]["labelled"] <= 8 - committed
-    assert rows(out) == rows(labels)
-
-
-def parts(out: Path) -> list[str]:
-    """Parts that hold one finished video each."""
-    return commits.parts(str(out / "parts" / "videos"))
 
 
 def test_what_changes_numbers_must_not_change_within_one_table(labels, model, demo):

@@ -18,7 +18,13 @@ from emotion_core.tables import segments_schema, videos_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = LABEL_SETS["emotions7"].labels
-DOCUMENTS = ("README.md", "cluster.yaml", "CONTRIBUTING.md", "examples/demo.sh")
+DOCUMENTS = (
+    "README.md",
+    "docs/labelling.md",
+    "cluster.yaml",
+    "CONTRIBUTING.md",
+    "examples/demo.sh",
+)
 
 
 def job_commands() -> dict[str, set[str]]:
@@ -54,7 +60,9 @@ def test_all_four_jobs_are_documented() -> None:
     assert wanted <= set(job_commands())
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/design.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/labelling.md"]
+)
 def test_links_lead_somewhere(name: str) -> None:
     document = ROOT / name
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
@@ -111,7 +119,7 @@ def test_its_queries_answer_what_they_say(labels: Path) -> None:
     here = [query.replace("out/demo/labels", str(labels)) for query in queries]
     angry, trouble = (duckdb.execute(query).fetchall() for query in here)
 
-    assert angry == [("a", 0, 2, 0.5), ("b", 0, 1, 0.5)]
+    assert angry == [("a", 0, 8.0, 0.5), ("b", 0, 4.0, 0.5)]
     assert trouble == [("degraded", "no_audio", 2, "b"), ("degraded", "several_people", 1, "b")]
 
 

@@ -19,6 +19,7 @@ from tests.test_report_labels import segment, segments_table, video, videos_tabl
 FACTS = Facts(("s3://bucket/clips",), "s3://bucket/labels", {"fps": None}, 2,
               "2026-01-02T03:04:05+00:00")  # fmt: skip
 EVIL = '/archive/<script>alert("1")</script>&<img src=x onerror=alert(2)>.mp4'
+SOURCE = 'src="([^"]*)'
 MAGENTA = (200, 0, 200)
 
 
@@ -54,9 +55,7 @@ def test_names_are_escaped_and_nothing_is_loaded_or_run(page: str) -> None:
     assert "&lt;script&gt;" in page and "&lt;b&gt;broken&lt;/b&gt;" in page
     assert "default-src 'none'" in page
     assert not re.findall(r"https?://|url\(|@import|<link|<iframe", page)
-    assert all(
-        src.startswith("data:image/jpeg;base64,") for src in re.findall('src="([^"]*)', page)
-    )
+    assert all(source.startswith("data:image/jpeg;base64,") for source in re.findall(SOURCE, page))
 
 
 def test_what_it_tells(page: str) -> None:
@@ -131,7 +130,7 @@ def test_no_more_videos_than_fit() -> None:
     assert len(timelines(videos_table(rows), segments, {})) == MOST_VIDEOS
 
 
-def test_thumbnails_show_the_face_where_it_was_seen_best(demo: Path, tmp_path: Path) -> None:
+def test_thumbnails_show_the_face_where_it_was_seen_best(tmp_path: Path) -> None:
     """A picture that is one colour but for a square: the thumbnail is of the square."""
     uri = str(tmp_path / "still #1.png")
     pixels = np.zeros((200, 400, 3), np.uint8)

@@ -30,7 +30,13 @@ def connect() -> Resources:
     # What workers print stays in Ray's log files: trouble with a clip is in the clip's row, and the
     # rest (Ray's own bars and plans too) would only break the job's progress bar.
     try:
-        ray.init(ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)
+        ray.init(
+            ignore_reinit_error=True,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            # a job shows its own progress, and the dashboard is a third of what a start costs
+            include_dashboard=False,
+        )
     except Exception as error:  # Ray raises no narrower one
         if "timed out during startup" not in str(error):
             raise

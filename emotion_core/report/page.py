@@ -255,10 +255,10 @@ def _said(answers: Stretches, person: int) -> str:
     if lengths.sum() == 0:
         lengths = np.ones(len(lengths))
     sums: Counter[str] = Counter()
-    for emotion, length in zip(answers.emotion[here], lengths, strict=True):
-        sums[emotion] += float(length)
-    whole = sum(sums.values())
-    return ", ".join(f"{emotion} {seconds / whole:.0%}" for emotion, seconds in sums.most_common())
+    for emotion, length in zip(answers.emotion[here], lengths.tolist(), strict=True):
+        sums[emotion] += length
+    total = sums.total()
+    return ", ".join(f"{emotion} {seconds / total:.0%}" for emotion, seconds in sums.most_common())
 
 
 def _emotions(seconds: Mapping[str, float]) -> list[tuple[str, str, float, str, str]]:
