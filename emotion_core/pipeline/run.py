@@ -1,5 +1,6 @@
 """Groups of steps as Ray Data operators, and the parts they leave behind."""
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ def run_groups(
         batch: clips that one call of a worker handles, at most.
 
     Raises:
-        UsageError: a part was written where this process cannot see it.
+        UsageError: a part was written where this process cannot see it, or a worker cannot make
+            its steps.
         StorageError: a part could not be written; the parts before it are there.
     """
     if len(pending) == 0:
@@ -113,7 +115,7 @@ def run_groups(
     for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
         for row in cast(pa.Table, report).to_pylist():
             if row["trouble"] is not None:
-                raise StorageError(row["trouble"])
+                raise pickle.loads(row["trouble"])
             _check_visible(row["uri"])
             counts = {status: row[status] for status in STATUSES}
             yield Part(row["uri"], counts, row["media_s"], tuple(row["failures"]))
@@ -135,31 +137,29 @@ def _most(group: Group) -> int:
 class Commit:
     """A Ray Data callable class that writes batches of finished clips.
 
-    A store that takes no more is told in the column ``trouble``. Raised in here, it would reach the
-    user as Ray's account of a broken worker, a page long.
+    What ends the job travels as a pickled error in the column ``trouble`` (see ``adapter``).
     """
 
     def __init__(self, writer: Writer):
         self.writer = writer
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        works = unpack(batch)
+        works: list[ClipWork] = []
+        uri = trouble = None
+        try:
+            works = unpack(batch)
+            uri = self.writer(works)
+        except (UsageError, StorageError) as error:
+            trouble = pickle.dumps(error)
         counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
         failures = [work.outcome.reasons[0] for work in works if work.failed]
-        uri, trouble = self._write(works)
         columns = {
             "uri": pa.array([uri], pa.string()),
-            "trouble": pa.array([trouble], pa.string()),
+            "trouble": pa.array([trouble], pa.binary()),
             "media_s": pa.array([sum(work.duration_s or 0.0 for work in works)], pa.float64()),
             "failures": pa.array([failures], pa.list_(pa.string())),
         }
         return pa.table({**columns, **counts})
-
-    def _write(self, works: list[ClipWork]) -> tuple[str | None, str | None]:
-        try:
-            return self.writer(works), None
-        except StorageError as error:
-            return None, str(error)
 
 
 def _check_visible(uri: str) -> None:
