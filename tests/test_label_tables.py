@@ -155,6 +155,18 @@ def test_segments_without_the_proof_that_they_are_whole_are_dropped(tables, tmp_
     assert held(tmp_path / "out") == expected(a="1", b="1")
 
 
+def test_what_a_kill_left_in_the_middle_of_a_file_goes(tables, tmp_path):
+    wanted = manifest(a="1")
+    run(tables, wanted)
+    left = [tmp_path / "out" / name / ".0123.part" for name in ("videos", "segments")]
+    for file in left:
+        file.write_bytes(b"half a table")
+    (tmp_path / "out" / "videos" / ".keep").touch()  # a user's own
+    assert run(tables, wanted) == []
+    assert not any(file.exists() for file in left)
+    assert (tmp_path / "out" / "videos" / ".keep").exists()
+
+
 def test_no_video_has_a_segment(tables, tmp_path):
     wanted = manifest(a="1")
     write(tables, wanted, a=Outcome().fail("decode", "unreadable", "unreadable: x"))

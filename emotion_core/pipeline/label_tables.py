@@ -107,7 +107,13 @@ class LabelTables:
         return manifest.filter(pc.invert(pc.is_in(manifest["clip_id"], value_set=done)))
 
     def clear_up(self, manifest: pa.Table, pending: pa.Table) -> None:
-        """Drop parts of videos that changed or went, are to be done again, or were never proven."""
+        """Drop parts of videos that changed or went, are to be done again, or were never proven.
+
+        And what an earlier run, killed in the middle of a file, left unfinished.
+        """
+        for table in (VIDEOS, SEGMENTS):
+            storage.remove_unfinished(self._table(table))
+            storage.remove_unfinished(self._parts(table))
         wanted = manifest["clip_id"]
         kept = wanted.filter(pc.invert(pc.is_in(wanted, value_set=pending["clip_id"])))
         commits.drop_stale(self._parts(VIDEOS), kept)

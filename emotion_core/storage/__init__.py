@@ -27,6 +27,7 @@ from emotion_core.storage.uris import absolute, filesystem, is_local, join, path
 from emotion_core.storage.writing import (
     open_write,
     remove,
+    remove_unfinished,
     write_bytes,
     write_json,
     write_parquet,
@@ -56,6 +57,7 @@ __all__ = [
     "read_json",
     "read_parquet",
     "remove",
+    "remove_unfinished",
     "start_output",
     "utc_now",
     "write_bytes",

@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
@@ -16,6 +17,9 @@ import pyarrow.parquet as pq
 
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.uris import explain, filesystem, is_local, scheme
+
+# Suffix of files that are being written; their names are hidden ones, which no reader looks at.
+_UNFINISHED = ".part"
 
 
 @contextmanager
@@ -55,7 +59,7 @@ def open_write(uri: str) -> Iterator[BinaryIO]:
 def _atomic(path: str) -> Iterator[BinaryIO]:
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f".{uuid.uuid4().hex}.part")
+    temporary = os.path.join(folder, f".{uuid.uuid4().hex}{_UNFINISHED}")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -67,6 +71,20 @@ def _atomic(path: str) -> Iterator[BinaryIO]:
             os.unlink(temporary)
         raise
     _sync_folder(folder)
+
+
+def remove_unfinished(folder: str) -> int:
+    """Remove what killed writers left unfinished in a folder; how many files that were.
+
+    Only for whoever has the folder to themselves. Object stores keep nothing unfinished.
+    """
+    if not is_local(folder):
+        return 0
+    _, path = filesystem(folder)
+    left = list(Path(path).glob(f".*{_UNFINISHED}"))
+    for file in left:
+        file.unlink(missing_ok=True)
+    return len(left)
 
 
 def _sync_folder(folder: str) -> None:
