@@ -8,8 +8,9 @@ a Ray of its own: short, long, and short again, because a machine that others us
 same half an hour later.
 
 ``wall`` is the whole job, Ray's start included; ``work`` is the column ``seconds`` of ``videos/``;
-``cpu`` is the processor time of the whole process tree. ``peak`` is the largest sum over that tree
-of what each process holds, taken every half second: proportional set sizes, in which a page that
+``cpu`` is the processor time of the worker and its decoder from the moment on that it has one: on a
+machine that others use too, go by that. ``peak`` is the largest sum over the whole process tree of
+what each process holds, taken every half second: proportional set sizes, in which a page that
 several processes share counts once, or resident ones where the system does not tell those.
 """
 
@@ -23,7 +24,7 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import av
 import typer
@@ -39,6 +40,7 @@ SHORT_MIN = 2.0
 _EVERY_S = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MB = 1e6
+_WORKER = "ray::MapWorker(MapBatches(Steps))"  # what Ray calls the process that labels
 
 
 def scene(path: Path) -> Path:
@@ -105,6 +107,15 @@ def untrained(out: Path) -> Path:
     return out
 
 
+@dataclass(frozen=True)
+class _Process:
+    """Its parent, when it started (clock ticks, as the system spells it), processor seconds."""
+
+    parent: int
+    started: str
+    cpu_s: float
+
+
 @dataclass
 class Usage:
     """What a process tree was seen to use.
@@ -112,28 +123,30 @@ class Usage:
     Attributes:
         peak: bytes held by all its processes together, at most.
         largest: name and bytes of the largest of them at that moment.
-        cpu_s: processor time by process, the last value seen of each.
+        cpu_s: processor time of labelling, see the module.
     """
 
     peak: int = 0
     largest: list[tuple[str, int]] = field(default_factory=list)
-    cpu_s: dict[tuple[int, str], float] = field(default_factory=dict)
+    cpu_s: float = 0.0
+    _known: set[tuple[int, str]] = field(default_factory=set)
+    _before_s: dict[int, float] = field(default_factory=dict)  # by worker: until it had a decoder
 
     def look(self) -> None:
         """Look at every process of the tree once."""
-        tree = _descendants(os.getpid(), self.cpu_s.keys())
-        held = []
-        for pid, (_, started, cpu_s) in tree.items():
-            self.cpu_s[pid, started] = cpu_s
-            held.append((_name(pid), _memory(pid)))
+        tree = _descendants(os.getpid(), self._known)
+        self._known |= {(pid, process.started) for pid, process in tree.items()}
+        names = {pid: _name(pid) for pid in tree}
+        held = [(name, _memory(pid)) for pid, name in names.items()]
         total = sum(size for _, size in held)
         if total > self.peak:
             self.peak = total
             self.largest = sorted(held, key=lambda each: -each[1])[:4]
-
-
-# A process: its parent, when it started (clock ticks, as the system spells it), processor seconds.
-_Process = tuple[int, str, float]
+        for pid in (pid for pid, name in names.items() if name.startswith(_WORKER)):
+            children = [process.cpu_s for process in tree.values() if process.parent == pid]
+            if children:
+                before_s = self._before_s.setdefault(pid, tree[pid].cpu_s)
+                self.cpu_s = max(self.cpu_s, tree[pid].cpu_s - before_s + sum(children))
 
 
 def _descendants(root: int, known: Collection[tuple[int, str]]) -> dict[int, _Process]:
@@ -147,9 +160,9 @@ def _descendants(root: int, known: Collection[tuple[int, str]]) -> dict[int, _Pr
             except OSError:  # it has just ended
                 continue
             cpu_s = (int(words[11]) + int(words[12])) / _TICKS
-            found[int(entry.name)] = (int(words[1]), words[19], cpu_s)
-    ours = {pid for pid, (_, started, _) in found.items() if (pid, started) in known}
-    while more := {p for p, (up, *_) in found.items() if up in ours | {root}} - ours:
+            found[int(entry.name)] = _Process(int(words[1]), words[19], cpu_s)
+    ours = {pid for pid, process in found.items() if (pid, process.started) in known}
+    while more := {p for p, process in found.items() if process.parent in ours | {root}} - ours:
         ours |= more
     return {pid: found[pid] for pid in ours - {root}}
 
@@ -184,15 +197,10 @@ class Run:
     """One labelled video: minutes of it, seconds of everything else; see the module."""
 
     minutes: float
+    segments: int
     wall_s: float
     work_s: float
     usage: Usage
-    segments: int
-
-    @property
-    def per_minute(self) -> float:
-        """Seconds of work for a minute of video."""
-        return self.work_s / self.minutes
 
 
 def run(video: Path, model: str, out: Path) -> Run:
@@ -226,18 +234,20 @@ def show(runs: list[Run]) -> None:
     """Print all runs as a table, each beside the first one."""
     console = Console(width=110)
     table = Table(title="python jobs/label.py on one video")
-    for name in ("minutes", "segments", "wall s", "work s", "work s/min", "ratio", "cpu s"):
-        table.add_column(name, justify="right")
-    for name in ("peak MB", "ratio"):
+    headings = ("minutes", "segments", "wall s", "work s", "s/min", "ratio", "cpu s", "s/min")
+    for name in (*headings, "ratio", "peak MB", "ratio"):
         table.add_column(name, justify="right")
     first = runs[0]
     for each in runs:
-        figures: list[Any] = [f"{each.minutes:.1f}", each.segments, f"{each.wall_s:.0f}"]
-        figures += [f"{each.work_s:.1f}", f"{each.per_minute:.2f}"]
-        figures += [f"{each.per_minute / first.per_minute:.2f}"]
-        figures += [f"{sum(each.usage.cpu_s.values()):.0f}", f"{each.usage.peak / _MB:,.0f}"]
-        figures += [f"{each.usage.peak / first.usage.peak:.2f}"]
-        table.add_row(*map(str, figures))
+        cells = [f"{each.minutes:.1f}", str(each.segments), f"{each.wall_s:.0f}"]
+        for seconds, of_first in (
+            (each.work_s, first.work_s),
+            (each.usage.cpu_s, first.usage.cpu_s),
+        ):
+            rate = seconds / each.minutes
+            cells += [f"{seconds:.1f}", f"{rate:.2f}", f"{rate * first.minutes / of_first:.2f}"]
+        cells += [f"{each.usage.peak / _MB:,.0f}", f"{each.usage.peak / first.usage.peak:.2f}"]
+        table.add_row(*cells)
     console.print(table)
     for each in runs:
         told = ", ".join(f"{name} {size / _MB:,.0f}" for name, size in each.usage.largest)

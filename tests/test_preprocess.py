@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+import ray.data
 from PIL import Image
 
 from emotion_core import commits, storage
@@ -127,6 +128,11 @@ def test_the_layout_of_the_work_does_not_change_a_number(made, demo, tmp_path, l
             ours.pop("audio_features"), reference.pop("audio_features"), atol=1e-3
         )
         assert ours == reference
+
+
+def test_a_long_video_is_not_taken_for_a_hang():
+    connect()
+    assert ray.data.DataContext.get_current().execution_no_progress_timeout_s == -1
 
 
 @pytest.mark.parametrize("what", ["worker", "store"])

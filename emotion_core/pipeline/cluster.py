@@ -44,7 +44,11 @@ def connect() -> Resources:
             "Ray did not start within its 30 s, this machine is very busy: run the command again, "
             "it goes on where it stopped"
         ) from error
-    DataContext.get_current().enable_progress_bars = False
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    # after half an hour without a finished block Ray Data would break off; a long video on a slow
+    # machine takes longer, and what hangs has time limits of its own here
+    context.execution_no_progress_timeout_s = -1
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     found = ray.cluster_resources()
