@@ -206,7 +206,7 @@ class Run:
 def run(video: Path, model: str, out: Path) -> Run:
     """Label one video and watch it."""
     command = [sys.executable, str(ROOT / "jobs" / "label.py"), "--videos", str(video)]
-    command += ["--model", model, "--out", str(out)]
+    command += ["--model", model, "--out", str(out), "--overwrite"]
     env = {**os.environ, "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT)}
     usage, started = Usage(), time.monotonic()
     with (
@@ -245,7 +245,11 @@ def show(runs: list[Run]) -> None:
             (each.usage.cpu_s, first.usage.cpu_s),
         ):
             rate = seconds / each.minutes
-            cells += [f"{seconds:.1f}", f"{rate:.2f}", f"{rate * first.minutes / of_first:.2f}"]
+            cells += [
+                f"{seconds:.1f}",
+                f"{rate:.2f}",
+                f"{rate * first.minutes / (of_first or 1):.2f}",
+            ]
         cells += [f"{each.usage.peak / _MB:,.0f}", f"{each.usage.peak / first.usage.peak:.2f}"]
         table.add_row(*cells)
     console.print(table)

@@ -111,7 +111,7 @@ def test_an_archive_that_grows_is_labelled_where_it_grew(model, demo, tmp_path, 
     assert (len(videos), done) == (7, 2)
     found, segments = rows(out)
     assert {s["clip_id"] for s in segments} <= {row["clip_id"] for row in found}
-    assert [row["n_segments"] for row in found if row["uri"] == str(kept)] == [2]
+    assert [row["n_segments"] for row in found if row["uri"] == str(kept)] == [1]
     assert not [s for s in segments if "cut short" in s["uri"]]
 
 
@@ -120,7 +120,7 @@ def test_a_listed_file_that_is_not_there_is_a_failed_row_and_is_done_when_it_com
 ):
     late = tmp_path / "late #1.m4a"
     listed = tmp_path / "list.txt"
-    listed.write_text(f"{demo}/wild/voice memo.m4a\nlate #1.m4a\n")
+    listed.write_text(f"{demo}/wild/voice memo.m4a\n{late}\n")
     arguments = ("--videos", listed, "--model", model, "--out", tmp_path / "out")
     done = run_job("label", *arguments, "--max-failed", 0.4)
     assert done.returncode == 3, done.stderr
@@ -200,7 +200,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(labels, model, demo,
     fresh = run_job(*job, "--out", tmp_path / "out")
     assert fresh.returncode == 0, fresh.stderr
     assert not (tmp_path / "out").exists()
-    words = fresh.stdout.split()
+    words = fresh.stdout.replace("│", " ").split()
     assert [words[words.index(kind, 5) + 1] for kind in ("audio", "video", "all")] == list("178")
     assert "of media, about" in fresh.stdout and "nothing was written" in fresh.stdout
 
