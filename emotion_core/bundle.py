@@ -7,22 +7,22 @@ model card); pictures.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from emotion_core import storage
+from emotion_core.answers import probabilities
 from emotion_core.emotions import LABEL_SETS, LabelSet
 from emotion_core.errors import UsageError
-from emotion_core.networks import Batch, build_network
+from emotion_core.networks import build_network
 from emotion_core.recipes import recipe_from_json, recipe_to_json
-from emotion_core.samples import Sample, make_batch
+from emotion_core.samples import Sample
 from emotion_core.specs import Recipe
 
 FORMAT = 1
@@ -87,24 +87,16 @@ class Bundle:
         """What the columns of ``predict`` mean."""
         return self.info.label_set
 
-    @torch.no_grad()
-    def predict(self, batch: Batch) -> np.ndarray:
-        """Probabilities, float32 (b, classes), each row adding up to 1.
+    def predict(self, samples: Sequence[Sample]) -> np.ndarray:
+        """Probabilities, float32 (clips, classes), each row adding up to 1.
 
-        A modality that the network was not trained on counts as missing. A row without any
-        modality left gives the network's answer to nothing: leave such rows out.
+        A modality that the network was not trained on counts as missing. A clip without any
+        modality left gives the network's answer to nothing: leave such clips out.
         """
-        batch = batch.to(self.device)
-        if "audio" not in self.info.modalities:
-            batch = batch.without_audio()
-        if "face" not in self.info.modalities:
-            batch = batch.without_faces()
-        logits = self.network(batch).float()
-        return torch.softmax(logits, dim=1).cpu().numpy()
-
-    def batch(self, samples: list[Sample]) -> Batch:
-        """Samples as this model's network takes them."""
-        return make_batch(samples, self.recipe.audio, self.recipe.video, self.info.audio_frames)
+        unknown = {"audio", "face"} - set(self.info.modalities)
+        return probabilities(
+            self.network, samples, self.recipe, self.info.audio_frames, self.device, unknown
+        ).numpy()
 
 
 def save_bundle(
@@ -168,7 +160,7 @@ def load_bundle(uri: str, device: str = "cpu") -> Bundle:
         raise UsageError(
             f"model bundle {uri!r} is damaged: {WEIGHTS} or {RECIPE} is not what was written"
         )
-    network = build_network(info.recipe, len(info.label_set.labels))
+    network = build_network(info.recipe, len(info.label_set.labels), download=False)
     try:
         network.load_state_dict(load(data))
     except (SafetensorError, RuntimeError) as error:
@@ -177,6 +169,12 @@ def load_bundle(uri: str, device: str = "cpu") -> Bundle:
             f"of this version ({str(error).splitlines()[0]})"
         ) from error
     return Bundle(info, network.eval().to(device), model_id, device)
+
+
+def combined_id(bundles: Sequence[Bundle]) -> str:
+    """The ``model_id`` of models that answer together: one model's own, else a hash of them all."""
+    ids = sorted(bundle.model_id for bundle in bundles)
+    return ids[0] if len(ids) == 1 else hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
 
 
 def _model_id(weights: bytes, info: Mapping[str, Any]) -> str:

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from emotion_core import storage
 from emotion_core.emotions import LABEL_SETS, LabelSet
 from emotion_core.errors import UsageError
-from emotion_core.networks.batch import Batch
 from emotion_core.ragged import (
     Ragged,
     any_filled,
@@ -22,8 +21,10 @@ from emotion_core.ragged import (
     blobs,
     list_lengths,
     matrices,
+    offsets_of,
+    ragged,
 )
-from emotion_core.samples import Sample, make_batch
+from emotion_core.samples import Sample, part_spans
 from emotion_core.specs import AudioSpec, Recipe
 from emotion_core.tables import MANIFEST
 
@@ -80,6 +81,11 @@ class FeatureSet:
             faces = tuple(_decode(self.pictures[entry], grey) for entry in span)
         sound = audio if audio is not None and len(audio) else None
         return Sample(sound, faces, int(self.labels[row]))
+
+    def batches(self, size: int = 64) -> Iterator[list[Sample]]:
+        """Every clip in order, ``size`` at a time (the last batch may be smaller)."""
+        for start in range(0, len(self), size):
+            yield [self.sample(row) for row in range(start, min(start + size, len(self)))]
 
     @property
     def speakers(self) -> list[str]:
@@ -239,6 +245,39 @@ def _has_input(table: pa.Table, recipe: Recipe) -> np.ndarray:
     return has
 
 
+def in_parts(features: FeatureSet, recipe: Recipe) -> FeatureSet:
+    """A set whose rows are the parts that a network of ``recipe`` is trained on.
+
+    Each part has its clip's row and label. Parts without sound and without a face are left out.
+    """
+    if recipe.part_s is None:
+        return features
+    none = Ragged(np.empty((0, 1), np.float32), np.zeros(len(features) + 1, np.int64))
+    audio = none if features.audio is None else features.audio
+    counts = np.diff(features.picture_offsets)
+    owner: list[int] = []
+    sounds: list[np.ndarray] = []
+    entries: list[np.ndarray] = []
+    for row, (frames, count) in enumerate(
+        zip(audio.lengths.tolist(), counts.tolist(), strict=True)
+    ):
+        for sound, pictures in part_spans(frames, count, recipe):
+            owner.append(row)
+            sounds.append(audio[row][sound])
+            entries.append(features.picture_offsets[row] + np.arange(*pictures.indices(count)))
+    made = replace(
+        features,
+        clips=features.clips.take(pa.array(owner)),
+        labels=features.labels[owner],
+        audio=None if features.audio is None else ragged(sounds),
+        pictures=(
+            None if features.pictures is None else features.pictures.take(np.concatenate(entries))
+        ),
+        picture_offsets=offsets_of(np.array([len(each) for each in entries])),
+    )
+    return made.select(made.has_audio | made.has_faces)
+
+
 def audio_length(train: FeatureSet, spec: AudioSpec | None) -> int:
     """Frames that sound is padded to: the recipe's, or the longest clip of the training side."""
     if spec is None:
@@ -246,12 +285,3 @@ def audio_length(train: FeatureSet, spec: AudioSpec | None) -> int:
     if spec.max_frames is not None:
         return spec.max_frames
     return int(train.audio.lengths.max()) if train.audio and len(train) else 1
-
-
-def batches(
-    features: FeatureSet, rows: np.ndarray, recipe: Recipe, frames: int, size: int = 64
-) -> Iterator[Batch]:
-    """These rows in their order, ``size`` at a time (the last batch may be smaller)."""
-    for start in range(0, len(rows), size):
-        samples = [features.sample(int(row)) for row in rows[start : start + size]]
-        yield make_batch(samples, recipe.audio, recipe.video, frames)

@@ -1,4 +1,4 @@
-"""The two kinds of trouble this package tells apart: the user's and one clip's."""
+"""The kinds of trouble this package tells apart: the user's, one clip's, and the output's."""
 
 
 class UsageError(Exception):
@@ -23,3 +23,11 @@ class ClipError(Exception):
 
     def __reduce__(self):  # the default would lose ``stage`` on the way out of a child process
         return (ClipError, (self.stage, str(self)))
+
+
+class StorageError(OSError):
+    """The output cannot be written (any more): a job prints this one line and exits with code 1.
+
+    What was written before is whole, and the same command goes on from there. The message names
+    the file: ``s3://results/a.parquet: the server cannot be reached: check AWS_ENDPOINT_URL``.
+    """

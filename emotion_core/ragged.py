@@ -1,5 +1,6 @@
 """Nested Arrow columns as flat numpy arrays with offsets: compact, and shared without copies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,12 @@ class Ragged:
     def take(self, rows: np.ndarray) -> "Ragged":
         """These rows, in this order."""
         parts = [self[row] for row in rows]
-        values = np.concatenate(parts) if parts else self.values[:0]
-        return Ragged(values, offsets_of(self.lengths[rows]))
+        return ragged(parts) if parts else Ragged(self.values[:0], np.zeros(1, np.int64))
+
+
+def ragged(rows: Sequence[np.ndarray]) -> Ragged:
+    """At least one array, as the rows of one."""
+    return Ragged(np.concatenate(rows), offsets_of(np.array([len(row) for row in rows])))
 
 
 def offsets_of(lengths: np.ndarray) -> np.ndarray:

@@ -14,14 +14,15 @@ class AudioSpec:
     """How sound becomes a feature matrix of shape (frames, coefficients), float32.
 
     Attributes:
-        kind: ``mfcc`` or ``logmel``.
+        kind: ``mfcc``, ``logmel``, or ``mfcc+logmel`` (both side by side).
         sample_rate: Hz; sound is mixed to mono and resampled to it.
-        n_mfcc: coefficients (``mfcc`` only).
+        n_mfcc: coefficients (unused by ``logmel``).
         n_mels: mel bands.
         n_fft, hop_length: samples.
         trim_db: silence at both ends more than this below the peak is cut (librosa's ``top_db``);
             None keeps it.
-        standardise: subtract each coefficient's mean over the clip and divide by its deviation.
+        scale: ``standardise`` (subtract each coefficient's mean over the clip, divide by its
+            deviation), ``minmax`` (each coefficient of the clip to [0, 1]) or ``none``.
         max_frames: longer clips are cut to the last ``max_frames``; None: the longest clip of the
             training side decides.
     """
@@ -33,13 +34,15 @@ class AudioSpec:
     n_fft: int = 512
     hop_length: int = 256
     trim_db: float | None = None
-    standardise: bool = True
+    scale: str = "standardise"
     max_frames: int | None = None
 
     @property
     def coefficients(self) -> int:
         """Width of the feature matrix."""
-        return self.n_mfcc if self.kind == "mfcc" else self.n_mels
+        return {"mfcc": self.n_mfcc, "logmel": self.n_mels}.get(
+            self.kind, self.n_mfcc + self.n_mels
+        )
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,20 @@ class VideoSpec:
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """Optimisation. ``batch_size`` is global: it is divided over the workers.
+    """Optimisation with AdamW, a linear rise over one epoch, then a cosine down to nearly zero.
 
-    ``patience`` counts epochs without a better validation UAR before training stops early.
+    Attributes:
+        epochs: at most, in each stage.
+        batch_size: over all workers together.
+        lr: highest learning rate.
+        weight_decay: AdamW's.
+        patience: epochs without a better validation UAR before a stage ends early.
+        class_weights: classes count alike in the loss, however often they occur.
+        clip_grad_norm: longest gradient.
+        augment: training clips are changed at random (``training.augment``).
+        label_smoothing: share of the label that is spread over all classes.
+        stages: names that the network's ``enter`` takes, trained one after the other, each from the
+            best weights of the one before; empty: everything at once.
     """
 
     epochs: int = 60
@@ -91,6 +105,11 @@ class TrainSpec:
     class_weights: bool = True
     clip_grad_norm: float = 1.0
     augment: bool = True
+    label_smoothing: float = 0.0
+    stages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(self.stages))  # a list, in JSON
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,9 @@ class Recipe:
         network_options: keyword arguments for that class.
         training: optimisation.
         published: the figure its authors give, in words; None when they give none.
+        part_s: a sample of the network is this many seconds, not a whole clip: a clip is cut into
+            parts, which are trained on one by one, and its answer is the mean of theirs. Sound must
+            not be trimmed then, and pictures be sampled by ``fps``, so that both are cut alike.
     """
 
     name: str
@@ -121,3 +143,4 @@ class Recipe:
     network_options: dict[str, Any] = field(default_factory=dict)
     training: TrainSpec = TrainSpec()
     published: str | None = None
+    part_s: float | None = None

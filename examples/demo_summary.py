@@ -51,7 +51,7 @@ def main(out: Path) -> None:
     for table in (jobs_table(out), figures_table(out), labels_table(out)):
         console.print(table)
     console.print("look at")
-    pictures = sorted(path for path in out.glob("*/*.png"))
+    pictures = [*sorted(out.glob("*/*.html")), *sorted(out.glob("*/*.png"))]
     for place in (*pictures, out / "labels" / "segments", out / "labels" / "videos"):
         console.print(f"  {place}", highlight=False, soft_wrap=True)
 

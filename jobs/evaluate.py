@@ -1,25 +1,31 @@
 """Measure a model on labelled features: --model MODEL --features FEATURES --out EVALUATION."""
 
-import time
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from emotion_core import storage
 from emotion_core.cli import console, run
 from emotion_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from emotion_core.metrics import Figures
+    from emotion_core.evaluation import Evaluation
+    from emotion_core.metrics import Assessment
 
 METRICS, PREDICTIONS = "metrics.json", "predictions.parquet"
 SIDES_OR_ALL = ("test", "validation", "train", "all")
 
 
 def main(
-    model: Annotated[str, typer.Option(help="model bundle of jobs/train.py (any URI)")],
-    features: Annotated[str, typer.Option(help="output of jobs/preprocess.py (any URI)")],
+    model: Annotated[
+        list[str],
+        typer.Option(help="output of jobs/train.py (any URI); repeated: they answer together"),
+    ],
+    features: Annotated[
+        list[str],
+        typer.Option(help="output of jobs/preprocess.py (any URI); one for all, or one per model"),
+    ],
     out: Annotated[str, typer.Option(help="folder for figures and predictions (any URI)")],
     split: Annotated[
         str | None, typer.Option(help="protocol; default: the one the model was trained under")
@@ -31,91 +37,83 @@ def main(
         bool, typer.Option("--overwrite", help="replace another evaluation at --out")
     ] = False,
 ) -> int:
-    """Figures and predictions of a model on one side of a split."""
+    """Figures and predictions of a model, of all folds, or of several models together.
+
+    A model trained with --split ...:all is measured fold by fold, each on the speakers that it has
+    not met. Several models answer with the mean of those that can judge a clip.
+    """
     if side not in SIDES_OR_ALL:
         raise UsageError(f"--side {side}: choose one of {', '.join(SIDES_OR_ALL)}")
     arguments = dict(locals())
     # heavy imports only after the command line was understood
     import torch
 
-    from emotion_core.bundle import load_bundle
-    from emotion_core.corpora.splits import assign_split
-    from emotion_core.evaluation import check_speakers, evaluate, load_matching_features
-    from emotion_core.report.plots import confusion_png, recall_png
+    from emotion_core.evaluation import Shelf, ask, assess_all, find_folds, metrics_of, questions
 
-    started, clock = storage.utc_now(), time.perf_counter()
-    bundle = load_bundle(model, "cuda" if torch.cuda.is_available() else "cpu")
-    found = load_matching_features(bundle, features)
-    spec = None if side == "all" else split or bundle.info.split
-    if spec is not None:
-        found = found.select(assign_split(spec, found.clips, bundle.info.seed) == side)
-    known = check_speakers(bundle, found, spec)
+    clock = storage.Clock()
+    folded, folds = find_folds(model)
+    shelf = Shelf("cuda" if torch.cuda.is_available() else "cpu")
+    asked = questions(folds, shelf, features, None if split == folded else split, side)
+    sets = {id(each): each for question in asked for each in question.features}.values()
     settings = {
-        "model": bundle.model_id, "features": found.fingerprint, "split": spec, "side": side,
-    }  # fmt: skip
-    storage.start_output(out, "an evaluation", settings, overwrite)
-    result = evaluate(bundle, found)
-    title = f"{bundle.recipe.name}, {spec or 'no split'}, {side}"
-    pictures = {
-        "confusion.png": confusion_png(result.figures, title),
-        "recall.png": recall_png(result.figures, title),
-    }
-    for name, png in pictures.items():
-        storage.write_bytes(storage.join(out, name), png)
-    storage.write_parquet(
-        storage.join(out, PREDICTIONS), result.predictions, {"model_id": bundle.model_id}
-    )
-    metrics = {
-        **result.figures.to_json(),
-        "model_id": bundle.model_id,
-        "recipe": bundle.recipe.name,
-        "split": spec,
+        "model": {question.fold.name: question.model_id for question in asked},
+        "features": [each.fingerprint for each in sets],
+        "split": [question.split for question in asked],
         "side": side,
-        "seed": bundle.info.seed,
-        "speakers": found.speakers,
-        "speakers_known_to_model": known,
-        "left_out": found.left_out,
     }
-    storage.write_json(storage.join(out, METRICS), metrics)
-    storage.write_run_record(
-        out,
-        storage.RunRecord(
-            job="evaluate",
-            arguments=arguments,
-            counts={"inputs": len(found), "ok": len(found), "degraded": 0, "failed": 0},
-            seconds=round(time.perf_counter() - clock, 1),
-            started=started,
-            files=(METRICS, PREDICTIONS, *pictures),
-            extra={"model_id": bundle.model_id},
-        ),
+    storage.start_output(out, "an evaluation", settings, overwrite)
+    answered = [ask(question, shelf) for question in asked]
+    found = assess_all(answered)
+    protocol = None if folded is None else split or folded
+    metrics = metrics_of(asked, answered, found, side, protocol)
+    title = f"{metrics['recipe']}, {metrics['split'] or 'no split'}, {side}"
+    files = _write(out, title, found, answered, metrics)
+    record = storage.RunRecord(
+        job="evaluate",
+        arguments=arguments,
+        counts={"inputs": found.figures.n, "ok": found.figures.n, "degraded": 0, "failed": 0},
+        seconds=clock.seconds,
+        started=clock.started,
+        files=files,
+        extra={"model_id": settings["model"]},
     )
-    _show(title, result.figures, known if side == "test" else [])
-    console.print(f"written to {out}: {METRICS}, {PREDICTIONS}, {', '.join(pictures)}")
+    storage.write_run_record(out, record)
+    _show(title, found, metrics)
+    console.print(f"written to {out}: {', '.join(files)}", soft_wrap=True)
     return 0
 
 
-def _show(title: str, figures: "Figures", known: list[str]) -> None:
-    table = Table(
-        title=f"{title}: WAR {figures.war:.1%}, UAR {figures.uar:.1%}, "
-        f"macro F1 {figures.macro_f1:.1%}, {figures.n} clips",
-        title_justify="left",
-        caption="rows: the true class; columns: what the model said",
-        caption_justify="left",
+def _write(
+    out: str,
+    title: str,
+    found: "Assessment",
+    answered: Sequence["Evaluation"],
+    metrics: dict[str, Any],
+) -> tuple[str, ...]:
+    from emotion_core.evaluation import predictions_of
+    from emotion_core.report.pictures import evaluation_pictures
+
+    pictures = evaluation_pictures(found, title)
+    for name, png in pictures.items():
+        storage.write_bytes(storage.join(out, name), png)
+    ids = "+".join(dict.fromkeys(each["model_id"] for each in metrics["models"]))
+    storage.write_parquet(
+        storage.join(out, PREDICTIONS), predictions_of(answered), {"model_id": ids}
     )
-    table.add_column("")
-    for label in figures.labels:
-        table.add_column(label[:5], justify="right")  # eight whole words do not fit 80 columns
-    table.add_column("recall", justify="right", style="bold")
-    for label, counts in zip(figures.labels, figures.confusion, strict=True):
-        recall = figures.per_class_recall[label]
-        cells = [str(count) if count else "·" for count in counts]
-        table.add_row(label, *cells, "none here" if recall is None else f"{recall:.1%}")
-    console.print(table)
-    if known:
-        console.print(
-            f"[yellow]warning:[/] the model was trained on {len(known)} of these speakers: the "
-            "figures say nothing about people whom it has not met"
-        )
+    storage.write_json(storage.join(out, METRICS), metrics)
+    return METRICS, PREDICTIONS, *pictures
+
+
+def _show(title: str, found: "Assessment", metrics: dict[str, Any]) -> None:
+    from emotion_core.evaluation import strangers_remark
+    from emotion_core.report.figures import evaluation_tables
+
+    for table in evaluation_tables(found, metrics, title):
+        console.print(table)
+    if metrics["side"] == "test":
+        remark = strangers_remark(metrics["split"], len(metrics["speakers_known_to_model"]))
+        if remark:
+            console.print(f"[yellow]warning:[/] {remark}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 """Train a recipe on features: --features FEATURES --out MODEL (and --recipe, --split, ...)."""
 
 import os
-import time
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from emotion_core import storage
 from emotion_core.cli import console, run
 from emotion_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from emotion_core.training.folds import Folds
+    from emotion_core.training.run import Task
 
 Text = str | None
 Number = int | None
@@ -20,11 +24,17 @@ def main(
     recipe: Annotated[
         Text, typer.Option(help="name, path/to/file.py or module:NAME; default: the features' own")
     ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE for the recipe's network; repeatable")
+    ] = None,
     split: Annotated[
-        Text, typer.Option(help="protocol, e.g. elte or luna5:0; default: the recipe's")
+        Text, typer.Option(help="e.g. elte, luna5:0, luna5:all; default: the recipe's")
     ] = None,
     num_workers: Annotated[
-        Number, typer.Option(min=1, help="default: one per GPU, or one without a GPU")
+        Number, typer.Option(min=1, help="one per GPU, or one without; with :all one per fold")
+    ] = None,
+    folds_at_once: Annotated[
+        Number, typer.Option(min=1, help="with :all; default: as many as GPUs or CPUs allow")
     ] = None,
     epochs: Annotated[Number, typer.Option(min=1, help="default: the recipe's")] = None,
     batch_size: Annotated[Number, typer.Option(min=1, help="over all workers together")] = None,
@@ -38,76 +48,102 @@ def main(
         bool, typer.Option("--list-recipes", help="show what there is to train, and end")
     ] = False,
 ) -> int:
-    """Train a recipe on features and write a model bundle.
+    """Train a recipe on features and write a model bundle, or one for each fold of a protocol.
 
     The same command again goes on from the last checkpoint of a run that was stopped, and ends at
     once when the run is finished.
     """
+    arguments = dict(locals())
     if list_recipes:
-        return _list_recipes()
+        from emotion_core.report.recipes import recipes_table
+
+        console.print(recipes_table())
+        return 0
     if features is None or out is None:
         raise UsageError("--features and --out are needed (or --list-recipes)")
-    arguments = {k: v for k, v in locals().items() if k != "list_recipes"}
     # heavy imports only after the command line was understood
+    from emotion_core.corpora.splits import expand
     from emotion_core.dataset import feature_settings
-    from emotion_core.pipeline.cluster import connect
     from emotion_core.recipes import load_recipe, with_training
-    from emotion_core.training.run import KIND, finished, prepare, run_task
-    from emotion_core.training.show import HEAD, epoch_line, outcome_table, remarks, sides_table
-    from emotion_core.training.trainer import choose_workers
+    from emotion_core.training.folds import prepare_folds
+    from emotion_core.training.options import with_options
+    from emotion_core.training.run import divide, read_features
 
-    started, clock = storage.utc_now(), time.perf_counter()
     base = load_recipe(recipe or str(feature_settings(features)["recipe"]))
     chosen = with_training(base, epochs=epochs, batch_size=batch_size, lr=lr, patience=patience)
-    task = prepare(features, chosen, split, seed)
-    storage.start_output(out, KIND, task.settings, overwrite)
-    model = finished(out)
-    if model is not None:
-        console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
-        return 0
-    console.print(sides_table(task))
-    for remark in remarks(task):
-        console.print(remark)
-    here = connect()
-    in_cluster = os.environ.get("RAY_ADDRESS", "local") != "local"
-    workers = choose_workers(num_workers, here.cpus, here.gpus, here.nodes, grows=in_cluster)
-    place = f"{workers.count} worker(s) on {'GPU' if workers.use_gpu else 'CPU'}"
-    console.print(f"{place}\n{HEAD}", soft_wrap=True)
-    outcome = run_task(
-        task, out, workers, lambda row: console.print(epoch_line(row), soft_wrap=True)
-    )
-    used = sum(len(side) for side in task.sides.values())
-    failed = task.left_out["failed"]
-    left = sum(task.left_out.values()) - failed
-    record = storage.RunRecord(
-        job="train",
-        arguments=arguments,
-        counts={"inputs": used + left + failed, "ok": used + left, "degraded": 0, "failed": failed,
-                **{f"{name}_clips": len(side) for name, side in task.sides.items()}},
-        seconds=round(time.perf_counter() - clock, 1),
-        started=started,
-        files=outcome.files,
-        extra={"model_id": outcome.model_id, "left_out": task.left_out},
-    )  # fmt: skip
-    storage.write_run_record(out, record)
-    console.print(outcome_table(outcome, out))
+    chosen = with_options(chosen, option or [])
+    spec = split or chosen.split
+    found = read_features(features, chosen)
+    if (names := expand(spec, found.clips)) == [spec]:
+        _train(divide(found, chosen, spec, seed), arguments)
+    else:
+        _train_folds(prepare_folds(found, chosen, spec, names, seed), arguments)
     console.print(
-        f"next: python jobs/evaluate.py --model {out} --features {features} --split {task.split} "
-        "--out EVALUATION",
+        f"next: python jobs/evaluate.py --model {out} --features {features} --out EVALUATION",
         soft_wrap=True,
     )
     return 0
 
 
-def _list_recipes() -> int:
-    from emotion_core.recipes import RECIPES
+def _train(task: "Task", arguments: dict[str, Any]) -> None:
+    from emotion_core.training.run import KIND, finished, run_record, run_task
+    from emotion_core.training.show import EpochLines, outcome_table, place_of, remarks, sides_table
+    from emotion_core.training.trainer import choose_workers
 
-    for name, recipe in RECIPES.items():
-        console.print(f"[bold]{name}[/]: {recipe.summary}")
-        console.print(f"    source: {recipe.source}")
-        console.print(f"    labels {recipe.label_set}, protocol {recipe.split}, published: "
-                      f"{recipe.published or 'no figure'}")  # fmt: skip
-    return 0
+    out, clock = arguments["out"], storage.Clock()
+    storage.start_output(out, KIND, task.settings, arguments["overwrite"])
+    model = finished(out)
+    if model is not None:
+        console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
+        return
+    console.print(sides_table(task), *remarks(task), sep="\n")
+    workers = choose_workers(arguments["num_workers"], **_resources())
+    lines = EpochLines(stages=task.plan.recipe.training.stages)
+    console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
+    outcome = run_task(
+        task, out, workers, lambda row: console.print(lines.line(row), soft_wrap=True)
+    )
+    storage.write_run_record(out, run_record(task, outcome, arguments, clock))
+    console.print(outcome_table(outcome, out))
+
+
+def _train_folds(folds: "Folds", arguments: dict[str, Any]) -> None:
+    from emotion_core.evaluation import FOLDS, FOLDS_KIND
+    from emotion_core.training.folds import choose_fold_workers, folds_record, run_folds
+    from emotion_core.training.show import (
+        EpochLines,
+        folds_outcome_table,
+        folds_remarks,
+        folds_sides_table,
+        place_of,
+    )
+
+    out, clock = arguments["out"], storage.Clock()
+    storage.start_output(out, FOLDS_KIND, folds.settings, arguments["overwrite"])
+    if storage.exists(storage.join(out, "run.json")):
+        summary = storage.read_json(storage.join(out, FOLDS))
+        console.print(f"{out} is finished already", folds_outcome_table(summary), sep="\n")
+        return
+    console.print(folds_sides_table(folds), *folds_remarks(folds), sep="\n")
+    wanted, at_once = arguments["num_workers"], arguments["folds_at_once"]
+    workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), **_resources())
+    lines = EpochLines(folds.names, folds.recipe.training.stages)
+    console.print(f"{slots} fold(s) at a time, {place_of(workers)} each\n{lines.head}")
+    summary = run_folds(
+        folds, out, workers, slots,
+        show=lambda fold, row: console.print(lines.line(row, fold), soft_wrap=True),
+        say=lambda fold, words: console.print(f"{fold} {words}", soft_wrap=True),
+        arguments=arguments,
+    )  # fmt: skip
+    storage.write_run_record(out, folds_record(folds, summary, arguments, clock))
+    console.print(folds_outcome_table(summary))
+
+
+def _resources() -> dict[str, Any]:
+    from emotion_core.pipeline.cluster import connect
+
+    grows = os.environ.get("RAY_ADDRESS", "local") != "local"  # a cluster, not a Ray of our own
+    return {**asdict(connect()), "grows": grows}
 
 
 if __name__ == "__main__":

@@ -49,14 +49,19 @@ class RayCluster:
         *command: str,
         working_dir: Path,
         env: Mapping[str, str] | None = None,
+        job_env: Mapping[str, str] | None = None,
         timeout: float = 300,
     ) -> subprocess.CompletedProcess[str]:
         """``ray job submit --working-dir DIR -- COMMAND``; waits for the job, output captured.
 
-        ``env`` replaces ``self.env``. The exit code is 0 when the job succeeded, 1 otherwise.
+        ``env`` replaces ``self.env``; ``job_env`` is added to the environment of the job's own
+        processes, on every node. The exit code is 0 when the job succeeded, 1 otherwise.
         """
+        options = ["--working-dir", str(working_dir)]
+        if job_env:
+            options += ["--runtime-env-json", json.dumps({"env_vars": dict(job_env)})]
         return subprocess.run(
-            [RAY, "job", "submit", "--working-dir", str(working_dir), "--", *command],
+            [RAY, "job", "submit", *options, "--", *command],
             env=dict(self.env if env is None else env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -202,7 +207,7 @@ def _stop(starters: list[subprocess.Popen], mark: str) -> None:
             process.kill()
             process.wait()
     deadline = time.monotonic() + 30
-    while (left := _marked_processes(mark)) and time.monotonic() < deadline:
+    while (left := marked_processes(mark)) and time.monotonic() < deadline:
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -211,7 +216,7 @@ def _stop(starters: list[subprocess.Popen], mark: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _marked_processes(mark: str) -> list[int]:
+def marked_processes(mark: str) -> list[int]:
     """Ids of the processes whose environment holds this cluster's mark."""
     wanted = f"{MARK}={mark}".encode()
     found = []

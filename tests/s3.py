@@ -124,9 +124,9 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[S3Server]:
-    """A server of its own on the buckets that ``folder`` holds."""
-    port = free_port()
+def serve(folder: Path, port: int | None = None) -> Iterator[S3Server]:
+    """A server of its own on the buckets that ``folder`` holds; SIGKILL ends it."""
+    port = port or free_port()
     process = start_server(folder, port)
     endpoint = f"http://127.0.0.1:{port}"
     try:

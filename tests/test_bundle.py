@@ -17,7 +17,7 @@ from emotion_core.emotions import LABEL_SETS
 from emotion_core.errors import UsageError
 from emotion_core.metrics import figures
 from emotion_core.networks import build_network
-from emotion_core.samples import Sample
+from emotion_core.samples import Sample, make_batch
 from emotion_core.training.card import model_card
 from tests.synthetic_features import SMALL, face, sound
 
@@ -56,8 +56,9 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     assert bundle.info == info()
     assert bundle.recipe == SMALL and bundle.label_set == LABEL_SETS["emotions7"]
     assert not bundle.network.training
-    expected = torch.softmax(network()(bundle.batch(SAMPLES)), dim=1).detach().numpy()
-    np.testing.assert_allclose(bundle.predict(bundle.batch(SAMPLES)), expected, rtol=1e-5)
+    batch = make_batch(SAMPLES, SMALL.audio, SMALL.video, info().audio_frames)
+    expected = torch.softmax(network()(batch), dim=1).detach().numpy()
+    np.testing.assert_allclose(bundle.predict(SAMPLES), expected, rtol=1e-5)
     assert expected.dtype == np.float32 and expected.shape == (5, 7)
     np.testing.assert_allclose(expected.sum(axis=1), 1, rtol=1e-5)
     names = {file.uri.rsplit("/", 1)[-1] for file in storage.list_files(str(tmp_path / "m"))}
@@ -85,10 +86,12 @@ def test_a_modality_that_was_never_trained_is_hidden() -> None:
     heard = Bundle(info(modalities=("audio",)), network(), "")
     seen = Bundle(info(modalities=("face",)), network(), "")
     whole = Bundle(info(), network(), "")
-    batch = whole.batch(SAMPLES)
-    for one, same in ((heard, batch.without_faces()), (seen, batch.without_audio())):
-        np.testing.assert_allclose(one.predict(batch), whole.predict(same), rtol=1e-5)
-    assert np.abs(heard.predict(batch) - whole.predict(batch)).max() > 1e-4
+    for one, same in (
+        (heard, [replace(sample, faces=()) for sample in SAMPLES]),
+        (seen, [replace(sample, audio=None) for sample in SAMPLES]),
+    ):
+        np.testing.assert_allclose(one.predict(SAMPLES), whole.predict(same), rtol=1e-5)
+    assert np.abs(heard.predict(SAMPLES) - whole.predict(SAMPLES)).max() > 1e-4
 
 
 def test_no_bundle(tmp_path: Path) -> None:
@@ -172,7 +175,7 @@ def test_loading_never_unpickles(tmp_path: Path) -> None:
 
 
 def test_model_card_says_what_matters() -> None:
-    training = {"epochs": 9, "best_epoch": 4, "seconds": 12.3, "workers": 2}
+    training = {"epochs": 9, "best_epoch": 4, "seconds": 12.3, "workers": 2, "stages": []}
     label = torch.tensor([0, 0, 1, 3])
     found = figures(torch.tensor([0, 1, 1, 3]), label, LABEL_SETS["emotions7"])
     card = model_card(info(modalities=("audio",)), found, training, 12345)
@@ -182,4 +185,6 @@ def test_model_card_says_what_matters() -> None:
         assert words in card
     other = model_card(info(clips={"mine": 3}), None, training, 1)
     assert "mine: see the terms" in other and "no validation side" in other
-    assert "never saw" not in other
+    assert "never saw" not in other and "In stages" not in other
+    staged = model_card(info(), None, {**training, "stages": ["audio", "fusion"]}, 1)
+    assert "In stages: audio, fusion." in staged

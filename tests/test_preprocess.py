@@ -13,14 +13,16 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+import ray.data
 from PIL import Image
 
 from emotion_core import commits, storage
 from emotion_core.corpora import scan
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.pipeline import preprocess as pipeline
 from emotion_core.pipeline.cluster import Resources, connect
 from emotion_core.pipeline.preprocess import Preprocessing, plan_groups, preprocess
-from emotion_core.pipeline.run import run_groups
+from emotion_core.pipeline.run import Group, run_groups
 from emotion_core.recipes import load_recipe
 from emotion_core.tables import FEATURES, manifest_table
 from tests.jobs import command, environment, run_job
@@ -126,6 +128,31 @@ def test_the_layout_of_the_work_does_not_change_a_number(made, demo, tmp_path, l
             ours.pop("audio_features"), reference.pop("audio_features"), atol=1e-3
         )
         assert ours == reference
+
+
+def test_a_long_video_is_not_taken_for_a_hang():
+    connect()
+    assert ray.data.DataContext.get_current().execution_no_progress_timeout_s == -1
+
+
+@pytest.mark.parametrize("what", ["worker", "store"])
+def test_what_ends_a_job_is_told_in_one_line(demo, what, capfd):
+    """A worker that cannot make its steps, a store that takes no more: no account of Ray's."""
+    error = UsageError("no such model") if what == "worker" else StorageError("the disk is full")
+
+    def make_steps():
+        if what == "worker":
+            raise error
+        return lambda works: works
+
+    def write(works):
+        raise error
+
+    groups = [Group((make_steps, make_steps), 1)]
+    with pytest.raises(type(error), match=str(error)):
+        list(run_groups(manifest_of(demo / "corpus"), groups, write, 1))
+    shown = capfd.readouterr()
+    assert "Traceback" not in shown.out + shown.err
 
 
 def test_one_broken_file_costs_one_row(demo, tmp_path):

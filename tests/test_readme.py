@@ -14,11 +14,17 @@ import pytest
 
 from emotion_core.emotions import LABEL_SETS
 from emotion_core.storage import RunRecord, write_json, write_run_record
-from emotion_core.tables import VIDEOS, segments_schema
+from emotion_core.tables import segments_schema, videos_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = LABEL_SETS["emotions7"].labels
-DOCUMENTS = ("README.md", "cluster.yaml", "CONTRIBUTING.md", "examples/demo.sh")
+DOCUMENTS = (
+    "README.md",
+    "docs/labelling.md",
+    "cluster.yaml",
+    "CONTRIBUTING.md",
+    "examples/demo.sh",
+)
 
 
 def job_commands() -> dict[str, set[str]]:
@@ -54,7 +60,9 @@ def test_all_four_jobs_are_documented() -> None:
     assert wanted <= set(job_commands())
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/design.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/labelling.md"]
+)
 def test_links_lead_somewhere(name: str) -> None:
     document = ROOT / name
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
@@ -74,6 +82,7 @@ def segment(uri: str, face_id: int, emotion: str, p_angry: float) -> dict:
         "uri": uri,
         "start_s": 0.0,
         "end_s": 4.0,
+        "own_s": 4.0,
         "face_id": face_id,
         "emotion": emotion,
         "confidence": p_angry,
@@ -97,7 +106,7 @@ def labels(tmp_path: Path) -> Path:
     videos += [video("c", "degraded", ["no_audio"])]
     for name, rows, schema in (
         ("segments", segments, segments_schema(LABELS)),
-        ("videos", videos, VIDEOS),
+        ("videos", videos, videos_schema(LABELS)),
     ):
         folder = tmp_path / "labels" / name
         folder.mkdir(parents=True)
@@ -110,7 +119,7 @@ def test_its_queries_answer_what_they_say(labels: Path) -> None:
     here = [query.replace("out/demo/labels", str(labels)) for query in queries]
     angry, trouble = (duckdb.execute(query).fetchall() for query in here)
 
-    assert angry == [("a", 0, 2, 0.5), ("b", 0, 1, 0.5)]
+    assert angry == [("a", 0, 8.0, 0.5), ("b", 0, 4.0, 0.5)]
     assert trouble == [("degraded", "no_audio", 2, "b"), ("degraded", "several_people", 1, "b")]
 
 

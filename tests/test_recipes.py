@@ -50,7 +50,7 @@ def test_the_published_settings_of_timedist_blstm() -> None:
     recipe = load_recipe("timedist-blstm")
     assert recipe.audio is not None and recipe.video is not None
     assert (recipe.audio.kind, recipe.audio.n_mfcc, recipe.audio.sample_rate) == ("mfcc", 24, 16000)
-    assert recipe.audio.standardise and recipe.audio.trim_db is not None
+    assert recipe.audio.scale == "standardise" and recipe.audio.trim_db is not None
     assert (recipe.video.count, recipe.video.face_size, recipe.video.grey) == (6, 64, False)
     assert (recipe.label_set, recipe.split) == ("emotions7", "elte")
 

@@ -22,28 +22,32 @@ from emotion_core.report.labels import (
     short_name,
     stretches,
 )
-from emotion_core.tables import VIDEOS, segments_schema
+from emotion_core.tables import segments_schema, videos_schema
 
 
 def video(clip_id: str, status: str = "ok", reasons: tuple[str, ...] = (), **values: Any) -> dict:
     row = {
         "clip_id": clip_id, "uri": f"/archive/{clip_id}.mp4", "size": 1, "version": "1",
         "status": status, "reasons": list(reasons), "n_segments": 1, "n_people": 1,
-        "duration_s": 8.0,
+        "duration_s": 8.0, "answered_s": 8.0,
+        **{f"share_{label}": values.pop(label, 0.0) for label in EMOTIONS},
     }  # fmt: skip
     return row | values
 
 
-def segment(clip_id: str, start: float, end: float, face: int | None, emotion: str) -> dict:
+def segment(
+    clip_id: str, start: float, end: float, face: int | None, emotion: str, own: float | None = None
+) -> dict:
     return {
         "clip_id": clip_id, "uri": f"/archive/{clip_id}.mp4", "start_s": start, "end_s": end,
+        "own_s": end - start if own is None else own,
         "face_id": face, "emotion": emotion, "confidence": 0.9, "modalities": ["face"],
         "model_id": "m", **{f"p_{label}": 0.1 for label in EMOTIONS},
     }  # fmt: skip
 
 
 def videos_table(rows: list[dict]) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=VIDEOS)
+    return pa.Table.from_pylist(rows, schema=videos_schema(EMOTIONS))
 
 
 def segments_table(rows: list[dict]) -> pa.Table:
@@ -60,36 +64,47 @@ def as_bytes(colour: str) -> tuple[int, ...]:
     return tuple(round(part * 255) for part in to_rgb(colour))
 
 
-def test_a_second_of_a_person_counts_once_though_windows_overlap() -> None:
+def test_seconds_are_those_that_rows_alone_stand_for() -> None:
     table = segments_table(
         [
-            segment("a", 2, 6, 0, "sad"),  # not in order of time
-            segment("a", 0, 4, 0, "happy"),
+            segment("a", 2, 6, 0, "sad", own=2),  # not in order of time
+            segment("a", 0, 4, 0, "happy", own=2),
             segment("a", 4, 7, 0, "sad"),
             segment("a", 0, 4, 1, "angry"),
             segment("b", 0, 4, None, "calm"),
         ]
     )
 
-    assert seconds_by_emotion(stretches(table)) == {"calm": 4, "happy": 2, "sad": 5, "angry": 4}
+    found = stretches(table)
+    assert list(zip(found.clip, found.person, found.start_s, found.end_s, strict=True)) == [
+        ("a", 0, 0, 2), ("a", 0, 2, 4), ("a", 0, 4, 7), ("a", 1, 0, 4), ("b", -1, 0, 4)
+    ]  # fmt: skip
 
 
-def test_windows_with_a_gap_keep_their_own_end() -> None:
-    table = segments_table([segment("a", 0, 2, 0, "sad"), segment("a", 5, 7, 0, "sad")])
+def test_the_archive_is_added_up_from_its_videos() -> None:
+    table = videos_table(
+        [
+            video("a", happy=0.25, sad=0.75),
+            video("b", answered_s=4.0, calm=1.0),
+            video("c", "failed", ("unreadable",), answered_s=0.0)
+            | dict.fromkeys(f"share_{label}" for label in EMOTIONS),
+        ]
+    )
 
-    assert seconds_by_emotion(stretches(table)) == {"sad": 4}
+    assert seconds_by_emotion(table) == {"calm": 4, "happy": 2, "sad": 6}
 
 
 def test_the_videos_shown_are_those_with_most_to_see() -> None:
     names = [f"v{i}" for i in range(MOST_VIDEOS + 2)]
-    rows = [segment(name, 0, 4, 0, "sad") for name in names]
-    rows.append(segment("v5", 4, 8, 0, "happy"))
     table = videos_table(
         [video("broken", "failed", ("unreadable",), n_segments=0, n_people=0, duration_s=None)]
-        + [video(name, n_people=2 if name == "v7" else 1) for name in names]
+        + [
+            video(name, n_people=2 if name == "v7" else 1, sad=0.5, happy=0.5 * (name == "v5"))
+            for name in names
+        ]
     )
 
-    chosen = [row["clip_id"] for row in choose(table, stretches(segments_table(rows)))]
+    chosen = [row["clip_id"] for row in choose(table)]
 
     assert len(chosen) == MOST_VIDEOS
     assert chosen[:3] == ["v5", "v7", "v0"]
@@ -100,7 +115,8 @@ def test_the_picture_shows_each_emotion_in_its_colour(tmp_path: Path) -> None:
     path = tmp_path / "labels.png"
     rows = [segment("a", 0, 2, 0, "happy"), segment("a", 2, 4, None, "fearful")]
 
-    labels_picture(videos_table([video("a")]), segments_table(rows), str(path))
+    shown = video("a", happy=0.5, fearful=0.5)
+    labels_picture(videos_table([shown]), segments_table(rows), str(path))
 
     found = colours_in(path.read_bytes())
     assert {as_bytes(EMOTION_COLOURS[e]) for e in ("happy", "fearful")} <= found
@@ -109,23 +125,20 @@ def test_the_picture_shows_each_emotion_in_its_colour(tmp_path: Path) -> None:
 
 def test_the_same_tables_give_the_same_picture() -> None:
     rows = [segment("a", 0, 2, 0, "happy")]
-    tables = videos_table([video("a")]), segments_table(rows)
+    tables = videos_table([video("a", happy=1.0)]), segments_table(rows)
 
     assert labels_png(*tables) == labels_png(*tables)
 
 
-@pytest.mark.parametrize("segments", [None, segments_table([])], ids=["none", "empty"])
 @pytest.mark.parametrize("rows", [[], [video("a", "failed", ("unreadable",))]], ids=["0", "1"])
-def test_a_job_without_labels_has_its_picture_too(
-    rows: list[dict], segments: pa.Table | None
-) -> None:
-    assert labels_png(videos_table(rows), segments).startswith(b"\x89PNG")
+def test_a_job_without_labels_has_its_picture_too(rows: list[dict]) -> None:
+    assert labels_png(videos_table(rows), segments_table([])).startswith(b"\x89PNG")
 
 
 def test_names_that_look_like_markup_or_cannot_be_printed_are_drawn() -> None:
     rows = [
-        video("a", uri="s3://bucket/$x^2$ 100% #1\n.mp4"),
-        video("b", uri="file:///archive/caf%e9.mp4"),
+        video("a", uri="s3://bucket/$x^2$ 100% #1\n.mp4", sad=1.0),
+        video("b", uri="file:///archive/caf%e9.mp4", sad=1.0),
     ]
     table = segments_table([segment("a", 0, 2, 0, "sad"), segment("b", 0, 2, 0, "sad")])
 

@@ -165,7 +165,7 @@ def test_wrong_keys_give_one_line(
 
 def test_a_missing_bucket_gives_one_line(bucket: Path) -> None:
     for attempt in (storage.list_files, storage.exists, storage.read_bytes):
-        with pytest.raises(UsageError, match=r"^s3://nowhere/x: no such bucket$"):
+        with pytest.raises(UsageError, match=r"^s3://nowhere/x: no such bucket: check its name"):
             attempt("s3://nowhere/x")
     with pytest.raises(UsageError, match=r"no such bucket"):
         storage.start_output("s3://nowhere/out", "features", {})

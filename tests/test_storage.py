@@ -284,7 +284,7 @@ def test_a_disk_that_fails_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, step, fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"x.parquet: no space left"):
         storage.write_parquet(str(tmp_path / "x.parquet"), pa.table({"a": [1]}))
     assert os.listdir(tmp_path) == []
 
@@ -481,3 +481,17 @@ def test_versions_are_told_without_importing_anything_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_killed_writers_left_can_be_removed(tmp_path: Path) -> None:
+    storage.write_bytes(str(tmp_path / "whole"), b"1")
+    with pytest.raises(KeyboardInterrupt), storage.open_write(str(tmp_path / "new")) as file:
+        (unfinished,) = tmp_path.glob(".*")
+        kept = tmp_path / f".other{unfinished.name}"  # a killed process removes nothing
+        kept.write_bytes(b"half")
+        file.write(b"2")
+        raise KeyboardInterrupt
+    assert storage.remove_unfinished(str(tmp_path)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+    assert storage.remove_unfinished(str(tmp_path / "not there")) == 0
+    assert storage.remove_unfinished("s3://bucket/folder") == 0

@@ -1,19 +1,28 @@
 """Sharing of clips, weights, schedule, augmentation, snapshots."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from emotion_core.bundle import BundleInfo
+from emotion_core.dataset import load_features
+from emotion_core.emotions import LABEL_SETS
 from emotion_core.errors import UsageError
 from emotion_core.samples import Sample
 from emotion_core.training.augment import augment, augment_audio, augment_faces, change_speed
+from emotion_core.training.card import model_card
 from emotion_core.training.events import event_file
+from emotion_core.training.options import with_options
 from emotion_core.training.plan import class_weights, global_batches, learning_rate, share
+from emotion_core.training.run import padded_length
+from emotion_core.training.show import EpochLines
 from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
 from emotion_core.training.trainer import Workers, choose_workers
-from tests.synthetic_features import face, sound
+from tests.synthetic_features import SMALL, face, rows, sound, write_features
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -191,3 +200,51 @@ def test_choice_of_workers() -> None:
     assert choose_workers(4, cpus=1, gpus=0, nodes=1, grows=True) == Workers(4, False, 1)
     with pytest.raises(UsageError, match="--num-workers 4: there are only 2 CPUs here"):
         choose_workers(4, cpus=2, gpus=0, nodes=1)
+
+
+def test_options_on_top_of_the_recipe() -> None:
+    given = ["hidden=8", "frame_widths=[4, 8]", "pool=max", "bias = false", "name=a=b", "hidden=9"]
+    found = with_options(SMALL, given)
+    assert found.network_options == {
+        **SMALL.network_options,
+        "hidden": 9, "frame_widths": [4, 8], "pool": "max", "bias": False, "name": "a=b",
+    }  # fmt: skip
+    assert SMALL.network_options["hidden"] == 12 and with_options(SMALL, []) == SMALL
+    for wrong in ("hidden", "=3", "a b=3"):
+        with pytest.raises(UsageError, match="write KEY=VALUE"):
+            with_options(SMALL, [wrong])
+
+
+def test_epochs_as_lines() -> None:
+    plain = EpochLines()
+    assert plain.head.split()[:2] == ["epoch", "rate"]
+    assert plain.line(epoch_row(4)).split() == [
+        "5", "0.10000", "1.000", "1.100", "50.0%", "50.0%", "*", "2.0"]  # fmt: skip
+    assert "no validation" in plain.line(epoch_row(0, uar=None))
+    both = EpochLines(("luna5:0", "luna5:1"), ("audio", "fusion"))
+    row = replace(epoch_row(4, best=False), stage="audio")
+    assert both.head.split()[:3] == ["fold", "stage", "epoch"]
+    assert both.line(row, "luna5:1").split()[:4] == ["luna5:1", "audio", "5", "0.10000"]
+    assert "*" not in both.line(row, "luna5:1")
+    for lines, line in ((plain, plain.line(epoch_row(0))), (both, both.line(row, "luna5:1"))):
+        assert len(lines.head) == len(line), "columns stand below their names"
+    without = both.line(epoch_row(0, uar=None), "luna5:1")
+    assert len(without) == len(both.head)
+
+
+def test_a_card_names_the_stages() -> None:
+    told = BundleInfo(SMALL, LABEL_SETS["emotions7"], {}, 16, ("audio", "face"), "elte", 0)
+    training = {"epochs": 3, "best_epoch": 2, "seconds": 1.0, "workers": 1, "stages": []}
+    assert "stages" not in model_card(told, None, training, 5)
+    staged = {**training, "stages": ["audio", "fusion"]}
+    assert "In stages: audio, fusion." in model_card(told, None, staged, 5)
+
+
+@pytest.mark.parametrize(("part_s", "longest"), [(None, 15), (0.128, 8), (10.0, 15)])
+def test_sound_is_padded_to_a_clip_or_to_a_part(
+    tmp_path: Path, part_s: float | None, longest: int
+) -> None:
+    """16 ms a frame: a part of 0.128 s has 8 frames."""
+    recipe = replace(SMALL, video=None, part_s=part_s)
+    found = load_features(write_features(tmp_path / "f", rows(recipe, ("audio",)), recipe), recipe)
+    assert padded_length(found, recipe) == longest

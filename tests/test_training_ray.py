@@ -1,6 +1,7 @@
 """Training on Ray workers: the job, a killed worker, a stopped run."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from emotion_core import storage
 from emotion_core.bundle import load_bundle
 from emotion_core.errors import UsageError
 from emotion_core.evaluation import evaluate, load_matching_features
-from emotion_core.recipes import load_recipe, with_training
+from emotion_core.recipes import RECIPES, load_recipe, with_training
 from emotion_core.training.loop import Training
 from emotion_core.training.run import KIND, Task, prepare, run_task
 from emotion_core.training.snapshot import BEST, EpochRow, Snapshot
@@ -163,11 +164,18 @@ def test_the_job(place: str, tmp_path: Path) -> None:
     )
     out = tmp_path / "model"
     arguments = ["--recipe", tmp_path / "mine.py", "--features", place, "--num-workers", 2,
-                 "--epochs", 3, "--lr", 0.02, "--out", out]  # fmt: skip
+                 "--epochs", 3, "--lr", 0.02, "--option", "hidden=10", "--out", out]  # fmt: skip
     done = run_job("train", *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
-    for words in ("136", "next: python jobs/evaluate.py", "2 worker(s) on CPU", "validation loss"):
-        assert words in done.stdout
+    for words in (
+        "136",
+        "next: python jobs/evaluate.py",
+        "2 worker(s) on CPU",
+        "valid. loss",
+        "12.5 frames on average in training",
+        "a clip is padded to 15",
+    ):
+        assert words in " ".join(done.stdout.split())
     record = json.loads((out / "run.json").read_text())
     assert record["counts"] == {
         "inputs": 192, "ok": 192, "degraded": 0, "failed": 0,
@@ -179,7 +187,9 @@ def test_the_job(place: str, tmp_path: Path) -> None:
     assert history[-1]["workers"] == 2
     model = load_bundle(str(out))
     assert model.recipe.training.epochs == 3 and model.recipe.training.lr == 0.02
+    assert model.recipe.network_options == {**SMALL.network_options, "hidden": 10}
     assert model.info.modalities == ("audio",) and len(model.info.speakers) == 22
+    assert (out / "samples.png").stat().st_size > 5000
     # what the network learned is in the bundle
     metrics = json.loads((out / "metrics.json").read_text())
     found = load_matching_features(model, place)
@@ -204,7 +214,7 @@ def test_model_and_checkpoints_in_a_bucket(s3_env: S3Server, place: str) -> None
     kept = sorted(path.name for path in folder.rglob("*") if path.is_file())
     assert kept == ["README.md", "confusion_validation.png", "events.out.tfevents.0.training",
                     "history.json", "learning.png", "metrics.json", "model.safetensors",
-                    "recipe.json", "run.json", "settings.json"]  # fmt: skip
+                    "recipe.json", "run.json", "samples.png", "settings.json"]  # fmt: skip
     again = subprocess.run(command("train", *arguments), env=environment(**s3_env.env),
                           capture_output=True, text=True, timeout=500)  # fmt: skip
     assert again.returncode == 0 and "finished already" in again.stdout
@@ -226,8 +236,26 @@ def test_wrong_usage(place: str, tmp_path: Path, arguments: dict[str, Any], word
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["hidden"], "--option hidden: write KEY=VALUE"),
+        (["hiden=12"], "does not take its options: .*hiden"),
+    ],
+)
+def test_wrong_options(place: str, tmp_path: Path, options: list[str], words: str) -> None:
+    recipe = "tests.test_training_ray:HEARD"
+    with pytest.raises(UsageError, match=words):
+        main(features=place, out=str(tmp_path / "m"), recipe=recipe, option=options)
+    assert not (tmp_path / "m").exists()
+
+
 def test_the_recipes_are_listed() -> None:
-    done = run_job("train", "--list-recipes")
+    done = run_job("train", "--list-recipes", COLUMNS="250")
     assert done.returncode == 0
-    for words in ("timedist-blstm", "emotions7", "elte", "source:", "published:"):
-        assert words in done.stdout
+    header, *blocks = re.split("[┡├]", done.stdout)
+    assert all(word in header for word in ("source", "labels", "protocol", "published"))
+    assert len(blocks) == len(RECIPES)
+    for block, (name, recipe) in zip(blocks, RECIPES.items(), strict=True):
+        words = (f" {name} ", recipe.source, recipe.label_set, recipe.split)
+        assert all(word in block for word in (*words, recipe.published or "no figure"))

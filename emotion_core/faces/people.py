@@ -1,8 +1,9 @@
 """Linking the faces of a video over time into people.
 
 Tracking by detection: each face goes to the person whose last face it overlaps or lies next to,
-all faces of a picture at once (Kuhn 1955, the assignment problem). There is no face recognition in
-it: who leaves for long, or comes back after a cut, is somebody new.
+all faces of a picture at once (Kuhn 1955, the assignment problem). A cut ends everybody's track,
+except where a face in the same place also looks the same. There is no face recognition in it: who
+leaves for long, or comes back elsewhere after a cut, is somebody new.
 """
 
 from dataclasses import dataclass
@@ -15,14 +16,16 @@ from emotion_core.faces.types import Detections
 _NEVER = 1e6
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class _Person:
-    """Where and when somebody was seen last."""
+    """Where and when somebody was seen last, in which shot, and how they looked."""
 
     face_id: int
     box: np.ndarray
     time_s: float
     picture: int
+    shot: int
+    look: np.ndarray | None
 
 
 class PeopleTracker:
@@ -34,6 +37,8 @@ class PeopleTracker:
         min_iou: overlap with the person's last box that makes a face a candidate.
         max_distance: without overlap, the centres may be this many face sizes apart ...
         max_growth: ... if the sizes differ by at most this factor.
+        same_place: overlap with the box before a cut, and ...
+        same_look: ... likeness to the face in it that make the face after it the same person's.
     """
 
     def __init__(
@@ -42,50 +47,71 @@ class PeopleTracker:
         min_iou: float = 0.2,
         max_distance: float = 0.75,
         max_growth: float = 1.5,
+        same_place: float = 0.5,
+        same_look: float = 0.8,
     ):
         self._max_gap_s = max_gap_s
         self._min_iou = min_iou
         self._max_distance = max_distance
         self._max_growth = max_growth
+        self._same_place = same_place
+        self._same_look = same_look
         self._people: list[_Person] = []
         self._next_id = 0
         self._picture = -1
+        self._shot = 0
 
-    def update(self, time_s: float, detections: Detections, cut: bool = False) -> list[int]:
+    def update(
+        self,
+        time_s: float,
+        detections: Detections,
+        cut: bool = False,
+        looks: np.ndarray | None = None,
+    ) -> list[int]:
         """Take the next picture.
 
         Args:
             time_s: its time; later than the one before.
             detections: its faces (already filtered by score and size).
-            cut: the caller knows that a new shot begins here: nobody is carried over.
+            cut: a new shot begins here: only who is in the same place and looks the same is
+                carried over. Within two seconds that holds for people of all shots since then, so
+                that nobody is lost to a short insert.
+            looks: float32 (faces, n), each of length 1 (``shots.look``); None: nobody is carried
+                over a cut.
 
         Returns:
             The ``face_id`` of each detection, in their order.
         """
         self._picture += 1
-        self._people = [] if cut else [p for p in self._people if self._in_reach(p, time_s)]
+        self._shot += cut
+        self._people = [p for p in self._people if self._in_reach(p, time_s)]
         boxes = detections.boxes.astype(np.float64)
         ids = [-1] * len(boxes)
-        for person, face in self._matches(boxes):
+        for person, face in self._matches(boxes, looks):
             ids[face] = person.face_id
-            person.box, person.time_s, person.picture = boxes[face], time_s, self._picture
+            self._people.remove(person)
         for face, known in enumerate(ids):
             if known < 0:
                 ids[face] = self._next_id
-                self._people.append(_Person(self._next_id, boxes[face], time_s, self._picture))
                 self._next_id += 1
+            look = None if looks is None else looks[face]
+            seen = _Person(ids[face], boxes[face], time_s, self._picture, self._shot, look)
+            self._people.append(seen)
         return ids
 
     def _in_reach(self, person: _Person, time_s: float) -> bool:
         just_seen = person.picture == self._picture - 1
         return just_seen or time_s - person.time_s <= self._max_gap_s
 
-    def _matches(self, boxes: np.ndarray) -> list[tuple[_Person, int]]:
+    def _matches(self, boxes: np.ndarray, looks: np.ndarray | None) -> list[tuple[_Person, int]]:
         from scipy.optimize import linear_sum_assignment
 
         if not self._people or not len(boxes):
             return []
         costs = self._costs(np.stack([person.box for person in self._people]), boxes)
+        for row, person in enumerate(self._people):
+            if person.shot != self._shot:
+                costs[row] = self._costs_after_a_cut(person, boxes, looks)
         pairs = zip(*linear_sum_assignment(costs), strict=True)
         return [(self._people[p], int(face)) for p, face in pairs if costs[p, face] < _NEVER]
 
@@ -99,6 +125,17 @@ class PeopleTracker:
         near = (distance <= self._max_distance) & (growth <= self._max_growth)
         costs = np.where(near, 1.0 + distance, _NEVER)
         return np.where(overlap >= self._min_iou, 1.0 - overlap, costs)
+
+    def _costs_after_a_cut(
+        self, person: _Person, boxes: np.ndarray, looks: np.ndarray | None
+    ) -> np.ndarray:
+        """(faces,): ``_NEVER`` unless place and look both agree with what they were."""
+        if person.look is None or looks is None:
+            return np.full(len(boxes), _NEVER)
+        overlap, alike = iou(person.box[None], boxes)[0], looks @ person.look
+        agrees = (overlap >= self._same_place) & (alike >= self._same_look)
+        # behind everybody of this shot
+        return np.where(agrees, 2.0 - overlap, _NEVER)
 
 
 def _sizes(boxes: np.ndarray) -> np.ndarray:

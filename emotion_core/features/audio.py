@@ -5,7 +5,8 @@ import numpy as np
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.specs import AudioSpec
 
-KINDS = ("mfcc", "logmel")
+KINDS = ("mfcc", "logmel", "mfcc+logmel")
+SCALES = ("standardise", "minmax", "none")
 
 # Deviations below this (decibel, or its cosine transform) are the rounding of the arithmetic, not
 # sound: a constant coefficient becomes 0 instead of amplified noise.
@@ -16,7 +17,7 @@ def audio_features(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
     """Features of one clip.
 
     MFCC are librosa's: Slaney mel bands, decibel limited to 80 below the clip's maximum,
-    orthonormal DCT-II. ``logmel`` stops at the decibel.
+    orthonormal DCT-II. ``logmel`` stops at the decibel. ``mfcc+logmel`` has the MFCC first.
 
     Args:
         audio: float32 (samples,), mono, in [-1, 1], at ``spec.sample_rate``.
@@ -43,17 +44,22 @@ def audio_features(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
         n_fft=spec.n_fft,
         hop_length=spec.hop_length,
     )
-    matrix = librosa.power_to_db(power)
-    if spec.kind == "mfcc":
-        matrix = librosa.feature.mfcc(S=matrix, n_mfcc=spec.n_mfcc)
-    return finish(matrix.T, spec)
+    decibel = librosa.power_to_db(power)
+    parts = []
+    if "mfcc" in spec.kind:
+        parts.append(librosa.feature.mfcc(S=decibel, n_mfcc=spec.n_mfcc))
+    if "logmel" in spec.kind:
+        parts.append(decibel)
+    return finish(np.concatenate(parts).T, spec)
 
 
 def check(spec: AudioSpec) -> None:
     """Refuse settings that no path can compute."""
     if spec.kind not in KINDS:
         raise UsageError(f"no audio features {spec.kind!r}: choose one of {', '.join(KINDS)}")
-    if spec.kind == "mfcc" and spec.n_mfcc > spec.n_mels:
+    if spec.scale not in SCALES:
+        raise UsageError(f"no scale {spec.scale!r} of sound: choose one of {', '.join(SCALES)}")
+    if "mfcc" in spec.kind and spec.n_mfcc > spec.n_mels:
         raise UsageError(
             f"n_mfcc {spec.n_mfcc} needs at least as many mel bands, not {spec.n_mels}"
         )
@@ -83,9 +89,11 @@ def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
 
 
 def finish(matrix: np.ndarray, spec: AudioSpec) -> np.ndarray:
-    """Standardise and cut, as the recipe says: (frames, coefficients) -> float32."""
-    if spec.standardise:
+    """Scale and cut, as the recipe says: (frames, coefficients) -> float32."""
+    if spec.scale == "standardise":
         matrix = standardise(matrix)
+    elif spec.scale == "minmax":
+        matrix = minmax(matrix)
     if spec.max_frames is not None:
         matrix = matrix[max(0, len(matrix) - spec.max_frames) :]
     return np.ascontiguousarray(matrix, dtype=np.float32)
@@ -96,3 +104,11 @@ def standardise(matrix: np.ndarray) -> np.ndarray:
     exact = matrix.astype(np.float64)
     deviation = np.maximum(exact.std(axis=0), _LEAST_DEVIATION)
     return ((exact - exact.mean(axis=0)) / deviation).astype(np.float32)
+
+
+def minmax(matrix: np.ndarray) -> np.ndarray:
+    """Each column of (frames, coefficients) to [0, 1]; constant columns to 0."""
+    exact = matrix.astype(np.float64)
+    lowest = exact.min(axis=0)
+    extent = np.maximum(exact.max(axis=0) - lowest, _LEAST_DEVIATION)
+    return ((exact - lowest) / extent).astype(np.float32)

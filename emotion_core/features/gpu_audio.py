@@ -53,7 +53,7 @@ class BatchedAudioFeatures:
             torchaudio.functional.create_dct(spec.n_mfcc, spec.n_mels, norm="ortho").to(
                 self._device
             )
-            if spec.kind == "mfcc"
+            if "mfcc" in spec.kind
             else None
         )
 
@@ -103,6 +103,8 @@ class BatchedAudioFeatures:
         loudest = decibel.masked_fill(padding[..., None], -torch.inf).amax(dim=(1, 2))
         values = torch.maximum(decibel, (loudest - _RANGE_DB)[:, None, None])
         if self._dct is not None:
-            values = values @ self._dct
+            cosines = values @ self._dct
+            both = self._spec.kind == "mfcc+logmel"
+            values = torch.cat([cosines, values], dim=2) if both else cosines
         table = values.cpu().numpy()
         return [table[i, :count] for i, count in enumerate(frames.tolist())]

@@ -3,9 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from emotion_core.errors import UsageError
+from emotion_core.networks.masking import apply_where, chosen, mean_where, statistics_kept
 
 POOLS = ("last", "mean")
+
+
+def real_steps(length: Tensor, steps: int) -> Tensor:
+    """Which steps of sequences padded in front are real: int64 (b,) -> bool (b, steps)."""
+    return torch.arange(steps, device=length.device) >= steps - length[:, None]
 
 
 def to_front(sequence: Tensor, length: Tensor) -> Tensor:
@@ -74,9 +79,7 @@ class AudioBLSTM(nn.Module):
         pool: str = "last",
     ):
         super().__init__()
-        if pool not in POOLS:
-            raise UsageError(f"no pooling {pool!r}: choose one of {', '.join(POOLS)}")
-        self.hidden, self.pool = hidden, pool
+        self.hidden, self.pool = hidden, chosen("pooling", pool, POOLS)
         self.first = MaskedBLSTM(coefficients, hidden)
         self.second = MaskedBLSTM(2 * hidden, hidden)
         self.dropout = nn.Dropout(dropout)
@@ -97,4 +100,70 @@ class AudioBLSTM(nn.Module):
 
     def _mean(self, steps: Tensor, length: Tensor) -> Tensor:
         real = torch.arange(steps.shape[1], device=steps.device) < length[:, None]
-        return torch.where(real[:, :, None], steps, 0).sum(dim=1) / length[:, None]
+        return mean_where(steps, real)
+
+
+class AudioLSTM(nn.Module):
+    """LSTM layers in one direction: one hidden state a clip, whatever the padding.
+
+    Args:
+        coefficients: width of the feature matrix.
+        hidden: units of each layer, and width of the answer.
+        layers: how many.
+        dropout: between layers.
+        pool: ``last`` (the last hidden state) or ``mean`` (of all real steps).
+    """
+
+    def __init__(
+        self,
+        coefficients: int,
+        hidden: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        pool: str = "last",
+    ):
+        super().__init__()
+        self.pool = chosen("pooling", pool, POOLS)
+        self.lstm = nn.LSTM(
+            coefficients, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
+        )
+
+    def forward(self, audio: Tensor, length: Tensor) -> Tensor:
+        """Float (b, t, coefficients) padded in front, int64 (b,) -> float (b, hidden)."""
+        length = length.clamp(min=1)
+        steps, _ = self.lstm(to_front(audio, length))
+        if self.pool == "mean":
+            places = torch.arange(steps.shape[1], device=steps.device)
+            return mean_where(steps, places < length[:, None])
+        return steps[torch.arange(len(steps), device=steps.device), length - 1]
+
+
+class AudioMean(nn.Module):
+    """Mean feature vector of a clip -> dense: no order in time at all.
+
+    Features that are not scaled within the clip (their mean over the clip would be zero) come in
+    ranges of their own, so they are normalised over all frames of a training batch, and by running
+    statistics afterwards.
+
+    Args:
+        coefficients: width of the feature matrix.
+        out: width of the dense layer.
+        dropout: before it.
+    """
+
+    def __init__(self, coefficients: int, out: int = 128, dropout: float = 0.5):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(coefficients)
+        self.dropout = nn.Dropout(dropout)
+        self.dense = nn.Linear(coefficients, out)
+
+    def forward(self, audio: Tensor, length: Tensor) -> Tensor:
+        """Float (b, t, coefficients) padded in front, int64 (b,) -> float (b, out)."""
+        real = real_steps(length, audio.shape[1])
+        if int(real.sum()) > 1:  # of one frame there are no statistics
+            frames = apply_where(self.norm, real.flatten(), audio.flatten(0, 1))
+        else:
+            with statistics_kept(self):
+                frames = self.norm(audio.flatten(0, 1))
+        mean = mean_where(frames.view_as(audio), real)
+        return torch.relu(self.dense(self.dropout(mean)))

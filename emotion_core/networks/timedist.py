@@ -1,4 +1,4 @@
-"""BLSTM over sound, a frame network with a maximum over time for faces, one fusion layer."""
+"""An encoder of sound, a frame network joined over time for faces, one fusion layer."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from emotion_core.networks.batch import Batch
-from emotion_core.networks.sequence import AudioBLSTM
-from emotion_core.networks.visual import FrameVGG, TimeMax
+from emotion_core.networks.masking import chosen
+from emotion_core.networks.sequence import AudioBLSTM, AudioMean
+from emotion_core.networks.visual import FRAMES, over_time
 from emotion_core.specs import AudioSpec, VideoSpec
+
+SOUNDS = ("blstm", "mean")
 
 
 class TimeDistBLSTM(nn.Module):
-    """The network of recipe ``timedist-blstm``.
+    """The network of recipe ``timedist-blstm`` and its variants.
 
     A modality that a clip lacks counts as zeros after its encoder, so that the answer does not
     depend on what stands in its place in the tensors.
@@ -28,7 +31,10 @@ class TimeDistBLSTM(nn.Module):
             (either, at random) is hidden, so that the network also answers from one alone (the
             idea of "ModDrop", Neverova et al. 2016).
         pool: how the BLSTM's steps become one vector (``sequence.POOLS``).
-        frame_widths: channels of each pair of convolutions of the frame network.
+        frame_widths: channels of each step of the frame network.
+        sound: ``blstm``, or ``mean``: the mean feature vector and a dense layer.
+        frame: ``vgg`` or ``residual``.
+        time: what joins the faces of a clip: ``max``, ``gru`` or ``lstm``.
     """
 
     def __init__(
@@ -43,13 +49,22 @@ class TimeDistBLSTM(nn.Module):
         modality_dropout: float = 0.3,
         pool: str = "last",
         frame_widths: Sequence[int] = (16, 32, 64, 128),
+        sound: str = "blstm",
+        frame: str = "vgg",
+        time: str = "max",
     ):
         super().__init__()
         width = 128
-        self.audio = AudioBLSTM(audio.coefficients, hidden, width, dropout, pool) if audio else None
-        channels = 1 if video and video.grey else 3
-        frame = FrameVGG(channels, width, frame_widths) if video else None
-        self.video = TimeMax(frame, width) if frame else None
+        self.audio: nn.Module | None = None
+        if audio and chosen("encoder of sound", sound, SOUNDS) == "blstm":
+            self.audio = AudioBLSTM(audio.coefficients, hidden, width, dropout, pool)
+        elif audio:
+            self.audio = AudioMean(audio.coefficients, width, dropout)
+        self.video: nn.Module | None = None
+        if video:
+            kind = FRAMES[chosen("network of faces", frame, tuple(FRAMES))]
+            faces = kind(1 if video.grey else 3, width, frame_widths)
+            self.video = over_time(time, faces, width)
         self.fusion = nn.Sequential(
             nn.Dropout(fusion_dropout),
             nn.Linear(width * sum(part is not None for part in (self.audio, self.video)), fusion),

@@ -2,6 +2,10 @@
 
 Between two Ray operators a clip travels as one pickled binary column: plain Arrow to Ray, which
 sidesteps its ragged tensors, and no conversion for us.
+
+A worker that cannot make its steps (a model that this node does not see, a store that is gone)
+sends its ``UsageError`` on in place of the clips. Raised there, it would reach the user as Ray's
+account of a broken worker, several pages long.
 """
 
 import pickle
@@ -9,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
+from emotion_core.errors import UsageError
 from emotion_core.stages.work import ClipWork
 
 Step = Callable[[list[ClipWork]], list[ClipWork]]
@@ -22,10 +27,20 @@ class Steps:
     """A Ray Data callable class: some steps, one after the other, in one worker."""
 
     def __init__(self, factories: Sequence[StepFactory]):
-        self.steps = [factory() for factory in factories]
+        self.steps: list[Step] = []
+        self.trouble: UsageError | None = None
+        try:
+            self.steps = [factory() for factory in factories]
+        except UsageError as error:
+            self.trouble = error
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        works = unpack(batch)
+        try:
+            works = unpack(batch)
+        except UsageError as error:
+            return _pack([error])
+        if self.trouble is not None:
+            return _pack([self.trouble])
         for step in self.steps:
             works = step(works)
         return pack(works)
@@ -33,13 +48,26 @@ class Steps:
 
 def pack(works: list[ClipWork]) -> pa.Table:
     """Clips on their way as one binary column, in order."""
-    return pa.table(
-        {"work": [pickle.dumps(work, pickle.HIGHEST_PROTOCOL) for work in works]}, schema=_WORK
-    )
+    return _pack(works)
+
+
+def _pack(load: Sequence[ClipWork | UsageError]) -> pa.Table:
+    pickled = [pickle.dumps(each, pickle.HIGHEST_PROTOCOL) for each in load]
+    return pa.table({"work": pickled}, schema=_WORK)
 
 
 def unpack(batch: pa.Table) -> list[ClipWork]:
-    """The clips of a batch: of the manifest (the first operator) or of ``pack``."""
-    if batch.column_names == _WORK.names:
-        return [pickle.loads(row.as_buffer()) for row in batch["work"]]
-    return [ClipWork(clip=row) for row in batch.to_pylist()]
+    """The clips of a batch: of the manifest (the first operator) or of ``pack``.
+
+    Raises:
+        UsageError: what a worker before this one sent on instead.
+    """
+    if batch.column_names != _WORK.names:
+        return [ClipWork(clip=row) for row in batch.to_pylist()]
+    works = []
+    for row in batch["work"]:
+        load: ClipWork | UsageError = pickle.loads(row.as_buffer())
+        if isinstance(load, UsageError):
+            raise load
+        works.append(load)
+    return works

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import ray
 from ray.data import DataContext
 
+from emotion_core.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -21,11 +23,32 @@ def connect() -> Resources:
 
     No argument says which: ``ray job submit`` sets ``RAY_ADDRESS``, and ``ray.init`` without an
     address looks there first (``RAY_ADDRESS=local`` insists on a Ray of one's own).
+
+    Raises:
+        UsageError: a Ray of one's own that does not get up in time.
     """
     # What workers print stays in Ray's log files: trouble with a clip is in the clip's row, and the
     # rest (Ray's own bars and plans too) would only break the job's progress bar.
-    ray.init(ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)
-    DataContext.get_current().enable_progress_bars = False
+    try:
+        ray.init(
+            ignore_reinit_error=True,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            # a job shows its own progress, and the dashboard is a third of what a start costs
+            include_dashboard=False,
+        )
+    except Exception as error:  # Ray raises no narrower one
+        if "timed out during startup" not in str(error):
+            raise
+        raise UsageError(
+            "Ray did not start within its 30 s, this machine is very busy: run the command again, "
+            "it goes on where it stopped"
+        ) from error
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    # after half an hour without a finished block Ray Data would break off; a long video on a slow
+    # machine takes longer, and what hangs has time limits of its own here
+    context.execution_no_progress_timeout_s = -1
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     found = ray.cluster_resources()

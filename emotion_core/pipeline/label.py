@@ -1,29 +1,33 @@
 """Videos to emotions: the Ray Data pipeline behind ``jobs/label.py``."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emotion_core import commits, storage
+from emotion_core import storage
 from emotion_core.bundle import Bundle, load_bundle
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.pipeline.cluster import Resources, connect
+from emotion_core.pipeline.label_tables import LabelTables
 from emotion_core.pipeline.run import CPU_SLOT, Group, Part, ShowProgress, follow, run_groups
-from emotion_core.stages.label import LabelStep
-from emotion_core.stages.label_rows import segment_rows, video_rows
-from emotion_core.stages.windows import Windowing
-from emotion_core.stages.work import ClipWork
-from emotion_core.tables import segments_schema
+from emotion_core.stages.label import LabelStep, Limits, View
+from emotion_core.stages.looking import common_view
+from emotion_core.stages.panel import Panel
+from emotion_core.tables import LABELS_SCHEMA_VERSION
 
 MANIFEST_FILE = "manifest.parquet"
-SEGMENTS_FOLDER = "segments"
-VIDEOS_FOLDER = "videos"
-MOST_VIDEOS_PER_PART = 64
+
+# A part holds about this much of an archive, and so many videos at most: what a kill may cost.
+_BYTES_PER_PART = 1 << 30
+_MOST_VIDEOS_PER_PART = 64
+# One call of a worker handles about this much.
+_BYTES_PER_CALL = 32 << 20
+_MOST_VIDEOS_PER_CALL = 16
 
 
 @dataclass(frozen=True)
@@ -31,42 +35,87 @@ class Labelling:
     """How videos are labelled.
 
     Attributes:
-        model: URI of the bundle.
-        bundle: what it holds.
-        windowing: length and hop of the windows.
+        models: URIs of the bundles, which answer together.
+        view: windows and pictures.
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
-            bundle's features were made with.
-        timeout_s: the longest that decoding one piece of a video may take.
+            bundles' features were made with.
+        limits: how long things may take.
         gpus_per_worker: the part of a GPU that one worker takes, where there are GPUs.
     """
 
-    model: str
-    bundle: Bundle
-    windowing: Windowing
+    models: tuple[str, ...]
+    view: View = View()
     detector: str | None = None
-    timeout_s: float = 120.0
+    limits: Limits = Limits()
     gpus_per_worker: float = 0.25
 
-    def check(self) -> None:
-        """Raises ``UsageError`` when the detector is not the one the model was trained with."""
-        trained = self.bundle.info.features["detector"]
-        if trained is None:
-            return
-        found = detector_id(self.detector_spec())
-        if found["weights_hash"] != trained["weights_hash"]:
-            raise UsageError(
-                f"{self.model} was trained on faces found by {trained['name']} (weights "
-                f"{trained['weights_hash'][:12]}), not by {found['name']} "
-                f"({found['weights_hash'][:12]}): pass that one as --detector"
-            )
+    @cached_property
+    def panel(self) -> Panel:
+        """The models, loaded once in this process.
 
-    def detector_spec(self) -> str:
-        """The detector to load: the one asked for, or the one the bundle names."""
-        return self.detector or str(self.bundle.info.features["detector"]["name"])
+        Raises:
+            UsageError: one is no bundle, or they cannot answer together.
+        """
+        return Panel([load_bundle(model) for model in self.models])
+
+    def check(self) -> None:
+        """Raises ``UsageError`` for what cannot be done, before anything is written.
+
+        That is models which cannot answer together, another detector than they were trained with,
+        and numbers that make no sense.
+        """
+        for option, number in (("--fps", self.view.fps), ("--min-face", self.view.min_face)):
+            if number is not None and not number > 0:
+                raise UsageError(f"{option} {number}: a number above 0")
+        for seconds in (self.limits.video_s, self.limits.piece_s):
+            if seconds is not None and not seconds > 0:
+                raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
+        common_view(self.panel.eyes, self.view.windowing, self.view.fps)
+        trained = _trained_detectors(self.panel.bundles)
+        if not trained:
+            return
+        if len({each["weights_hash"] for each in trained}) > 1:
+            told = " and ".join(_told(each) for each in trained)
+            raise UsageError(
+                f"the models were trained on faces found by different detectors ({told}): "
+                "only models with the same one can be combined"
+            )
+        found = detector_id(self._detector_spec(trained))
+        if found["weights_hash"] != trained[0]["weights_hash"]:
+            raise UsageError(
+                f"{self.models[0]} was trained on faces found by {_told(trained[0])}, not by "
+                f"{_told(found)}: pass that one as --detector"
+            )
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides the numbers in the labels, and nothing else."""
-        return {"model_id": self.bundle.model_id, "windowing": asdict(self.windowing)}
+        return {
+            "schema_version": LABELS_SCHEMA_VERSION,
+            "model_id": self.panel.model_id,
+            "models": [bundle.model_id for bundle in self.panel.bundles],
+            "windowing": asdict(self.view.windowing),
+            "fps": self.view.fps,
+            "min_face": self.view.min_face,
+        }
+
+    def tables(self, out: str) -> LabelTables:
+        """The tables that these labels go to."""
+        return LabelTables(out, self.panel.labels, self.panel.model_id)
+
+    def step(self, device: str = "cpu") -> LabelStep:
+        """What labels videos, with models and detector of its own."""
+        bundles = [load_bundle(model, device) for model in self.models]
+        trained = _trained_detectors(bundles)
+        detector = None
+        if trained:
+            detector = load_detector(
+                self._detector_spec(trained), "auto" if device == "cuda" else "cpu"
+            )
+        return LabelStep(bundles, detector, self.view, self.limits)
+
+    def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:
+        """The detector to load: the one asked for, or the one that the bundles name."""
+        return self.detector or str(trained[0]["name"])
 
 
 def label(
@@ -78,78 +127,62 @@ def label(
 ) -> tuple[pa.Table, int]:
     """Label every video of the manifest: exactly one row each in ``videos/``.
 
-    A part of ``videos/`` is the proof that its part of ``segments/`` is whole, being written after
-    it: whatever a killed run left in ``segments/`` without that proof is dropped here.
+    Videos that have their row already are left alone; rows of videos that are no longer in the
+    manifest, or have changed since, are dropped.
 
     Args:
         manifest: schema ``tables.MANIFEST``.
         how: see there.
         out: URI of a folder that ``storage.start_output`` has claimed.
         show: gives the progress bar.
-        retry_failed: failed videos are done again.
+        retry_failed: videos that failed, or were left unfinished, are done again.
 
     Returns:
         ``videos/`` as a table, and how many videos had to be done.
     """
     storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
-    pending = _clear_up(out, manifest, retry_failed)
+    tables = how.tables(out)
+    pending = tables.pending(manifest, retry_failed)
+    tables.clear_up(manifest, pending)
     if len(pending):
-        follow(_parts(pending, how, out, connect()), len(pending), show)
-    videos = commits.committed(storage.join(out, VIDEOS_FOLDER))
+        follow(_parts(pending, how, tables, connect()), len(pending), show)
+    tables.publish(manifest)
+    videos = tables.videos()
     if videos is None or sorted(videos["clip_id"].to_pylist()) != sorted(
         manifest["clip_id"].to_pylist()
     ):
         raise RuntimeError(f"{out} does not hold one row for each of {len(manifest)} videos")
-    if segments_of(out) is None:  # nobody said anything: readers still find the table
-        empty = segments_schema(how.bundle.label_set.labels).empty_table()
-        commits.write_part(storage.join(out, SEGMENTS_FOLDER), commits.part_name([]), empty, {})
     return videos, len(pending)
 
 
-def segments_of(out: str) -> pa.Table | None:
-    """``segments/`` as a table, None when there is no part of it."""
-    return commits.committed(storage.join(out, SEGMENTS_FOLDER))
-
-
-def _clear_up(out: str, manifest: pa.Table, retry_failed: bool) -> pa.Table:
-    """Drop what is outdated or unfinished; the rows of the manifest still to be done."""
-    videos, segments = (storage.join(out, name) for name in (VIDEOS_FOLDER, SEGMENTS_FOLDER))
-    commits.drop_stale(videos, manifest["clip_id"])
-    if retry_failed:
-        commits.drop_failed(videos)
-    done = commits.committed(videos, ["clip_id"])
-    finished = pa.array([], pa.string()) if done is None else done["clip_id"]
-    commits.drop_stale(segments, finished)
-    return manifest.filter(pc.invert(pc.is_in(manifest["clip_id"], value_set=finished)))
-
-
-def _parts(pending: pa.Table, how: Labelling, out: str, resources: Resources) -> Iterator[Part]:
-    factory = partial(_label_step, how.model, how.detector, how.windowing, how.timeout_s)
-    group = Group((factory,), resources.cpus)
+def _parts(
+    pending: pa.Table, how: Labelling, tables: LabelTables, resources: Resources
+) -> Iterator[Part]:
+    # by their ids, which is at random: large ones do not come all at once, and the time that is
+    # left can be told from what is done
+    pending = pending.sort_by("clip_id")
+    mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
+    per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
+    per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
+    bare = replace(how)  # without the models, which every worker loads for itself
+    group = Group((partial(bare.step, "cpu"),), workers_for(how, resources))
     if resources.gpus:
-        workers = min(resources.cpus, int(resources.gpus // how.gpus_per_worker))
-        group = Group((factory,), max(1, workers), CPU_SLOT, how.gpus_per_worker)
-    writer = partial(_write, out, how.bundle.label_set.labels, how.bundle.model_id)
-    rows_per_part = max(1, min(MOST_VIDEOS_PER_PART, len(pending) // 8))
-    return run_groups(pending, [group], writer, rows_per_part)
+        step = partial(bare.step, "cuda")
+        group = Group((step,), workers_for(how, resources), CPU_SLOT, how.gpus_per_worker)
+    return run_groups(pending, [group], tables.write, max(1, per_part), max(1, per_call))
 
 
-def _label_step(
-    model: str, detector: str | None, windowing: Windowing, timeout_s: float
-) -> LabelStep:
-    bundle = load_bundle(model)
-    how = Labelling(model, bundle, windowing, detector, timeout_s)
-    faces = bundle.info.features["detector"] is not None
-    return LabelStep(
-        bundle, load_detector(how.detector_spec()) if faces else None, windowing, timeout_s
-    )
+def workers_for(how: Labelling, resources: Resources) -> int:
+    """How many videos are worked on at once: one per CPU, as far as there are GPUs for them."""
+    if not resources.gpus:
+        return resources.cpus
+    return max(1, min(resources.cpus, int(resources.gpus // how.gpus_per_worker)))
 
 
-def _write(out: str, labels: tuple[str, ...], model_id: str, works: list[ClipWork]) -> str:
-    videos, segments = (storage.join(out, name) for name in (VIDEOS_FOLDER, SEGMENTS_FOLDER))
-    name = commits.part_name(work.clip["clip_id"] for work in works)
-    metadata = {"model_id": model_id}
-    found = segment_rows(works, labels, model_id)
-    if len(found):
-        commits.write_part(segments, name, found, metadata)
-    return commits.write_part(videos, name, video_rows(works, labels), metadata)
+def _trained_detectors(bundles: Sequence[Bundle]) -> list[dict[str, str]]:
+    found = (b.info.features["detector"] for b in bundles if b.recipe.video)
+    return [each for each in found if each is not None]
+
+
+def _told(detector: dict[str, str]) -> str:
+    return f"{detector['name']} (weights {detector['weights_hash'][:12]})"

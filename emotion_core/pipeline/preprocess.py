@@ -108,6 +108,7 @@ def preprocess(
     folder = storage.join(out, FEATURES_FOLDER)
     storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
     manifest = storage.read_parquet(storage.join(out, MANIFEST_FILE)).cast(MANIFEST)
+    storage.remove_unfinished(folder)
     commits.drop_stale(folder, manifest["clip_id"])
     if retry_failed:
         commits.drop_failed(folder)

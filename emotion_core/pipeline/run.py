@@ -1,5 +1,6 @@
 """Groups of steps as Ray Data operators, and the parts they leave behind."""
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ import ray.data
 from ray.data import ActorPoolStrategy
 
 from emotion_core import storage
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.pipeline.adapter import StepFactory, Steps, unpack
+from emotion_core.report.progress import Tally
 from emotion_core.stages.work import ClipWork
 from emotion_core.tables import STATUSES
 
@@ -53,10 +55,14 @@ class Part:
     Attributes:
         uri: the file.
         counts: rows by status.
+        media_s: seconds of media in it.
+        failures: the reason of each row that failed.
     """
 
     uri: str
     counts: dict[str, int]
+    media_s: float = 0.0
+    failures: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -64,7 +70,7 @@ class Part:
 
 
 def run_groups(
-    pending: pa.Table, groups: list[Group], writer: Writer, rows_per_part: int
+    pending: pa.Table, groups: list[Group], writer: Writer, rows_per_part: int, batch: int = BATCH
 ) -> Iterator[Part]:
     """Send clips through the groups and write them, yielding each part as it is committed.
 
@@ -73,13 +79,16 @@ def run_groups(
         groups: the operators, in order.
         writer: writes finished clips as one part and returns its URI.
         rows_per_part: clips a part holds (the last ones fewer).
+        batch: clips that one call of a worker handles, at most.
 
     Raises:
-        UsageError: a part was written where this process cannot see it.
+        UsageError: a part was written where this process cannot see it, or a worker cannot make
+            its steps.
+        StorageError: a part could not be written; the parts before it are there.
     """
     if len(pending) == 0:
         return
-    size = max(1, min(BATCH, -(-len(pending) // (4 * groups[0].workers))))
+    size = max(1, min(batch, -(-len(pending) // (4 * groups[0].workers))))
     # whole batches to a part, or the rest of each bundle would be a small part of its own
     rows_per_part = size * max(1, rows_per_part // size)
     blocks = [pending.slice(start, size) for start in range(0, len(pending), size)]
@@ -105,18 +114,19 @@ def run_groups(
     )
     for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
         for row in cast(pa.Table, report).to_pylist():
-            uri = row.pop("uri")
-            _check_visible(uri)
-            yield Part(uri, row)
+            if row["trouble"] is not None:
+                raise pickle.loads(row["trouble"])
+            _check_visible(row["uri"])
+            counts = {status: row[status] for status in STATUSES}
+            yield Part(row["uri"], counts, row["media_s"], tuple(row["failures"]))
 
 
 def follow(parts: Iterable[Part], total: int, show: ShowProgress) -> None:
     """Wait for all parts, telling how far it is."""
-    failed = 0
+    tally = Tally()
     with show(total) as advance:
         for part in parts:
-            failed += part.counts["failed"]
-            advance(part.rows, f"{failed} failed" if failed else "")
+            advance(part.rows, tally.add(part.media_s, part.failures))
 
 
 def _most(group: Group) -> int:
@@ -125,19 +135,39 @@ def _most(group: Group) -> int:
 
 
 class Commit:
-    """A Ray Data callable class that writes batches of finished clips."""
+    """A Ray Data callable class that writes batches of finished clips.
+
+    What ends the job travels as a pickled error in the column ``trouble`` (see ``adapter``).
+    """
 
     def __init__(self, writer: Writer):
         self.writer = writer
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        works = unpack(batch)
+        works: list[ClipWork] = []
+        uri = trouble = None
+        try:
+            works = unpack(batch)
+            uri = self.writer(works)
+        except (UsageError, StorageError) as error:
+            trouble = pickle.dumps(error)
         counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
-        return pa.table({"uri": [self.writer(works)], **counts})
+        failures = [work.outcome.reasons[0] for work in works if work.failed]
+        columns = {
+            "uri": pa.array([uri], pa.string()),
+            "trouble": pa.array([trouble], pa.binary()),
+            "media_s": pa.array([sum(work.duration_s or 0.0 for work in works)], pa.float64()),
+            "failures": pa.array([failures], pa.list_(pa.string())),
+        }
+        return pa.table({**columns, **counts})
 
 
 def _check_visible(uri: str) -> None:
-    if not storage.exists(uri):
+    try:
+        visible = storage.exists(uri)
+    except UsageError as error:  # a moment ago a worker could write there
+        raise StorageError(str(error)) from error
+    if not visible:
         raise UsageError(
             f"{uri} was written on another node and cannot be seen from here: "
             "on a cluster, --out must be a folder that all nodes share, or an object store"

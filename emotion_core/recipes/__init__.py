@@ -10,12 +10,16 @@ from typing import Any
 
 from emotion_core.emotions import LABEL_SETS
 from emotion_core.errors import UsageError
-from emotion_core.recipes.timedist_blstm import TIMEDIST_BLSTM
+from emotion_core.recipes import alexnet, emotion_detection, strip_cnn_lstm, timedist_blstm
 from emotion_core.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
 __all__ = ["RECIPES", "load_recipe", "recipe_from_json", "recipe_to_json", "with_training"]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (TIMEDIST_BLSTM,)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for system in (strip_cnn_lstm, timedist_blstm, alexnet, emotion_detection)
+    for recipe in system.RECIPES
+}
 
 
 def load_recipe(name: str) -> Recipe:
@@ -133,6 +137,9 @@ def recipe_from_json(data: Any) -> Recipe:
     for key, kind in (("audio", AudioSpec), ("video", VideoSpec), ("training", TrainSpec)):
         if values.get(key) is not None:
             values[key] = kind(**_matching(kind, values[key]))
+    training = values.get("training")
+    if training is not None:  # JSON knows no tuples
+        values["training"] = replace(training, stages=tuple(training.stages))
     return _checked(Recipe(**values), str(values["name"]))
 
 

@@ -1,7 +1,8 @@
 """One picture of a label job: how the inputs fared, which emotions there were, and when.
 
-Windows overlap, so they are not added up as they are: each answer counts from its window's start to
-the start of the person's next window. That way every second of a person counts once.
+Windows overlap, so they are not added up as they are: each answer counts for the seconds that it
+alone stands for (``own_s``), to the start of the person's next one. That way every second of a
+person counts once.
 """
 
 import io
@@ -19,13 +20,14 @@ from matplotlib.patches import Patch
 from emotion_core import storage
 from emotion_core.emotions import EMOTIONS
 from emotion_core.report.colours import STATUS_COLOURS, colour_of
+from emotion_core.report.progress import duration
 from emotion_core.tables import STATUSES
 
 MOST_VIDEOS = 6
 _MOST_PEOPLE = 4  # rows of one timeline; the rest of a crowd is left out
 _MOST_LETTERS = 42
 _DPI = 130
-_NOBODY = -1
+NOBODY = -1  # in place of a face_id
 
 
 @dataclass(frozen=True)
@@ -56,64 +58,71 @@ class Stretches:
         )  # fmt: skip
 
 
-def stretches(segments: pa.Table | None) -> Stretches:
+def stretches(segments: pa.Table) -> Stretches:
     """Overlapping windows as stretches: each ends where the person's next one begins.
 
     Args:
-        segments: as ``tables.segments_schema``; None counts as empty.
+        segments: as ``tables.segments_schema``.
     """
-    if segments is None or len(segments) == 0:
-        words, numbers = np.array([], dtype=object), np.array([], dtype=np.float64)
-        return Stretches(words, numbers.astype(np.int64), numbers, numbers, words, numbers)
     clip = segments["clip_id"].to_numpy()
-    person = segments["face_id"].fill_null(_NOBODY).to_numpy()
-    start, end = segments["start_s"].to_numpy(), segments["end_s"].to_numpy()
+    person = segments["face_id"].fill_null(NOBODY).to_numpy()
+    start = segments["start_s"].to_numpy()
     order = np.lexsort((start, person, clip.astype(str)))
-    clip, person, start, end = clip[order], person[order], start[order], end[order].copy()
-    follows = (clip[1:] == clip[:-1]) & (person[1:] == person[:-1])
-    end[:-1] = np.where(follows, np.minimum(end[:-1], start[1:]), end[:-1])
     return Stretches(
-        clip, person, start, end,
+        clip[order], person[order], start[order],
+        (start + segments["own_s"].to_numpy())[order],
         segments["emotion"].to_numpy()[order], segments["confidence"].to_numpy()[order],
     )  # fmt: skip
 
 
-def seconds_by_emotion(answers: Stretches) -> dict[str, float]:
-    """Seconds of people (or of sound without a face) per emotion, in canonical order."""
-    labels, which = np.unique(answers.emotion.astype(str), return_inverse=True)
-    sums = np.bincount(which, answers.end_s - answers.start_s, minlength=len(labels))
-    found = dict(zip(labels.tolist(), sums.tolist(), strict=True))
-    names = [*(e for e in EMOTIONS if e in found), *(f for f in found if f not in EMOTIONS)]
-    return {name: found[name] for name in names}
+def seconds_by_emotion(videos: pa.Table) -> dict[str, float]:
+    """Seconds of people (or of sound that is nobody's) per emotion, in canonical order.
+
+    Args:
+        videos: as ``tables.videos_schema``.
+    """
+    answered = videos["answered_s"].fill_null(0.0).to_numpy()
+    shares = _shares(videos)
+    sums = {label: float(share @ answered) for label, share in shares.items() if share.any()}
+    names = [*(e for e in EMOTIONS if e in sums), *(name for name in sums if name not in EMOTIONS)]
+    return {name: sums[name] for name in names}
 
 
-def labels_picture(videos: pa.Table, segments: pa.Table | None, path: str) -> None:
+def _shares(videos: pa.Table) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix("share_"): videos[name].fill_null(0.0).to_numpy()
+        for name in videos.column_names
+        if name.startswith("share_")
+    }
+
+
+def labels_picture(videos: pa.Table, segments: pa.Table, path: str) -> None:
     """Draw the picture and write it as PNG.
 
     Args:
-        videos: as ``tables.VIDEOS``.
-        segments: as ``tables.segments_schema``; None when there is no segment at all.
+        videos: as ``tables.videos_schema``.
+        segments: as ``tables.segments_schema``, those of the videos that ``choose`` names.
         path: URI of the file.
     """
     storage.write_bytes(path, labels_png(videos, segments))
 
 
-def labels_png(videos: pa.Table, segments: pa.Table | None) -> bytes:
+def labels_png(videos: pa.Table, segments: pa.Table) -> bytes:
     """The picture of ``labels_picture`` as bytes."""
     answers = stretches(segments)
-    chosen = choose(videos, answers)
-    people = [_people(answers.of(row["clip_id"])) for row in chosen]
+    chosen = choose(videos)
+    people = [longest_seen(answers.of(row["clip_id"])) for row in chosen]
     heights = [2.5, *(0.75 + 0.30 * len(rows) for rows in people)]
     layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.06)
     figure = Figure(figsize=(10.5, sum(heights) + 0.5), layout=layout)
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=(1, 1.15))
     _draw_statuses(figure.add_subplot(grid[0, 0]), videos)
-    _draw_emotions(figure.add_subplot(grid[0, 1]), seconds_by_emotion(answers))
+    _draw_emotions(figure.add_subplot(grid[0, 1]), seconds_by_emotion(videos))
     names = distinct_names([row["uri"] for row in chosen])
     for place, (name, row, rows) in enumerate(zip(names, chosen, people, strict=True), start=1):
         axes = figure.add_subplot(grid[place, :])
         _draw_timeline(axes, name, row, answers.of(row["clip_id"]), rows)
-    seen = list(seconds_by_emotion(answers)) if chosen else []
+    seen = list(seconds_by_emotion(videos)) if chosen else []
     if seen:
         patches = [_patch(label) for label in seen]
         figure.legend(
@@ -125,19 +134,19 @@ def labels_png(videos: pa.Table, segments: pa.Table | None) -> bytes:
     return buffer.getvalue()
 
 
-def choose(videos: pa.Table, answers: Stretches) -> list[dict]:
+def choose(videos: pa.Table, most: int = MOST_VIDEOS) -> list[dict]:
     """Rows of the videos with most to see: many emotions first, then many people, then long ones.
 
     Returns:
-        At most ``MOST_VIDEOS`` rows, in that order.
+        At most ``most`` rows, in that order.
     """
-    counts = Counter(clip for clip, _ in {*zip(answers.clip, answers.emotion, strict=True)})
+    counts = np.sum([share > 0 for share in _shares(videos).values()], axis=0)
     ids = videos["clip_id"].to_pylist()
     n_people = videos["n_people"].to_pylist()
     lengths = videos["duration_s"].to_pylist()
-    places = [i for i, clip in enumerate(ids) if counts[clip]]
-    places.sort(key=lambda i: (-counts[ids[i]], -n_people[i], -(lengths[i] or 0.0), ids[i]))
-    return videos.take(pa.array(places[:MOST_VIDEOS], pa.int64())).to_pylist()
+    places = np.flatnonzero(counts).tolist()
+    places.sort(key=lambda i: (-counts[i], -n_people[i], -(lengths[i] or 0.0), ids[i]))
+    return videos.take(pa.array(places[:most], pa.int64())).to_pylist()
 
 
 def short_name(uri: str, most: int = _MOST_LETTERS) -> str:
@@ -164,8 +173,12 @@ def _folder(uri: str) -> str:
     return short_name(uri.rstrip("/").rpartition("/")[0], 24) if "/" in uri else "."
 
 
-def _people(answers: Stretches) -> list[int]:
-    """Whose rows a timeline has: those seen longest, in the order of their numbers."""
+def longest_seen(answers: Stretches) -> list[int]:
+    """Whose rows a timeline has: those seen longest, in the order of their numbers.
+
+    Returns:
+        At most four; ``NOBODY`` is sound that is nobody's in particular.
+    """
     numbers, which = np.unique(answers.person, return_inverse=True)
     seen = np.bincount(which, answers.end_s - answers.start_s, minlength=len(numbers))
     longest = np.argsort(-seen, kind="stable")[:_MOST_PEOPLE]
@@ -200,7 +213,7 @@ def _draw_statuses(axes: Axes, videos: pa.Table) -> None:
 
 def _draw_emotions(axes: Axes, seconds: dict[str, float]) -> None:
     total = sum(seconds.values())
-    axes.set_title(f"Emotions, {_time(total)} in all", loc="left", fontsize=11)
+    axes.set_title(f"Emotions, {shown_time(total)} in all", loc="left", fontsize=11)
     if not seconds:
         axes.text(0.5, 0.5, "nothing was labelled", ha="center", va="center", color="#606060")
         axes.set_axis_off()
@@ -212,7 +225,7 @@ def _draw_emotions(axes: Axes, seconds: dict[str, float]) -> None:
         edgecolor="#404040",
         linewidth=0.4,
     )
-    shares = [f"{value / (total or 1):.0%}  {_time(value)}" for value in seconds.values()]
+    shares = [f"{value / (total or 1):.0%}  {shown_time(value)}" for value in seconds.values()]
     axes.bar_label(bars, shares, padding=5, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(*seconds.values(), 1e-9) * 1.35)
@@ -235,11 +248,11 @@ def _draw_timeline(axes: Axes, name: str, row: dict, answers: Stretches, people:
             edgecolor="white",
             linewidth=0.8 if here.sum() < 150 else 0.0,  # hours of video would be all edges
         )
-    names = ["no face" if person == _NOBODY else f"person {person}" for person in people]
+    names = ["sound" if person == NOBODY else f"person {person}" for person in people]
     axes.set_yticks(range(len(people)), names, fontsize=8)
     axes.set_ylim(len(people) - 0.5, -0.5)
     axes.set_xlim(0, max(float(answers.end_s.max()), row["duration_s"] or 0.0))
-    axes.xaxis.set_major_formatter(lambda value, _: _time(value, exact=True))
+    axes.xaxis.set_major_formatter(lambda value, _: shown_time(value, exact=True))
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -257,14 +270,10 @@ def _bare(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _time(seconds: float, exact: bool = False) -> str:
+def shown_time(seconds: float, exact: bool = False) -> str:
     """Seconds for people: ``7.5 s``, ``12 min``, ``3.2 h``; exact: ``4.5 s`` or ``1:05:09``."""
     if exact and seconds >= 60:
         minutes, rest = divmod(round(seconds), 60)
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.3g} min"
-    return f"{seconds / 3600:,.3g} h" if seconds < 3.6e6 else f"{seconds / 3600:,.0f} h"
+    return duration(seconds)

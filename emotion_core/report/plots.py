@@ -1,6 +1,5 @@
 """Pictures of figures, as PNG bytes. Drawn off screen, so that they also work on a cluster."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from emotion_core.metrics import Figures
-
-_BLUE, _ORANGE, _GREY = "#1f5fa8", "#d9711c", "#8a8a8a"
-_DPI = 130
+from emotion_core.report.drawing import BLUE, DARK, GREY, ORANGE, png
 
 
 def confusion_png(figures: Figures, title: str) -> bytes:
@@ -33,7 +30,7 @@ def confusion_png(figures: Figures, title: str) -> bytes:
                 ha="center",
                 va="center",
                 fontsize=8,
-                color="white" if share > 0.55 else "#202020",
+                color="white" if share > 0.55 else DARK,
             )
     places = np.arange(len(counts))
     axes.set_xticks(places, figures.labels, rotation=40, ha="right", rotation_mode="anchor")
@@ -52,7 +49,7 @@ def confusion_png(figures: Figures, title: str) -> bytes:
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1.0))
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def recall_png(figures: Figures, title: str) -> bytes:
@@ -63,11 +60,11 @@ def recall_png(figures: Figures, title: str) -> bytes:
     values = [value for _, value in present]
     figure = Figure(figsize=(7.2, 1.6 + 0.42 * len(labels)), layout="constrained")
     axes = figure.add_subplot()
-    bars = axes.barh(labels, values, color=_BLUE, height=0.68)
+    bars = axes.barh(labels, values, color=BLUE, height=0.68)
     axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=4, fontsize=9)
     chance = 1 / max(1, len(labels))
-    axes.axvline(figures.uar, color=_ORANGE, linewidth=1.6, label=f"UAR {figures.uar:.1%}")
-    axes.axvline(chance, color=_GREY, linewidth=1.2, linestyle=":", label=f"chance {chance:.0%}")
+    axes.axvline(figures.uar, color=ORANGE, linewidth=1.6, label=f"UAR {figures.uar:.1%}")
+    axes.axvline(chance, color=GREY, linewidth=1.2, linestyle=":", label=f"chance {chance:.0%}")
     axes.invert_yaxis()
     axes.set_xlim(0, 1.08)
     axes.set_xticks(np.arange(0, 1.01, 0.2))
@@ -77,11 +74,11 @@ def recall_png(figures: Figures, title: str) -> bytes:
     axes.tick_params(axis="y", length=0)
     figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     axes.set_title(_titled(title, figures), fontsize=11, loc="left")
-    return _png(figure)
+    return png(figure)
 
 
 def learning_png(history: Sequence[dict[str, Any]], title: str) -> bytes:
-    """Loss and accuracy over the epochs, the chosen epoch marked.
+    """Loss and accuracy over the epochs, the chosen epoch marked, and where each stage begins.
 
     Args:
         history: ``EpochRow`` objects as JSON values.
@@ -91,19 +88,20 @@ def learning_png(history: Sequence[dict[str, Any]], title: str) -> bytes:
     best = max((row["epoch"] + 1 for row in history if row["best"]), default=None)
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, share = figure.subplots(1, 2)
-    _line(loss, epochs, history, "loss", "training", _GREY)
-    _line(loss, epochs, history, "validation_loss", "validation", _BLUE)
+    _line(loss, epochs, history, "loss", "training", GREY)
+    _line(loss, epochs, history, "validation_loss", "validation", BLUE)
     loss.set_ylabel("loss (cross entropy)")
     loss.set_ylim(0, 1.08 * loss.get_ylim()[1])
-    _line(share, epochs, history, "war", "training WAR (augmented clips)", _GREY)
-    _line(share, epochs, history, "validation_war", "validation WAR", _ORANGE)
-    _line(share, epochs, history, "validation_uar", "validation UAR", _BLUE)
+    _line(share, epochs, history, "war", "training WAR (augmented clips)", GREY)
+    _line(share, epochs, history, "validation_war", "validation WAR", ORANGE)
+    _line(share, epochs, history, "validation_uar", "validation UAR", BLUE)
     share.set_ylabel("share of clips right")
     share.set_ylim(0, 1)
     share.yaxis.set_major_formatter(PercentFormatter(1.0))
     for axes in (loss, share):
+        _stages(axes, history)
         if best is not None:
-            axes.axvline(best, color="#202020", linewidth=1, linestyle=":", label=f"epoch {best}")
+            axes.axvline(best, color=DARK, linewidth=1, linestyle=":", label=f"epoch {best}")
         axes.set_xlabel("epoch")
         axes.set_xlim(0.5, max(len(epochs), 1) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -111,7 +109,26 @@ def learning_png(history: Sequence[dict[str, Any]], title: str) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-    return _png(figure)
+    return png(figure)
+
+
+def _stages(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
+    """A thin line before the first epoch of each stage, with its name, where there are several."""
+    names = [row.get("stage", "") for row in history]
+    begins = [place for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
+    if len(begins) < 2:
+        return
+    for place in begins:
+        axes.axvline(place + 0.5, color=GREY, linewidth=0.8)
+        axes.text(
+            place + 0.5,
+            0.995,
+            f" {names[place]}",
+            transform=axes.get_xaxis_transform(),
+            va="top",
+            fontsize=8,
+            color=GREY,
+        )
 
 
 def _line(
@@ -135,10 +152,3 @@ def _titled(title: str, figures: Figures) -> str:
         f"{title}\nWAR {figures.war:.1%}   UAR {figures.uar:.1%}   "
         f"macro F1 {figures.macro_f1:.1%}   n = {figures.n}"
     )
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    # no version in the file: the same figures give the same bytes
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()

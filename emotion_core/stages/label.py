@@ -1,7 +1,9 @@
 """Any video -> who felt what when: the one step behind ``jobs/label.py``."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -11,35 +13,48 @@ from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
-from emotion_core.samples import Sample
-from emotion_core.specs import VideoSpec
 from emotion_core.stages.each import each
+from emotion_core.stages.looking import common_view
+from emotion_core.stages.panel import SILENCE, Panel, Question
 from emotion_core.stages.people import PeopleFinder
-from emotion_core.stages.sound import batch_features
-from emotion_core.stages.windows import Piece, Windowing, windows
+from emotion_core.stages.windows import Piece, Windowing, split, windows
 from emotion_core.stages.work import ClipWork, Outcome, Segment
 
-# Answers that are asked of the network in one batch.
+# Questions that are asked of the networks in one batch.
 BATCH = 32
 
-# Sound whose loudest sample is below this (-80 dB of full scale) is silence, not speech.
-SILENCE = 1e-4
+# Silence is looked for in stretches of this length.
+_STRETCH_S = 0.1
 
 
 @dataclass(frozen=True)
-class _Question:
-    """What the network is asked: one person in one window, or the window's sound."""
+class Limits:
+    """The longest that things may take.
 
-    window: Piece
-    face_id: int | None
-    box: tuple[float, ...] | None
-    score: float | None
-    sample: Sample
+    Attributes:
+        piece_s: decoding one piece of a video, seconds.
+        video_s: all work on one video; None: as long as it takes. What was labelled until then is
+            kept.
+    """
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        sound = ("audio",) if self.sample.audio is not None else ()
-        return (*sound, "face") if self.sample.faces else sound
+    piece_s: float = 120.0
+    video_s: float | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at, as far as the user decides it.
+
+    Attributes:
+        windowing: length and hop of the windows.
+        fps: pictures a second that are searched for faces; None leaves it to the models.
+        min_face: smallest face, pixels of the shorter side of its box in the picture as the models
+            see it; None leaves it to the models.
+    """
+
+    windowing: Windowing = Windowing()
+    fps: float | None = None
+    min_face: int | None = None
 
 
 @dataclass
@@ -51,8 +66,10 @@ class _Seen:
     pictures: bool = False
     info: MediaInfo | None = None
     end_s: float = 0.0
+    no_face_s: float = 0.0
+    no_sound_s: float = 0.0
     decoder: str = ""
-    warnings: list[str] = field(default_factory=list)
+    troubles: dict[str, str] = field(default_factory=dict)  # message -> reason
 
     def add(self, media: Media, piece: Piece) -> None:
         self.info = media.info
@@ -60,47 +77,55 @@ class _Seen:
         self.people.update(piece.people())
         self.decoder = self.decoder or media.decoder
         self.end_s = piece.end_s
-        self.warnings += [warning for warning in media.warnings if warning not in self.warnings]
+        self.no_face_s += _without_face(piece)
+        self.no_sound_s += _without_sound(piece)
+        for warning in media.warnings:
+            if not warning.startswith("decoder:"):
+                self.troubles.setdefault(warning, "cut")
+
+    def stopped(self, error: ClipError) -> None:
+        """The rest of the video is not to be had."""
+        message = " ".join(str(error).split())
+        word = message.split(":", 1)[0]
+        reason = word if word in ("timeout", "crash") else "cut"
+        self.troubles[f"stops at {self.end_s:.1f} s: {message}"] = reason
 
 
 class LabelStep:
     """Labels each video, window by window as they leave the decoder.
 
     A window gives one row per person; a row for the sound alone when nobody is in view, or when
-    several people are, because then the sound belongs to nobody in particular. People are looked
-    for with a model that was only trained on sound as well: it matters whose sound it is.
+    several people are, because then the sound belongs to nobody in particular.
 
     Args:
-        bundle: the model and the settings its features were made with.
-        detector: None when the bundle's recipe has no use for one.
-        windowing: length and hop of the windows.
-        timeout_s: the longest that decoding one piece of a video may take.
+        bundles: the models, which answer together (``panel.Panel``).
+        detector: None when no bundle has a use for one.
+        view: windows and pictures.
+        limits: how long things may take.
+        clock: seconds that pass.
     """
 
     def __init__(
         self,
-        bundle: Bundle,
+        bundles: Sequence[Bundle],
         detector: Detector | None,
-        windowing: Windowing,
-        timeout_s: float,
-        device: str = "cpu",
+        view: View = View(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),  # noqa: B008
+        clock: Callable[[], float] = time.monotonic,
     ):
-        self.bundle = bundle
+        self.panel = Panel(bundles)
         self.detector = detector
-        self.windowing = windowing
-        self.decoder = IsolatedDecoder(timeout_s)
-        recipe, features = bundle.recipe, bundle.info.features
-        # what the network was never trained on it cannot judge, even if its recipe has a use for it
-        self.judges_faces = "face" in bundle.info.modalities
-        self.features = (
-            batch_features(recipe.audio, features["audio_backend"], device)
-            if recipe.audio and "audio" in bundle.info.modalities
-            else None
-        )
+        self.windowing = view.windowing
+        self.limits = limits
+        self.clock = clock
+        self.decoder = IsolatedDecoder(limits.piece_s)
+        eyes = self.panel.eyes
+        if view.min_face is not None:
+            eyes = tuple(replace(eye, min_face=view.min_face) for eye in eyes)
+        self.eyes = eyes
         self.plan = DecodePlan(
-            video=piece_sampling(recipe.video, windowing) if recipe.video else None,
-            sample_rate=recipe.audio.sample_rate if recipe.audio else None,
-            decoder=features["decoder"],
+            video=common_view(eyes, view.windowing, view.fps),
+            sample_rate=self.panel.sample_rate,
         )
 
     def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
@@ -109,106 +134,90 @@ class LabelStep:
     def _label(self, work: ClipWork) -> ClipWork:
         seen = _Seen()
         segments: list[Segment] = []
-        questions: list[_Question] = []
+        questions: list[Question] = []
         for window in windows(self._pieces(work, seen), self.windowing):
-            seen.crowd |= len(window.people()) > 1
-            questions += self._questions(window)
+            asked = list(self._questions(window, seen))
+            seen.crowd |= len(window.people()) > 1 and any(q.face_id is None for q in asked)
+            questions += asked
             if len(questions) >= BATCH:
-                segments += self._answers(questions)
+                segments += self.panel.answers(questions)
                 questions = []
-        segments += self._answers(questions)
+        segments += self.panel.answers(questions)
         return work.with_(
             segments=tuple(segments),
             n_people=len(seen.people),
+            no_face_s=seen.no_face_s if self.eyes else None,
+            no_sound_s=seen.no_sound_s if self.panel.hears else None,
             duration_s=seen.end_s,
             decoder=seen.decoder or None,
             outcome=self._judge(work.outcome, seen, segments),
         )
 
+    def _questions(self, window: Piece, seen: _Seen) -> Iterator[Question]:
+        assert seen.info is not None
+        return self.panel.questions(window, seen.info.fps)
+
     def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
-        finder = PeopleFinder(self.bundle.recipe.video, self.detector)
-        piece_s = self.windowing.piece_s
+        finder = PeopleFinder(self.eyes, self.detector)
+        started = self.clock()
         with storage.local_copy(work.clip["uri"], work.clip["member"]) as path:
-            stream = enumerate(self.decoder.stream(str(path), self.plan, piece_s))
+            chunks = self._chunks(path, started)
             while True:
                 try:
-                    index, media = next(stream)
+                    start_s, media = next(chunks)
                 except StopIteration:
                     return
                 except ClipError as error:
                     if seen.info is None:
                         raise
-                    # what was labelled before the file broke is worth keeping
-                    seen.warnings.append(f"stops at {seen.end_s:.1f} s: {error}")
+                    seen.stopped(error)  # what was labelled before is worth keeping
                     return
-                start = index * piece_s
-                piece = finder.piece(media, start, _end(start, piece_s, media))
-                seen.add(media, piece)
-                yield piece
+                chunk = finder.piece(media, start_s, self._end(start_s, media))
+                seen.add(media, chunk)
+                yield from split(chunk, self.windowing.piece_s)
 
-    def _questions(self, window: Piece) -> Iterator[_Question]:
-        sound = self._sound(window)
-        people = window.people()
-        for face_id in people:
-            sights = {s.time_s: s for s in window.sights if s.face_id == face_id}
-            best = max(sights.values(), key=lambda sight: sight.score)
-            crops = tuple(
-                sights[time].crop if time in sights else None for time in self._slots(window)
-            )
-            if all(crop is None for crop in crops):  # seen, but not in the pictures chosen
-                crops = (best.crop,)
-            sample = Sample(
-                audio=sound if len(people) == 1 else None,
-                faces=crops if self.judges_faces else (),
-            )
-            if sample.audio is not None or sample.faces:
-                yield _Question(window, face_id, best.box, best.score, sample)
-        if sound is not None and len(people) != 1:
-            yield _Question(window, None, None, None, Sample(audio=sound))
+    def _chunks(self, path: Path, started: float) -> Iterator[tuple[float, Media]]:
+        """Each chunk of the file with its place, as long as the time limits allow."""
+        chunk_s, most_s = self.windowing.chunk_s, self.limits.video_s
+        self.decoder.timeout_s = self.limits.piece_s
+        chunks = self.decoder.stream(str(path), self.plan, chunk_s)
+        number = 0
+        while True:
+            left_s = float("inf") if most_s is None else started + most_s - self.clock()
+            self.decoder.timeout_s = max(0.001, min(self.limits.piece_s, left_s))
+            try:
+                if left_s <= 0:
+                    raise ClipError("label", "timeout")
+                media = next(chunks)
+            except StopIteration:
+                return
+            except ClipError:
+                if left_s > self.limits.piece_s or self.clock() - started < (most_s or 0):
+                    raise
+                message = f"timeout: labelling took longer than {most_s:g} s"
+                raise ClipError("label", message) from None
+            yield number * chunk_s, media
+            number += 1
 
-    def _sound(self, window: Piece) -> np.ndarray | None:
-        if self.features is None or not window.audio.size:
-            return None
-        if np.abs(window.audio).max() < SILENCE:
-            return None
-        (matrix,) = self.features([window.audio])
-        return matrix if len(matrix) else None
-
-    def _slots(self, window: Piece) -> list[float]:
-        """Times of the pictures that the network is shown: no more than it was trained with."""
-        video, times = self.bundle.recipe.video, window.times_s
-        most = video.count if video and video.sampling == "uniform" else len(times)
-        if len(times) <= most:
-            return list(times)
-        return [times[i] for i in np.linspace(0, len(times) - 1, most).round().astype(int)]
-
-    def _answers(self, questions: list[_Question]) -> list[Segment]:
-        if not questions:
-            return []
-        batch = self.bundle.batch([question.sample for question in questions])
-        return [
-            Segment(
-                start_s=question.window.start_s,
-                end_s=question.window.end_s,
-                face_id=question.face_id,
-                face_box=question.box,
-                face_score=question.score,
-                probabilities=probabilities,
-                modalities=question.modalities,
-            )
-            for question, probabilities in zip(questions, self.bundle.predict(batch), strict=True)
-        ]
+    def _end(self, start_s: float, media: Media) -> float:
+        """Where a chunk ends: a whole chunk on, or earlier where the file ends."""
+        if media.info.kind == "image":
+            return start_s
+        heard = start_s + media.audio.size / media.sample_rate if media.sample_rate else start_s
+        seen = float(media.frame_times_s[-1]) if len(media.frame_times_s) else start_s
+        # headers may promise less than there is, never cut off what was heard or seen
+        longest = max(media.info.duration_s, heard, seen, start_s)
+        return min(start_s + self.windowing.chunk_s, longest)
 
     def _judge(self, outcome: Outcome, seen: _Seen, segments: list[Segment]) -> Outcome:
-        recipe, info = self.bundle.recipe, seen.info
+        info = seen.info
         if info is None:
             return outcome.fail("decode", "empty", "empty: no sound and no picture in it")
-        for warning in seen.warnings:
-            if not warning.startswith("decoder:"):
-                outcome = outcome.degrade("decode", "cut", warning)
-        if recipe.audio and info.kind == "video" and not info.has_audio:
+        for message, reason in seen.troubles.items():
+            outcome = outcome.degrade("decode", reason, message)
+        if self.panel.hears and info.kind == "video" and not info.has_audio:
             outcome = outcome.degrade("decode", "no_audio", "no sound stream")
-        if recipe.video and seen.pictures and not seen.people:
+        if self.eyes and seen.pictures and not seen.people:
             outcome = outcome.degrade("faces", "no_face", "no face in any picture")
         if seen.crowd:
             outcome = outcome.degrade("faces", "several_people", "several people in one window")
@@ -219,20 +228,21 @@ class LabelStep:
         return outcome.fail("label", "empty", f"empty: {info.kind} without anything to label")
 
 
-def piece_sampling(video: VideoSpec, windowing: Windowing) -> VideoSpec:
-    """How to sample a piece so that a window gets the pictures that the recipe wants of a clip."""
-    if video.sampling != "uniform":
-        return video
-    share = video.count * windowing.piece_s / windowing.window_s
-    return replace(video, count=max(1, round(share)))
+def _without_face(piece: Piece) -> float:
+    """Seconds of a stretch whose pictures show no face; all of it without pictures."""
+    length = piece.end_s - piece.start_s
+    if not piece.times_s:
+        return length
+    with_face = {sight.time_s for sight in piece.sights}
+    return length * sum(time not in with_face for time in piece.times_s) / len(piece.times_s)
 
 
-def _end(start_s: float, piece_s: float, media: Media) -> float:
-    """Where a piece ends: a whole piece on, or earlier where the file ends."""
-    full = start_s + piece_s
-    if media.info.kind == "image":
-        return start_s
-    heard = start_s + media.audio.size / media.sample_rate if media.sample_rate else start_s
-    seen = float(media.frame_times_s[-1]) if len(media.frame_times_s) else start_s
-    # headers may promise less than there is, never cut off what was heard or seen
-    return min(full, max(media.info.duration_s, heard, seen))
+def _without_sound(piece: Piece) -> float:
+    """Seconds of a stretch in which there is no sound, or nothing but silence."""
+    length = piece.end_s - piece.start_s
+    if not piece.sample_rate or not len(piece.audio):
+        return length
+    size = max(1, round(_STRETCH_S * piece.sample_rate))
+    loudest = np.maximum.reduceat(np.abs(piece.audio), np.arange(0, len(piece.audio), size))
+    sounding = size * int((loudest >= SILENCE).sum()) / piece.sample_rate
+    return max(0.0, length - sounding)

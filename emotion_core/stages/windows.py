@@ -11,10 +11,20 @@ from emotion_core.errors import UsageError
 # A tail shorter than this share of a piece is no window of its own: containers round durations up.
 SHORT_TAIL = 0.1
 
+# What is decoded at once holds at most this much, however long windows are: pictures take memory.
+LONGEST_CHUNK_S = 4.0
+
+# Times are multiples of pieces; rounding keeps 0.1 + 0.2 from being told apart from 0.3.
+_DECIMALS = 6
+
 
 @dataclass(frozen=True)
 class Windowing:
-    """Windows of ``window_s`` seconds, one every ``hop_s`` seconds; the last one may be shorter."""
+    """Windows of ``window_s`` seconds, one every ``hop_s`` seconds; the last one may be shorter.
+
+    A video is cut into pieces of which both are whole numbers, and decoded in chunks, which are
+    one or several pieces.
+    """
 
     window_s: float = 4.0
     hop_s: float = 2.0
@@ -25,11 +35,20 @@ class Windowing:
                 f"a hop of {self.hop_s:g} s with windows of {self.window_s:g} s: the hop must be "
                 "more than 0 and at most the window, or parts of the video would be skipped"
             )
+        if min(round(self.window_s * 1000), round(self.hop_s * 1000)) < 1:
+            raise UsageError(f"a hop of {self.hop_s:g} s: it must be at least 0.001 s")
 
     @property
     def piece_s(self) -> float:
-        """The longest piece of which both window and hop are multiples (to the millisecond)."""
-        return math.gcd(round(self.window_s * 1000), round(self.hop_s * 1000)) / 1000
+        """The longest piece of which window and hop are multiples, cut up where it is too long."""
+        common_s = math.gcd(round(self.window_s * 1000), round(self.hop_s * 1000)) / 1000
+        return common_s / math.ceil(common_s / LONGEST_CHUNK_S)
+
+    @property
+    def chunk_s(self) -> float:
+        """What is decoded at once: a window, or as many pieces as are short enough."""
+        longest = min(self.window_s, LONGEST_CHUNK_S)
+        return self.piece_s * max(1, int(longest / self.piece_s + 1e-9))
 
     @property
     def pieces_per_window(self) -> int:
@@ -49,14 +68,15 @@ class Sight:
         face_id: the person.
         box: x1 y1 x2 y2 as fractions of the picture.
         score: the detector's.
-        crop: uint8 (size, size, 3) or (size, size), as the recipe's network wants it.
+        crops: the face as each model wants it, uint8 (size, size, 3) or (size, size); None where
+            it is no face to that model.
     """
 
     time_s: float
     face_id: int
     box: tuple[float, ...]
     score: float
-    crop: np.ndarray
+    crops: tuple[np.ndarray | None, ...]
 
 
 @dataclass(frozen=True)
@@ -66,6 +86,7 @@ class Piece:
     Attributes:
         start_s, end_s: where it lies.
         audio: float32 (samples,), empty without sound.
+        sample_rate: of ``audio``, Hz; 0 without sound.
         times_s: of the pictures that were looked at.
         sights: the faces in them, in order of time.
     """
@@ -73,6 +94,7 @@ class Piece:
     start_s: float
     end_s: float
     audio: np.ndarray
+    sample_rate: int
     times_s: tuple[float, ...]
     sights: tuple[Sight, ...]
 
@@ -87,9 +109,30 @@ def join(pieces: list[Piece]) -> Piece:
         pieces[0].start_s,
         pieces[-1].end_s,
         np.concatenate([piece.audio for piece in pieces]),
+        max(piece.sample_rate for piece in pieces),
         tuple(time for piece in pieces for time in piece.times_s),
         tuple(sight for piece in pieces for sight in piece.sights),
     )
+
+
+def split(chunk: Piece, piece_s: float) -> Iterator[Piece]:
+    """A chunk as its pieces, the last one shorter where the chunk is."""
+    count = max(1, math.ceil((chunk.end_s - chunk.start_s) / piece_s - 1e-6))
+    edges = [round(chunk.start_s + number * piece_s, _DECIMALS) for number in range(count)]
+    first = round(chunk.start_s * chunk.sample_rate)
+    for start_s, end_s in zip(edges, [*edges[1:], chunk.end_s], strict=True):
+        last = end_s == chunk.end_s
+        until_s = math.inf if last else end_s
+        begin = round(start_s * chunk.sample_rate) - first
+        end = None if last else round(end_s * chunk.sample_rate) - first
+        yield Piece(
+            start_s,
+            end_s,
+            chunk.audio[begin:end],
+            chunk.sample_rate,
+            tuple(time for time in chunk.times_s if start_s <= time < until_s),
+            tuple(sight for sight in chunk.sights if start_s <= sight.time_s < until_s),
+        )
 
 
 def windows(pieces: Iterable[Piece], windowing: Windowing) -> Iterator[Piece]:

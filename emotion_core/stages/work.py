@@ -60,8 +60,11 @@ class Segment:
         face_id: the person, numbered within the video; None when it is only the sound.
         face_box: x1 y1 x2 y2 as fractions of the picture, where the person was seen best.
         face_score: the detector's score there.
-        probabilities: float32 (labels,).
-        modalities: what the answer rests on: ``audio``, ``face`` or both.
+        face_time_s: when that was, seconds from the start of the file.
+        probabilities: float32 (labels,): the answer.
+        modalities: what it rests on: ``audio``, ``face`` or both.
+        audio_probabilities, face_probabilities: float32 (labels,): the answers from the sound and
+            from the face alone; None for what was not asked.
     """
 
     start_s: float
@@ -69,8 +72,11 @@ class Segment:
     face_id: int | None
     face_box: tuple[float, ...] | None
     face_score: float | None
+    face_time_s: float | None
     probabilities: np.ndarray
     modalities: tuple[str, ...]
+    audio_probabilities: np.ndarray | None = None
+    face_probabilities: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,8 @@ class ClipWork:
         audio_features: float32 (frames, coefficients), what the sound step made.
         segments: what the label step made.
         n_people: different people that the label step saw.
+        no_face_s, no_sound_s: seconds in which it saw no face, heard no sound; None: nobody looked
+            or listened.
         duration_s: seconds of media.
         decoder: which library gave the pictures.
         seconds: work spent so far.
@@ -99,6 +107,8 @@ class ClipWork:
     audio_features: np.ndarray | None = None
     segments: tuple[Segment, ...] = ()
     n_people: int = 0
+    no_face_s: float | None = None
+    no_sound_s: float | None = None
     duration_s: float | None = None
     decoder: str | None = None
     seconds: float = 0.0

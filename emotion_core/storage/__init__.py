@@ -11,35 +11,44 @@ What an URI may be, everywhere in this package:
 * any other ``scheme://`` that fsspec knows.
 """
 
-from emotion_core.storage.listing import FileInfo, exists, list_files
+from emotion_core.storage.finding import is_pattern, list_pattern, look_up
+from emotion_core.storage.listing import GONE, FileInfo, exists, list_files
 from emotion_core.storage.outputs import (
     Clock,
     RunRecord,
+    check_output,
     package_versions,
     start_output,
     utc_now,
     write_run_record,
 )
 from emotion_core.storage.reading import local_copy, open_read, read_bytes, read_json, read_parquet
-from emotion_core.storage.uris import absolute, filesystem, join, path_of
+from emotion_core.storage.uris import absolute, filesystem, is_local, join, path_of
 from emotion_core.storage.writing import (
     open_write,
     remove,
+    remove_unfinished,
     write_bytes,
     write_json,
     write_parquet,
 )
 
 __all__ = [
+    "GONE",
     "Clock",
     "FileInfo",
     "RunRecord",
     "absolute",
+    "check_output",
     "exists",
     "filesystem",
+    "is_local",
+    "is_pattern",
     "join",
     "list_files",
+    "list_pattern",
     "local_copy",
+    "look_up",
     "open_read",
     "open_write",
     "package_versions",
@@ -48,6 +57,7 @@ __all__ = [
     "read_json",
     "read_parquet",
     "remove",
+    "remove_unfinished",
     "start_output",
     "utc_now",
     "write_bytes",

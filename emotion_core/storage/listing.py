@@ -23,13 +23,16 @@ from emotion_core.storage.uris import (
     version_of,
 )
 
+# What ``FileInfo.version`` says of a file that is not there.
+GONE = "gone"
+
 
 @dataclass(frozen=True, slots=True)  # there may be millions
 class FileInfo:
     """One file: where it is, how many bytes, and what changes when its content does.
 
     ``version`` is the ETag on object stores, the modification time in nanoseconds on local disks,
-    the archive's version and the member's CRC in archives; ``gone`` for a link to nothing.
+    the archive's version and the member's CRC in archives; ``GONE`` for a link to nothing.
     """
 
     uri: str
@@ -98,7 +101,7 @@ def _files(uri: str, suffixes: frozenset[str] | None) -> Iterator[FileInfo]:
     if whole:
         if path.lower().endswith(".zip"):
             return _archive_files("", uri, suffixes)
-        return iter([_one(uri, fs, path)])
+        return iter([file_info(uri, fs, path)])
     if is_local(uri):
         return _local_files(path, suffixes)
     if scheme(uri) == "s3":
@@ -106,7 +109,11 @@ def _files(uri: str, suffixes: frozenset[str] | None) -> Iterator[FileInfo]:
     return _other_files(fs, path.rstrip("/"), suffixes)
 
 
-def _one(uri: str, fs: fsspec.AbstractFileSystem, path: str) -> FileInfo:
+def file_info(uri: str, fs: fsspec.AbstractFileSystem, path: str) -> FileInfo:
+    """The one file at ``uri``, which is ``path`` of ``fs``; errors as the filesystem raises them.
+
+    An archive's member is none of these.
+    """
     if is_local(uri):
         status = os.stat(path)
         return FileInfo(local_uri(path), status.st_size, str(status.st_mtime_ns))
@@ -137,7 +144,7 @@ def _local_file(entry: os.DirEntry[str]) -> FileInfo | None:
     try:
         status = entry.stat()
     except FileNotFoundError:
-        return FileInfo(local_uri(entry.path), 0, "gone")
+        return FileInfo(local_uri(entry.path), 0, GONE)
     if not stat.S_ISREG(status.st_mode):  # a pipe or a socket: reading one may never end
         return None
     return FileInfo(local_uri(entry.path), status.st_size, str(status.st_mtime_ns))
@@ -169,7 +176,7 @@ def _s3_files(
             break
         token = {"ContinuationToken": page["NextContinuationToken"]}
     if empty and key:
-        yield _one(f"s3://{path}", fs, path)  # a single object, or FileNotFoundError
+        yield file_info(f"s3://{path}", fs, path)  # a single object, or FileNotFoundError
 
 
 def _other_files(

@@ -50,6 +50,21 @@ def start_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bo
         raise UsageError(f"cannot write to {out}: {error}") from error
 
 
+def check_output(out: str, kind: str, settings: Mapping[str, Any]) -> bool:
+    """What ``start_output`` would say, without claiming anything.
+
+    Returns:
+        True when an earlier job of the same settings left something there to go on with.
+
+    Raises:
+        UsageError: as ``start_output``, as far as that can be told without writing.
+    """
+    held = _held(out)
+    if held is not None:
+        _check_same(out, held, {"kind": kind, "settings": plain(settings)})
+    return held is not None
+
+
 def _held(out: str) -> dict[str, Any] | None:
     """The claim of an earlier job on ``out``, None when ``out`` is empty or missing."""
     if not exists(out):

@@ -188,7 +188,7 @@ def explain(uri: str, error: BaseException) -> str:
     if name in _WAYS_OUT:
         return f"{shown}: {_WAYS_OUT[name]}"
     if code == "NoSuchBucket" or "bucket does not exist" in str(error):
-        return f"{shown}: no such bucket"
+        return f"{shown}: no such bucket: check its name, or make it first"
     if isinstance(error, FileNotFoundError):
         return f"{shown}: no such file or folder"
     if isinstance(error, PermissionError) and remote:

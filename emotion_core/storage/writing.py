@@ -9,13 +9,17 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.uris import explain, filesystem, is_local, scheme
+
+# Suffix of files that are being written; their names are hidden ones, which no reader looks at.
+_UNFINISHED = ".part"
 
 
 @contextmanager
@@ -28,14 +32,19 @@ def open_write(uri: str) -> Iterator[BinaryIO]:
 
     Raises:
         UsageError: ``uri`` is inside an archive.
-        OSError: it cannot be written; one line that names the URI.
+        StorageError: it cannot be written; one line that names the URI.
     """
     if scheme(uri) == "zip":
         raise UsageError(f"{uri}: archives are only read")
     fs, path = filesystem(uri)
     if is_local(uri):
-        with _atomic(path) as file:
-            yield file
+        try:
+            with _atomic(path) as file:
+                yield file
+        except StorageError:  # of another file that the block writes
+            raise
+        except OSError as error:
+            raise StorageError(explain(uri, error)) from error
         return
     with tempfile.NamedTemporaryFile(prefix="emotion-core-") as file:
         yield cast(BinaryIO, file)
@@ -43,14 +52,14 @@ def open_write(uri: str) -> Iterator[BinaryIO]:
         try:
             fs.put_file(file.name, path)
         except Exception as error:  # every filesystem has its own
-            raise OSError(explain(uri, error)) from error
+            raise StorageError(explain(uri, error)) from error
 
 
 @contextmanager
 def _atomic(path: str) -> Iterator[BinaryIO]:
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f".{uuid.uuid4().hex}.part")
+    temporary = os.path.join(folder, f".{uuid.uuid4().hex}{_UNFINISHED}")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -62,6 +71,20 @@ def _atomic(path: str) -> Iterator[BinaryIO]:
             os.unlink(temporary)
         raise
     _sync_folder(folder)
+
+
+def remove_unfinished(folder: str) -> int:
+    """Remove what killed writers left unfinished in a folder; how many files that were.
+
+    Only for whoever has the folder to themselves. Object stores keep nothing unfinished.
+    """
+    if not is_local(folder):
+        return 0
+    _, path = filesystem(folder)
+    left = list(Path(path).glob(f".*{_UNFINISHED}"))
+    for file in left:
+        file.unlink(missing_ok=True)
+    return len(left)
 
 
 def _sync_folder(folder: str) -> None:
@@ -130,7 +153,7 @@ def remove(uri: str) -> None:
 
     Raises:
         UsageError: ``uri`` is inside an archive.
-        OSError: it cannot be removed; one line that names the URI.
+        StorageError: it cannot be removed; one line that names the URI.
     """
     if scheme(uri) == "zip":
         raise UsageError(f"{uri}: archives are only read")
@@ -148,4 +171,4 @@ def remove(uri: str) -> None:
     except FileNotFoundError:
         return
     except Exception as error:
-        raise OSError(explain(uri, error)) from error
+        raise StorageError(explain(uri, error)) from error

@@ -23,7 +23,7 @@ def model_card(
     Args:
         info: of the bundle.
         validation: figures on the validation side, None without one.
-        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``.
+        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``, ``stages``.
         parameters: number of weights.
     """
     recipe = info.recipe
@@ -40,7 +40,8 @@ def model_card(
         f"- Protocol: `{info.split}`, seed {info.seed}. Test clips took no part in training or in "
         "the choice of the epoch.",
         f"- Training: {training['epochs']} epochs on {training['workers']} worker(s), "
-        f"{training['seconds']:.0f} s; weights of epoch {training['best_epoch']}.",
+        f"{training['seconds']:.0f} s; weights of epoch {training['best_epoch']}."
+        + (f" In stages: {', '.join(training['stages'])}." if training["stages"] else ""),
         "",
         "## Figures",
         "",

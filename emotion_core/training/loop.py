@@ -8,15 +8,17 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torchmetrics import MeanMetric
 
-from emotion_core.dataset import FeatureSet, batches
+from emotion_core.answers import probabilities
+from emotion_core.dataset import FeatureSet, in_parts
 from emotion_core.metrics import FigureMeter
 from emotion_core.networks import Batch, build_network
 from emotion_core.samples import make_batch
+from emotion_core.specs import Recipe
 from emotion_core.training.augment import augment
 from emotion_core.training.plan import (
     TrainPlan,
@@ -33,6 +35,9 @@ Report = Callable[[Snapshot], None]
 
 class Training:
     """One worker's part of a training.
+
+    A recipe with stages is trained stage by stage, each from the best weights of the one before; a
+    stage that needs a modality which no training clip has is left out.
 
     Every worker goes through the same steps in the same order: which clips an epoch's batches hold
     does not depend on the number of workers, each takes its share of every batch, and the loss is
@@ -55,23 +60,17 @@ class Training:
         workers: int = 1,
         device: torch.device | str = "cpu",
     ):
-        self.plan, self.train, self.validation = plan, train, validation
+        self.plan, self.train, self.validation = plan, in_parts(train, plan.recipe), validation
         self.rank, self.workers, self.device = rank, workers, torch.device(device)
-        spec = plan.recipe.training
         torch.manual_seed(plan.seed)  # before the weights are drawn: every worker draws the same
-        self.network = build_network(plan.recipe, len(train.label_set.labels)).to(self.device)
+        classes = len(train.label_set.labels)
+        self.network = build_network(plan.recipe, classes).to(self.device)
         self.model: nn.Module = self.network
-        if workers > 1:
-            self.model = DistributedDataParallel(
-                self.network,
-                find_unused_parameters=getattr(self.network, "skips_parameters", False),
-            )
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=spec.lr, weight_decay=spec.weight_decay
+        self.class_weights = class_weights(
+            self.train.labels, classes, plan.recipe.training.class_weights
         )
-        weights = class_weights(train.labels, len(train.label_set.labels), spec.class_weights)
-        self.class_weights = weights
-        self.weights = torch.from_numpy(weights).to(self.device)
+        self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
+        self.stages = [s for s in _stages(plan.recipe) if self._usable(self.train, s).any()]
 
     def run(self, report: Report, resume: Snapshot | None = None) -> Snapshot | None:
         """All epochs that are left; ``report`` gets the state after each.
@@ -79,88 +78,134 @@ class Training:
         Returns:
             The last state, None when not even one epoch was asked for.
         """
-        history: tuple[EpochRow, ...] = ()
-        best: dict[str, Tensor] = {}
+        state = resume
         if resume is not None:
             self.network.load_state_dict(resume.last)
-            self.optimiser.load_state_dict(resume.optimiser)
-            history, best = resume.history, resume.best
-        state = resume
-        while not (state.finished if state else self._finished(history)):
-            row = self._epoch(len(history), history)
-            if row.best:
-                best = weights_of(self.network)
-            history = (*history, row)
+        for stage in self.stages:
+            done = state.of_stage(stage) if state else ()
+            if self._finished(done):
+                continue
+            if state is not None and not done:
+                self.network.load_state_dict(state.best)
+            self._enter(stage)
+            if state is not None and done:
+                self.optimiser.load_state_dict(state.optimiser)
+            state = self._run_stage(stage, state, report)
+        return state
+
+    def _run_stage(self, stage: str, state: Snapshot | None, report: Report) -> Snapshot | None:
+        done = state.of_stage(stage) if state else ()
+        while not self._finished(done):
+            history = state.history if state else ()
+            row = self._epoch(stage, len(history), done)
+            done = (*done, row)
             state = Snapshot(
-                history=history,
+                history=(*history, row),
                 last=weights_of(self.network),
-                best=best,
+                best=weights_of(self.network) if row.best or state is None else state.best,
                 # a copy: the next epoch changes the tensors in place
                 optimiser=copy.deepcopy(self.optimiser.state_dict()),
-                finished=self._finished(history),
+                finished=stage == self.stages[-1] and self._finished(done),
             )
             report(state)
         return state
 
-    def _finished(self, history: tuple[EpochRow, ...]) -> bool:
+    def _enter(self, stage: str) -> None:
+        """Make the network's weights that this stage trains the ones that move."""
+        spec = self.plan.recipe.training
+        self.network.zero_grad(set_to_none=True)  # or what no longer moves counts in the norm
+        if stage:
+            self.network.enter(stage)  # type: ignore[operator]
+        if self.workers > 1:
+            self.model = DistributedDataParallel(
+                self.network,
+                find_unused_parameters=getattr(self.network, "skips_parameters", False),
+            )
+        self.optimiser = torch.optim.AdamW(
+            [weight for weight in self.network.parameters() if weight.requires_grad],
+            lr=spec.lr,
+            weight_decay=spec.weight_decay,
+        )
+
+    def _usable(self, features: FeatureSet, stage: str) -> np.ndarray:
+        """Which clips have what the stage looks at, bool (clips,)."""
+        needs = self.network.needs(stage) if stage else ()  # type: ignore[operator]
+        usable = np.ones(len(features), bool)
+        if "audio" in needs:
+            usable &= features.has_audio
+        if "face" in needs:
+            usable &= features.has_faces
+        return usable
+
+    def _finished(self, done: tuple[EpochRow, ...]) -> bool:
         """The same on every worker: it depends on figures summed over all of them."""
         spec = self.plan.recipe.training
-        if len(history) >= spec.epochs:
+        if len(done) >= spec.epochs:
             return True
-        improved = [row.epoch for row in history if row.best]
-        waited = len(history) - 1 - improved[-1] if improved else 0
+        improved = [place for place, row in enumerate(done) if row.best]
+        waited = len(done) - 1 - improved[-1] if improved else 0
         return len(self.validation) > 0 and waited >= spec.patience
 
-    def _epoch(self, epoch: int, history: tuple[EpochRow, ...]) -> EpochRow:
+    def _epoch(self, stage: str, epoch: int, done: tuple[EpochRow, ...]) -> EpochRow:
         started = time.perf_counter()
         # dropout differs between workers and epochs; a restarted epoch repeats its own
         torch.manual_seed(
             int(np.random.default_rng([self.plan.seed, epoch, self.rank]).integers(2**31))
         )
-        loss, war, lr = self._train(epoch)
-        validation_loss, validation_war, validation_uar = self._validate()
+        loss, war, lr = self._train(stage, epoch, len(done))
+        validation_loss, validation_war, validation_uar = self._validate(stage)
         return EpochRow(
             epoch=epoch,
+            stage=stage,
             lr=lr,
             loss=loss,
             war=war,
             validation_loss=validation_loss,
             validation_war=validation_war,
             validation_uar=validation_uar,
-            best=_is_best(validation_uar, validation_loss, history),
+            best=_is_best(validation_uar, validation_loss, done),
             seconds=time.perf_counter() - started,
             time=time.time(),
             workers=self.workers,
         )
 
-    def _train(self, epoch: int) -> tuple[float, float, float]:
+    def _train(self, stage: str, epoch: int, before: int) -> tuple[float, float, float]:
         spec, plan = self.plan.recipe.training, self.plan
         self.model.train()
         mean_loss, right = MeanMetric().to(self.device), MeanMetric().to(self.device)
         lr = spec.lr
+        usable = self._usable(self.train, stage)
         epoch_batches = global_batches(
             len(self.train), spec.batch_size, self.workers, plan.seed, epoch
         )
         steps = len(epoch_batches)
         for step, rows in enumerate(epoch_batches):
-            lr = learning_rate(spec.lr, epoch * steps + step, spec.epochs * steps, steps)
+            lr = learning_rate(spec.lr, before * steps + step, spec.epochs * steps, steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = lr
-            batch = self._batch(share(rows, self.rank, self.workers), epoch).to(self.device)
+            mine = share(rows, self.rank, self.workers)
+            batch = self._batch(mine, epoch).to(self.device)
             with self._precision():
                 logits = self.model(batch)
-            loss = functional.cross_entropy(
-                logits.float(), batch.label, weight=self.weights, reduction="sum"
+            losses = functional.cross_entropy(
+                logits.float(),
+                batch.label,
+                weight=self.loss_weights,
+                reduction="none",
+                label_smoothing=spec.label_smoothing,
             )
+            counts = torch.from_numpy(usable[mine]).to(self.device)
+            loss = losses[counts].sum()
             # DistributedDataParallel averages gradients over the workers: undo that division
-            whole = float(self.class_weights[self.train.labels[rows]].sum())
+            whole = float(self.class_weights[self.train.labels[rows]][usable[rows]].sum())
             self.optimiser.zero_grad(set_to_none=True)
-            (loss * self.workers / whole).backward()
+            (loss * self.workers / max(whole, 1e-9)).backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), spec.clip_grad_norm)
             self.optimiser.step()
-            mine = self.weights[batch.label].sum()
-            mean_loss.update(loss.detach() / mine, weight=mine)
-            right.update((logits.argmax(dim=1) == batch.label).float())
+            weight = self.loss_weights[batch.label[counts]].sum()
+            if weight > 0:
+                mean_loss.update(loss.detach() / weight, weight=weight)
+            right.update((logits.argmax(dim=1) == batch.label)[counts].float())
         return float(mean_loss.compute()), float(right.compute()), lr
 
     def _batch(self, rows: np.ndarray, epoch: int) -> Batch:
@@ -174,9 +219,10 @@ class Training:
         return make_batch(samples, self.plan.recipe.audio, self.plan.recipe.video, self.plan.frames)
 
     @torch.no_grad()
-    def _validate(self) -> tuple[float | None, float | None, float | None]:
+    def _validate(self, stage: str) -> tuple[float | None, float | None, float | None]:
         """Loss, WAR and UAR over every clip of the validation side, each counted once."""
-        if not len(self.validation):
+        usable = np.flatnonzero(self._usable(self.validation, stage))
+        if not len(usable):
             return None, None, None
         if self.workers > 1:  # running statistics of a network that keeps some
             for buffer in self.network.buffers():
@@ -185,24 +231,30 @@ class Training:
         meter = FigureMeter(self.validation.label_set.labels, self.device)
         # as sums: a worker may have no clip of this side
         total = torch.zeros(2, dtype=torch.float64, device=self.device)
-        mine = np.arange(self.rank, len(self.validation), self.workers)
-        for cpu_batch in batches(self.validation, mine, self.plan.recipe, self.plan.frames):
-            batch = cpu_batch.to(self.device)
+        recipe, frames = self.plan.recipe, self.plan.frames
+        mine = self.validation.select(usable[self.rank :: self.workers])
+        for samples in mine.batches():
             with self._precision():
-                logits = self.network(batch).float()
-            meter.update(logits, batch.label)
-            total[0] += functional.cross_entropy(logits, batch.label, reduction="sum")
-            total[1] += len(batch)
+                found = probabilities(self.network, samples, recipe, frames, self.device)
+            label = torch.tensor([sample.label for sample in samples], device=self.device)
+            found = found.to(self.device)
+            meter.update(found, label)
+            total[0] += functional.nll_loss(found.clamp(min=1e-9).log(), label, reduction="sum")
+            total[1] += len(label)
         if self.workers > 1:
             dist.all_reduce(total)
-        found = meter.compute()
-        return float(total[0] / total[1]), found.war, found.uar
+        figures = meter.compute()
+        return float(total[0] / total[1]), figures.war, figures.uar
 
     def _precision(self) -> AbstractContextManager[object]:
         """Mixed precision where the GPU computes in bfloat16, which needs no loss scaling."""
         if self.device.type == "cuda" and torch.cuda.is_bf16_supported():
             return torch.autocast("cuda", dtype=torch.bfloat16)
         return nullcontext()
+
+
+def _stages(recipe: Recipe) -> tuple[str, ...]:
+    return recipe.training.stages or ("",)
 
 
 def _is_best(uar: float | None, loss: float | None, history: tuple[EpochRow, ...]) -> bool:

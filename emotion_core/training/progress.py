@@ -53,6 +53,8 @@ def watching(show: Show, first: int = 0) -> Iterator[ProgressBoard]:
         nonlocal shown
         while True:
             last_look = done.wait(_EVERY_S)
+            if not ray.is_initialized():
+                return  # the command was stopped: asking would start another Ray
             try:
                 rows = ray.get(actor.since.remote(shown))
             except ray.exceptions.RayError:
@@ -70,4 +72,5 @@ def watching(show: Show, first: int = 0) -> Iterator[ProgressBoard]:
     finally:
         done.set()
         thread.join(timeout=10)
-        ray.kill(actor)
+        if ray.is_initialized():
+            ray.kill(actor)

@@ -1,10 +1,12 @@
 """From features to a model bundle: what ``jobs/train.py`` does, as one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from emotion_core import storage
 from emotion_core.bundle import Bundle, BundleInfo, load_bundle, save_bundle
@@ -15,6 +17,8 @@ from emotion_core.metrics import Figures
 from emotion_core.networks import build_network
 from emotion_core.recipes import recipe_to_json
 from emotion_core.report.plots import confusion_png, learning_png
+from emotion_core.report.samples import draw_samples, samples_png
+from emotion_core.samples import part_spans
 from emotion_core.specs import Recipe
 from emotion_core.training.card import model_card
 from emotion_core.training.events import NAME, event_file
@@ -23,7 +27,7 @@ from emotion_core.training.snapshot import EpochRow, Snapshot
 from emotion_core.training.trainer import Workers, remove_checkpoints, train
 
 KIND = "a model"
-LEARNING, CONFUSION = "learning.png", "confusion_validation.png"
+LEARNING, CONFUSION, SAMPLES = "learning.png", "confusion_validation.png", "samples.png"
 TENSORBOARD = "tensorboard"
 
 
@@ -72,14 +76,53 @@ def prepare(features: str, recipe: Recipe, split: str | None, seed: int) -> Task
     Raises:
         UsageError: the features do not fit the recipe or the protocol.
     """
-    build_network(recipe)  # an unknown network should not cost the reading of the features
-    spec = split or recipe.split
-    found = load_features(features, recipe)
-    assigned = assign_split(spec, found.clips, seed)
+    return divide(read_features(features, recipe), recipe, split or recipe.split, seed)
+
+
+def read_features(features: str, recipe: Recipe) -> FeatureSet:
+    """The features at a URI, once it is clear that the recipe's network can be built.
+
+    Raises:
+        UsageError: no such network, it does not take its options, or features of another recipe.
+    """
+    # an unknown network should not cost the reading of the features
+    build_network(recipe, download=False)
+    return load_features(features, recipe)
+
+
+def divide(
+    found: FeatureSet,
+    recipe: Recipe,
+    split: str,
+    seed: int,
+    assigned: np.ndarray | None = None,
+) -> Task:
+    """A training on features that were read.
+
+    Args:
+        found: all clips.
+        recipe: what to train.
+        split: a protocol, one fold of it.
+        seed: of the training, and of a random split.
+        assigned: the side of each clip, str (clips,); None asks the protocol.
+
+    Raises:
+        UsageError: the clips do not fit the protocol.
+    """
+    if assigned is None:
+        assigned = assign_split(split, found.clips, seed)
     sides = {side: found.select(assigned == side) for side in SIDES}
-    plan = TrainPlan(recipe, audio_length(sides["train"], recipe.audio), seed)
+    plan = TrainPlan(recipe, padded_length(sides["train"], recipe), seed)
     outside = int((assigned == "").sum())
-    return Task(plan, spec, sides, {**found.left_out, "outside_split": outside})
+    return Task(plan, split, sides, {**found.left_out, "outside_split": outside})
+
+
+def padded_length(train: FeatureSet, recipe: Recipe) -> int:
+    """Frames that the sound of a sample is padded to: a clip's, or a part's (``Recipe.part_s``)."""
+    frames = audio_length(train, recipe.audio)
+    if recipe.part_s is None or recipe.audio is None:
+        return frames
+    return min(frames, part_spans(frames, 0, recipe)[0][0].stop)
 
 
 def finished(out: str) -> Bundle | None:
@@ -110,34 +153,76 @@ class Outcome:
     files: tuple[str, ...]
 
 
-def run_task(task: Task, out: str, workers: Workers, show: Callable[[EpochRow], None]) -> Outcome:
+def run_task(
+    task: Task,
+    out: str,
+    workers: Workers,
+    show: Callable[[EpochRow], None],
+    one_at_a_time: AbstractContextManager[object] | None = None,
+) -> Outcome:
     """Train and write the bundle to ``out``; goes on from a stopped run's last checkpoint.
 
     ``out`` has been claimed (``storage.start_output``). While it runs, the history so far and the
     TensorBoard events are there after every epoch.
+
+    Args:
+        task: what to train, on what.
+        out: URI of the bundle's folder.
+        workers: how to spread the work.
+        show: called with every epoch.
+        one_at_a_time: a lock, for trainings in several threads of one process: held while files are
+            written and while ``show`` runs, for neither pictures nor warnings are made for threads.
     """
     history: list[EpochRow] = []
+    writing = one_at_a_time or nullcontext()
 
     def watch(row: EpochRow) -> None:
         history.append(row)
-        storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(history))
-        show(row)
+        with writing:
+            storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(history))
+            show(row)
 
     sides = task.sides
     state = train(task.plan, sides["train"], sides["validation"], out, workers, watch)
-    outcome = _write(task, out, state)
+    with writing:
+        outcome = _write(task, out, state)
     remove_checkpoints(out)
     return outcome
 
 
+def run_record(
+    task: Task, outcome: Outcome, arguments: Mapping[str, Any], clock: storage.Clock
+) -> storage.RunRecord:
+    """What ``run.json`` of a bundle says; it makes the bundle a finished one."""
+    used = sum(len(side) for side in task.sides.values())
+    failed = task.left_out["failed"]
+    left = sum(task.left_out.values()) - failed
+    return storage.RunRecord(
+        job="train",
+        arguments=arguments,
+        counts={
+            "inputs": used + left + failed,
+            "ok": used + left,
+            "degraded": 0,
+            "failed": failed,
+            **{f"{name}_clips": len(side) for name, side in task.sides.items()},
+        },
+        seconds=clock.seconds,
+        started=clock.started,
+        files=outcome.files,
+        extra={"model_id": outcome.model_id, "left_out": task.left_out},
+    )
+
+
 def _write(task: Task, out: str, state: Snapshot) -> Outcome:
     info = _info(task)
-    network = build_network(info.recipe)
+    network = build_network(info.recipe, download=False)
     network.load_state_dict(state.best)
     parameters = sum(weight.numel() for weight in network.parameters())
     validation = None
     if len(task.sides["validation"]):
-        bundle = Bundle(info, network.eval(), model_id="")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        bundle = Bundle(info, network.eval().to(device), model_id="", device=device)
         validation = evaluate(bundle, task.sides["validation"]).figures
     rows = [asdict(row) for row in state.history]
     training = {
@@ -145,9 +230,14 @@ def _write(task: Task, out: str, state: Snapshot) -> Outcome:
         "best_epoch": state.best_row.epoch + 1,
         "seconds": round(sum(row.seconds for row in state.history), 1),
         "workers": max(row.workers for row in state.history),
+        "stages": list(dict.fromkeys(row.stage for row in state.history if row.stage)),
     }
     title = f"{info.recipe.name}, {task.split}"
-    pictures = {LEARNING: learning_png(rows, title)}
+    shown = draw_samples(task.sides["train"], task.plan.seed)
+    pictures = {
+        LEARNING: learning_png(rows, title),
+        SAMPLES: samples_png(shown, info.recipe.audio),
+    }
     if validation is not None:
         pictures[CONFUSION] = confusion_png(validation, f"{title}: validation side")
     metrics = {

@@ -1,14 +1,25 @@
 """A training on the terminal: its sides, its epochs, its outcome."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from rich.table import Table
 
+from emotion_core.corpora.splits import SIDES, is_speaker_independent
+from emotion_core.dataset import FeatureSet
+from emotion_core.evaluation import clips_only, shared_speakers, strangers_remark
+from emotion_core.metrics import SHARES
+from emotion_core.report.figures import NAMES, folds_table
+from emotion_core.training.folds import Folds
 from emotion_core.training.run import Outcome, Task
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.trainer import Workers
 
 
 def sides_table(task: Task) -> Table:
-    """Clips, speakers and labels of each side."""
+    """Clips, speakers, labels and sound frames of each side."""
     table = Table(title=f"{task.plan.recipe.name}, split {task.split}", title_justify="left")
     table.add_column("")
     for name in task.sides:
@@ -19,35 +30,118 @@ def sides_table(task: Task) -> Table:
     table.add_row("speakers", *(str(len(side.speakers)) for side in sides), end_section=True)
     for index, label in enumerate(labels):
         table.add_row(label, *(str(int(np.sum(side.labels == index))) for side in sides))
+    if task.plan.recipe.audio:
+        table.add_section()
+        lengths = [_lengths(side) for side in sides]
+        table.add_row("sound frames, mean", *(f"{each.mean():.1f}" for each in lengths))
+        table.add_row("sound frames, longest", *(str(each.max()) for each in lengths))
     return table
+
+
+def _lengths(features: FeatureSet) -> np.ndarray:
+    """Sound frames of each clip that has some, at least one number."""
+    lengths = features.audio.lengths[features.has_audio] if features.audio is not None else []
+    return np.array(lengths, np.int64) if len(lengths) else np.zeros(1, np.int64)
 
 
 def remarks(task: Task) -> list[str]:
     """What a person should know of the data before trusting a figure."""
-    lines = []
-    left = [f"{count} {why.replace('_', ' ')}" for why, count in task.left_out.items() if count]
-    if left:
-        lines.append(f"left out: {', '.join(left)}")
-    if task.shared:
+    lines = _left_out(task.left_out)
+    recipe = task.plan.recipe
+    if recipe.audio:
+        lengths = _lengths(task.sides["train"])
+        of = f"a part of {recipe.part_s:g} s" if recipe.part_s else "a clip"
         lines.append(
-            f"[yellow]warning:[/] {len(task.shared)} speakers both train and are tested: under "
-            "this split the figures say nothing about people whom the model has not met"
+            f"sound: {lengths.mean():.1f} frames on average in training, {lengths.max()} in the "
+            f"longest clip; {of} is padded to {task.plan.frames}"
         )
-    return lines
+    return lines + _warning(task.split, len(task.shared))
 
 
-HEAD = "epoch    rate  train loss  validation loss     WAR     UAR  * best so far   seconds"
+def _left_out(left_out: Mapping[str, int]) -> list[str]:
+    left = [f"{count} {why.replace('_', ' ')}" for why, count in left_out.items() if count]
+    return [f"left out: {', '.join(left)}"] if left else []
 
 
-def epoch_line(row: EpochRow) -> str:
-    """One epoch, in the columns of ``HEAD``."""
-    start = f"{row.epoch + 1:5d} {row.lr:7.5f} {row.loss:11.3f}"
-    if row.validation_uar is None:
-        return f"{start}  (no validation side) {row.seconds:9.1f}"
-    return (
-        f"{start} {row.validation_loss:16.3f} {row.validation_war:7.1%} {row.validation_uar:7.1%}"
-        f"  {'*' if row.best else ' ':13} {row.seconds:9.1f}"
-    )
+def _warning(split: str, shared: int) -> list[str]:
+    remark = strangers_remark(split, shared)
+    return [f"[yellow]warning:[/] {remark}"] if remark else []
+
+
+def folds_sides_table(folds: Folds) -> Table:
+    """Clips and speakers of each side in each fold, and the sound frames that it trains on."""
+    table = Table(title=f"{folds.recipe.name}, split {folds.split}", title_justify="left",
+                  caption="clips (speakers) of each side", caption_justify="left")  # fmt: skip
+    table.add_column("fold")
+    for side in SIDES:
+        table.add_column(side, justify="right")
+    if folds.recipe.audio:
+        table.add_column("sound frames, mean", justify="right")
+        table.add_column("longest", justify="right")
+    light = clips_only(folds.features)
+    for name, assigned in folds.assigned.items():
+        sides = [light.select(assigned == side) for side in SIDES]
+        cells = [f"{len(side)} ({len(side.speakers)})" for side in sides]
+        if folds.features.audio is not None:
+            lengths = folds.features.audio.lengths[folds.features.has_audio & (assigned == "train")]
+            cells += [f"{lengths.mean():.1f}", str(lengths.max())] if len(lengths) else ["-", "-"]
+        table.add_row(name, *cells)
+    return table
+
+
+def folds_remarks(folds: Folds) -> list[str]:
+    """What a person should know of the data; warnings once for all folds."""
+    light = clips_only(folds.features)
+    shared = 0
+    for name, assigned in folds.assigned.items():
+        if not is_speaker_independent(name):
+            learned = light.select((assigned == "train") | (assigned == "validation"))
+            tested = light.select(assigned == "test")
+            shared = max(shared, len(shared_speakers(learned.speakers, tested.speakers)))
+    lines = _left_out(folds.features.left_out)
+    recipe = folds.recipe
+    if recipe.audio:
+        longest = recipe.audio.max_frames or "the longest training clip of its fold"
+        part = f" (a part of {recipe.part_s:g} s: to the length of that)" if recipe.part_s else ""
+        lines.append(
+            f"sound is padded to {longest}{' frames' * bool(recipe.audio.max_frames)}{part}"
+        )
+    return lines + _warning(folds.names[0], shared)
+
+
+@dataclass(frozen=True)
+class EpochLines:
+    """Epochs as lines of equal columns.
+
+    Attributes:
+        folds: names of the folds that train; empty for a single training.
+        stages: names of the recipe's stages; empty where there are none.
+    """
+
+    folds: Sequence[str] = ()
+    stages: Sequence[str] = ()
+
+    @property
+    def head(self) -> str:
+        """The names of the columns."""
+        start = self._start("fold", "stage")
+        return f"{start}epoch    rate  train loss  valid. loss     WAR     UAR  best  seconds"
+
+    def line(self, row: EpochRow, fold: str = "") -> str:
+        """One epoch; an asterisk where it is the best so far (of its stage)."""
+        start = f"{self._start(fold, row.stage)}{row.epoch + 1:5d} {row.lr:7.5f} {row.loss:11.3f}"
+        if row.validation_uar is None:
+            return f"{start}  {'(no validation clip)':33} {row.seconds:8.1f}"
+        return (
+            f"{start} {row.validation_loss:12.3f} {row.validation_war:7.1%} "
+            f"{row.validation_uar:7.1%}  {'*' if row.best else ' ':4} {row.seconds:8.1f}"
+        )
+
+    def _start(self, fold: str, stage: str) -> str:
+        cells = [(fold, self.folds, "fold"), (stage, self.stages, "stage")]
+        return "".join(
+            f"{text:{max(map(len, (*names, title)))}} " for text, names, title in cells if names
+        )
 
 
 def outcome_table(outcome: Outcome, out: str) -> Table:
@@ -65,3 +159,26 @@ def outcome_table(outcome: Outcome, out: str) -> Table:
             f"({found.n} clips; they chose the epoch)",
         )
     return table
+
+
+def folds_outcome_table(summary: Mapping[str, Any]) -> Table:
+    """What came of all folds: figures on their validation sides.
+
+    Args:
+        summary: as ``folds.json`` holds it.
+    """
+    title = f"{summary['recipe']}, {summary['split']}: validation sides, which chose the epochs"
+    if summary["mean"] is not None:
+        rows = [{**fold, **fold["validation"]} for fold in summary["folds"]]
+        return folds_table(rows, summary["mean"], summary["std"], title)
+    table = Table(title=f"{title} (there are none)", title_justify="left")
+    for heading in ("fold", *(NAMES[name] for name in SHARES), "model"):
+        table.add_column(heading)
+    for fold in summary["folds"]:
+        table.add_row(fold["split"], *("-" for _ in SHARES), fold["model_id"])
+    return table
+
+
+def place_of(workers: Workers) -> str:
+    """Where a training runs, in words."""
+    return f"{workers.count} worker(s) on {'GPU' if workers.use_gpu else 'CPU'}"

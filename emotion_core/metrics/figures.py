@@ -1,4 +1,4 @@
-"""The figures of the field: WAR, UAR, macro F1, recall of each class, confusion matrix."""
+"""WAR, UAR, macro F1, recall of each class, confusion matrix."""
 
 from dataclasses import dataclass
 from typing import Any

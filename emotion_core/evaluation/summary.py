@@ -1,0 +1,62 @@
+"""What ``metrics.json`` of an evaluation holds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from emotion_core.evaluation.answering import Evaluation, assess_all
+from emotion_core.evaluation.questions import Question
+from emotion_core.metrics import SHARES, STD_OF, Assessment, mean_and_std
+
+
+def metrics_of(
+    asked: Sequence[Question],
+    answered: Sequence[Evaluation],
+    found: Assessment,
+    side: str,
+    folded: str | None = None,
+) -> dict[str, Any]:
+    """Figures of all answers at top level, and what was asked of whom.
+
+    Args:
+        asked, answered: one question and its answers per fold (one where there are no folds).
+        found: of all answers.
+        side: which clips were asked about.
+        folded: the protocol of all folds (``luna5:all``); adds ``folds``, each with its figures,
+            their ``mean`` and their sample standard deviation ``std``. None: no folds.
+    """
+    first = asked[0]
+    metrics = {
+        **found.to_json(),
+        "model_id": first.model_id if folded is None else None,
+        "recipe": first.name,
+        "split": first.split if folded is None else folded,
+        "side": side,
+        "seed": first.infos[0].seed,
+        "speakers": sorted({name for question in asked for name in question.speakers}),
+        "speakers_known_to_model": sorted({name for each in asked for name in each.known}),
+        "models": [model for question in asked for model in _models(question)],
+    }
+    if folded is None:
+        return metrics
+    folds = [
+        {"split": question.fold.name, "model_id": question.model_id, **assess_all([one]).to_json()}
+        for question, one in zip(asked, answered, strict=True)
+    ]
+    mean, std = mean_and_std(folds, (*SHARES, "ece"))
+    return {**metrics, "folds": folds, "mean": mean, "std": std, "std_of": STD_OF}
+
+
+def _models(question: Question) -> list[dict[str, Any]]:
+    """Each model of a question, how many clips it judged, and what its features left out."""
+    return [
+        {
+            "fold": question.fold.name or None,
+            "model_id": model_id,
+            "recipe": info.recipe.name,
+            "clips": len(rows),
+            "left_out": features.left_out,
+        }
+        for model_id, info, rows, features in zip(
+            question.model_ids, question.infos, question.rows, question.features, strict=True
+        )
+    ]
