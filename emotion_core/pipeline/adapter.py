@@ -38,20 +38,16 @@ class Steps:
         try:
             works = unpack(batch)
         except UsageError as error:
-            return _pack([error])
+            return pack([error])
         if self.trouble is not None:
-            return _pack([self.trouble])
+            return pack([self.trouble])
         for step in self.steps:
             works = step(works)
         return pack(works)
 
 
-def pack(works: list[ClipWork]) -> pa.Table:
-    """Clips on their way as one binary column, in order."""
-    return _pack(works)
-
-
-def _pack(load: Sequence[ClipWork | UsageError]) -> pa.Table:
+def pack(load: Sequence[ClipWork | UsageError]) -> pa.Table:
+    """Clips on their way, or what ends the job instead, as one binary column, in order."""
     pickled = [pickle.dumps(each, pickle.HIGHEST_PROTOCOL) for each in load]
     return pa.table({"work": pickled}, schema=_WORK)
 

@@ -16,7 +16,15 @@ from emotion_core.evaluation import FOLDS
 from emotion_core.metrics import SHARES, STD_OF, mean_and_std
 from emotion_core.recipes import recipe_to_json
 from emotion_core.specs import Recipe
-from emotion_core.training.run import KIND, Task, divide, finished, run_record, run_task
+from emotion_core.training.run import (
+    KIND,
+    Task,
+    divide,
+    finished,
+    run_record,
+    run_task,
+    status_counts,
+)
 from emotion_core.training.snapshot import EpochRow
 from emotion_core.training.trainer import Workers, choose_workers
 
@@ -251,16 +259,11 @@ def folds_record(
 ) -> storage.RunRecord:
     """What ``run.json`` beside ``folds.json`` says; it makes all folds a finished whole."""
     left_out = folds.features.left_out
-    failed, left = left_out["failed"], sum(left_out.values()) - left_out["failed"]
-    used = len(folds.features)
     return storage.RunRecord(
         job="train",
         arguments=arguments,
         counts={
-            "inputs": used + left + failed,
-            "ok": used + left,
-            "degraded": 0,
-            "failed": failed,
+            **status_counts(len(folds.features), left_out),
             "folds": len(summary["folds"]),
         },
         seconds=clock.seconds,

@@ -195,16 +195,11 @@ def run_record(
 ) -> storage.RunRecord:
     """What ``run.json`` of a bundle says; it makes the bundle a finished one."""
     used = sum(len(side) for side in task.sides.values())
-    failed = task.left_out["failed"]
-    left = sum(task.left_out.values()) - failed
     return storage.RunRecord(
         job="train",
         arguments=arguments,
         counts={
-            "inputs": used + left + failed,
-            "ok": used + left,
-            "degraded": 0,
-            "failed": failed,
+            **status_counts(used, task.left_out),
             **{f"{name}_clips": len(side) for name, side in task.sides.items()},
         },
         seconds=clock.seconds,
@@ -212,6 +207,13 @@ def run_record(
         files=outcome.files,
         extra={"model_id": outcome.model_id, "left_out": task.left_out},
     )
+
+
+def status_counts(used: int, left_out: Mapping[str, int]) -> dict[str, int]:
+    """Clips by status: those trained on, and those left out (``FeatureSet.left_out``)."""
+    failed = left_out["failed"]
+    ok = used + sum(left_out.values()) - failed
+    return {"inputs": ok + failed, "ok": ok, "degraded": 0, "failed": failed}
 
 
 def _write(task: Task, out: str, state: Snapshot) -> Outcome:
