@@ -125,6 +125,7 @@ class Training:
             [weight for weight in self.network.parameters() if weight.requires_grad],
             lr=spec.lr,
             weight_decay=spec.weight_decay,
+            fused=True,  # an eighth of a step of AlexNet's dense layers, on one thread
         )
 
     def _usable(self, features: FeatureSet, stage: str) -> np.ndarray:
