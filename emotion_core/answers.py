@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from emotion_core.emotions import LabelSet
+from emotion_core.errors import UsageError
 from emotion_core.samples import Sample, make_batch, parts
 from emotion_core.specs import Recipe
 
@@ -84,3 +86,18 @@ def _batch_size(flat: Sequence[Sample], recipe: Recipe) -> int:
     pictures = max(len(part.faces) for part in flat)
     pixels = pictures * recipe.video.face_size**2 * (1 if recipe.video.grey else 3)
     return max(1, min(MOST_PARTS, MOST_PIXELS // max(1, pixels)))
+
+
+def require_same_classes(label_sets: Sequence[LabelSet]) -> None:
+    """Check that models which answer together answer with the same classes, in the same order.
+
+    Raises:
+        UsageError: they do not.
+    """
+    first = label_sets[0]
+    for other in label_sets[1:]:
+        if other.labels != first.labels:
+            raise UsageError(
+                f"the models answer with other classes ({first.name}, {other.name}): only models "
+                "with the same classes are combined"
+            )

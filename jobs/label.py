@@ -108,10 +108,11 @@ def main(
     storage.start_output(out, "labels", how.settings(), overwrite)
     rows, done = label(manifest, how, out, partial(_progress, len(manifest)), retry_failed)
     tables, counts = how.tables(out), count_statuses(rows)
-    sample = tables.segments([row["clip_id"] for row in choose(rows, MOST_VIDEOS)])
-    labels_picture(rows, sample, storage.join(out, "labels.png"))
+    chosen = choose(rows, MOST_VIDEOS)
+    sample = tables.segments([row["clip_id"] for row in chosen])
+    labels_picture(rows, chosen, sample, storage.join(out, "labels.png"))
     facts = Facts(tuple(videos), out, how.settings(), len(found.others), clock.started)
-    write_page(storage.join(out, "report.html"), rows, sample, facts)
+    write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
     storage.write_run_record(
         out,
         storage.RunRecord(

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from emotion_core.answers import mean_of_answers
-from emotion_core.emotions import LabelSet
+from emotion_core.answers import mean_of_answers, require_same_classes
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import Evaluation
 
@@ -15,18 +14,18 @@ def together(evaluations: Sequence[Evaluation]) -> Evaluation:
     """The answers of several models as one, clips matched by URI and member.
 
     Args:
-        evaluations: of one label set and fold, each of the clips that its model can judge.
+        evaluations: of one fold and the same classes, each of the clips its model can judge.
 
     Returns:
         Every clip that at least one of them judged, sorted by URI and member.
 
     Raises:
-        UsageError: other label sets, or a clip whose label differs between the features.
+        UsageError: other classes, or a clip whose label differs between the features.
     """
     first = evaluations[0]
     if len(evaluations) == 1:
         return first
-    require_one_label_set([each.label_set for each in evaluations])
+    require_same_classes([each.label_set for each in evaluations])
     keys = sorted({key for each in evaluations for key in each.keys})
     place = {key: row for row, key in enumerate(keys)}
     labels = np.full(len(keys), -1, np.int64)
@@ -51,20 +50,6 @@ def together(evaluations: Sequence[Evaluation]) -> Evaluation:
         mean_of_answers(answers, can),
         first.fold,
     )
-
-
-def require_one_label_set(label_sets: Sequence[LabelSet]) -> None:
-    """Check that all models answer with the same classes.
-
-    Raises:
-        UsageError: they do not.
-    """
-    for other in label_sets[1:]:
-        if other != label_sets[0]:
-            raise UsageError(
-                f"the models answer with other classes ({label_sets[0].name}, {other.name}): only "
-                "models of one label set are combined"
-            )
 
 
 def _require_same_labels(

@@ -7,6 +7,7 @@ person counts once.
 
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -23,7 +24,7 @@ from emotion_core.report.colours import STATUS_COLOURS, colour_of
 from emotion_core.report.progress import duration
 from emotion_core.tables import STATUSES
 
-MOST_VIDEOS = 6
+_MOST_VIDEOS = 6
 _MOST_PEOPLE = 4  # rows of one timeline; the rest of a crowd is left out
 _MOST_LETTERS = 42
 _DPI = 130
@@ -96,21 +97,22 @@ def _shares(videos: pa.Table) -> dict[str, np.ndarray]:
     }
 
 
-def labels_picture(videos: pa.Table, segments: pa.Table, path: str) -> None:
+def labels_picture(videos: pa.Table, chosen: Sequence[dict], segments: pa.Table, path: str) -> None:
     """Draw the picture and write it as PNG.
 
     Args:
         videos: as ``tables.videos_schema``.
-        segments: as ``tables.segments_schema``, those of the videos that ``choose`` names.
+        chosen: rows of those that are shown, as ``choose`` gives them; the first six are.
+        segments: as ``tables.segments_schema``, those of the chosen videos.
         path: URI of the file.
     """
-    storage.write_bytes(path, labels_png(videos, segments))
+    storage.write_bytes(path, labels_png(videos, chosen, segments))
 
 
-def labels_png(videos: pa.Table, segments: pa.Table) -> bytes:
+def labels_png(videos: pa.Table, chosen: Sequence[dict], segments: pa.Table) -> bytes:
     """The picture of ``labels_picture`` as bytes."""
     answers = stretches(segments)
-    chosen = choose(videos)
+    chosen = chosen[:_MOST_VIDEOS]
     people = [longest_seen(answers.of(row["clip_id"])) for row in chosen]
     heights = [2.5, *(0.75 + 0.30 * len(rows) for rows in people)]
     layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.06)
@@ -134,7 +136,7 @@ def labels_png(videos: pa.Table, segments: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def choose(videos: pa.Table, most: int = MOST_VIDEOS) -> list[dict]:
+def choose(videos: pa.Table, most: int) -> list[dict]:
     """Rows of the videos with most to see: many emotions first, then many people, then long ones.
 
     Returns:

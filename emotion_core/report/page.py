@@ -3,7 +3,7 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,6 @@ from emotion_core.report.colours import STATUS_COLOURS, colour_of
 from emotion_core.report.labels import (
     NOBODY,
     Stretches,
-    choose,
     distinct_names,
     longest_seen,
     seconds_by_emotion,
@@ -114,22 +113,25 @@ class Reason:
     examples: tuple[tuple[str, str, str], ...]
 
 
-def write_page(uri: str, videos: pa.Table, segments: pa.Table, facts: Facts) -> None:
+def write_page(
+    uri: str, videos: pa.Table, chosen: Sequence[dict], segments: pa.Table, facts: Facts
+) -> None:
     """Write the page.
 
     Args:
         uri: of the file.
         videos: as ``tables.videos_schema``, all of them.
-        segments: as ``tables.segments_schema``, those of the videos that ``labels.choose`` names
-            (``MOST_VIDEOS`` of them).
+        chosen: rows of those that are shown, as ``labels.choose`` gives them.
+        segments: as ``tables.segments_schema``, those of the chosen videos.
         facts: of the job.
     """
-    pictures = thumbnails(choose(videos, MOST_VIDEOS), segments)
-    storage.write_bytes(uri, page_html(videos, segments, facts, pictures).encode())
+    pictures = thumbnails(chosen, segments)
+    storage.write_bytes(uri, page_html(videos, chosen, segments, facts, pictures).encode())
 
 
 def page_html(
     videos: pa.Table,
+    chosen: Sequence[dict],
     segments: pa.Table,
     facts: Facts,
     pictures: Mapping[tuple[str, int], bytes],
@@ -159,7 +161,7 @@ def page_html(
         statuses=[(name, statuses[name], STATUS_COLOURS[name]) for name in STATUSES],
         reasons=reasons(videos),
         emotions=_emotions(seconds),
-        timelines=timelines(videos, segments, pictures),
+        timelines=timelines(chosen, segments, pictures),
         legend=[(label, colour_of(label)) for label in seconds],
     )
 
@@ -183,10 +185,10 @@ def reasons(videos: pa.Table) -> list[Reason]:
 
 
 def timelines(
-    videos: pa.Table, segments: pa.Table, pictures: Mapping[tuple[str, int], bytes]
+    chosen: Sequence[dict], segments: pa.Table, pictures: Mapping[tuple[str, int], bytes]
 ) -> list[Timeline]:
-    """The videos with most to see (``labels.choose``), each with a lane for everybody in it."""
-    answers, chosen = stretches(segments), choose(videos, MOST_VIDEOS)
+    """The chosen videos, each with a lane for everybody in it."""
+    answers = stretches(segments)
     names = distinct_names([row["uri"] for row in chosen])
     return [
         _timeline(name, row, answers.of(row["clip_id"]), pictures)
