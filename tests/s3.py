@@ -69,9 +69,10 @@ class S3Server:
         )
 
 
-def _environment(endpoint: str) -> dict[str, str]:
+def environment_of(port: int) -> dict[str, str]:
+    """What a process needs to reach the server at this port of 127.0.0.1, keys included."""
     return {
-        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -130,7 +131,7 @@ def serve(folder: Path, port: int | None = None) -> Iterator[S3Server]:
     process = start_server(folder, port)
     endpoint = f"http://127.0.0.1:{port}"
     try:
-        yield S3Server(endpoint, _environment(endpoint), folder)
+        yield S3Server(endpoint, environment_of(port), folder)
     finally:
         process.kill()
         process.wait()

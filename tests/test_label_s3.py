@@ -4,17 +4,22 @@ import json
 import re
 import shutil
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from emotion_core import commits
+from emotion_core.errors import StorageError
+from emotion_core.pipeline.label import Labelling, label
+from emotion_core.pipeline.label_tables import LabelTables
 from tests.cluster import RayCluster, ray_cluster
 from tests.jobs import ROOT, command, environment, run_job
 from tests.labelling import untrained
-from tests.s3 import S3Server, free_port, serve
+from tests.s3 import S3Server, environment_of, free_port, serve, start_server
 from tests.small_recipes import small
+from tests.test_label_tables import manifest, write
 from tests.test_preprocess import wait_for
 
 __all__ = ["ray_cluster"]
@@ -220,6 +225,26 @@ def test_a_server_that_dies_midway_costs_one_line_and_nothing_else(archive, ears
     assert counts(out) == counts(local)
     # what was committed before has still the rows that it had, to the microsecond
     assert done.items() <= {row["uri"]: row["seconds"] for row in committed(out / "videos")}.items()
+
+
+def test_a_server_that_dies_while_the_tables_are_made(ears, tmp_path, monkeypatch):
+    (tmp_path / "buckets" / "out").mkdir(parents=True)
+    process = start_server(tmp_path / "buckets", port := free_port())
+    for name, value in {**environment_of(port), **ONCE}.items():
+        monkeypatch.setenv(name, value)
+    how, wanted = Labelling((str(ears),)), manifest(a="1", b="1")
+    write(how.tables("s3://out/labels"), wanted)
+    clear_up = LabelTables.clear_up
+
+    def clear_up_and_lose_the_server(*arguments):
+        clear_up(*arguments)
+        process.kill()
+        process.wait()
+
+    monkeypatch.setattr(LabelTables, "clear_up", clear_up_and_lose_the_server)
+    with pytest.raises(StorageError, match="s3://out/labels.*check AWS_ENDPOINT_URL"):
+        label(wanted, how, "s3://out/labels", show=lambda pending: nullcontext())
+    assert len(committed(tmp_path / "buckets" / "out" / "labels" / "parts" / "videos")) == 2
 
 
 def parts(out: Path) -> list[str]:
