@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import duckdb
@@ -13,8 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core.emotions import LABEL_SETS
+from emotion_core.networks import build_network, network_class
+from emotion_core.recipes import load_recipe
 from emotion_core.storage import RunRecord, write_json, write_run_record
 from emotion_core.tables import segments_schema, videos_schema
+from emotion_core.training.options import with_options
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = LABEL_SETS["emotions7"].labels
@@ -58,6 +62,18 @@ def test_all_four_jobs_are_documented() -> None:
     wanted = {f"jobs/{name}.py" for name in ("preprocess", "train", "evaluate", "label")}
 
     assert wanted <= set(job_commands())
+
+
+def test_documented_variants_can_be_built() -> None:
+    text = (ROOT / "README.md").read_text()
+    found = re.findall(r"`--recipe ([\w-]+)((?: --option \S+=[^\s`]+)+)", text)
+
+    assert len(found) == text.count("--option")
+    for name, options in found:
+        given = options.replace("--option", "").split()
+        build_network(with_options(load_recipe(name), given), download=False)
+        kind = network_class(load_recipe(name).network)
+        assert {option.partition("=")[0] for option in given} <= {*signature(kind).parameters}
 
 
 @pytest.mark.parametrize(
