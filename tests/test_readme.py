@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from emotion_core.corpora.splits import expand
 from emotion_core.emotions import LABEL_SETS
 from emotion_core.networks import build_network, network_class
 from emotion_core.recipes import load_recipe
@@ -28,6 +29,7 @@ DOCUMENTS = (
     "cluster.yaml",
     "CONTRIBUTING.md",
     "examples/demo.sh",
+    "benchmarks/results.sh",
 )
 
 
@@ -76,8 +78,25 @@ def test_documented_variants_can_be_built() -> None:
         assert {option.partition("=")[0] for option in given} <= {*signature(kind).parameters}
 
 
+def test_the_runs_behind_the_results_name_recipes_and_splits_that_exist() -> None:
+    text = (ROOT / "benchmarks" / "results.sh").read_text()
+    recipes = re.findall(r"--recipe ([a-z][\w-]+)", text)
+    splits = re.findall(r"--split ([a-z]\S+)", text)
+    made = re.findall(r"^features (\S+)", text, re.MULTILINE)
+    measured = re.findall(r"^measure \S+ ([a-z]\S+) --recipe (\S+)", text, re.MULTILINE)
+
+    assert len(recipes) > 10 and len(splits) > 5 and len(measured) > 10
+    for split in splits:
+        expand(split)  # refuses what it does not know
+    for features, recipe in measured:
+        assert features in made
+        one, other = load_recipe(features), load_recipe(recipe)
+        assert (one.audio, one.video) == (other.audio, other.video)
+
+
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/labelling.md"]
+    "name",
+    ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/labelling.md", "docs/results.md"],
 )
 def test_links_lead_somewhere(name: str) -> None:
     document = ROOT / name

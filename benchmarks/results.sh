@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Everything that docs/results.md tells, from the corpora to its table.
+#
+#   benchmarks/results.sh CORPORA OUT        CORPORA holds ravdess/, savee/ and fer2013/
+#
+# Stopped and started again, it goes on where it was. Half a day on 2 cores; folds train side by side.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+corpora=$1 out=$2
+
+features() { # RECIPE CORPUS...
+    local given=()
+    for corpus in "${@:2}"; do given+=(--corpus "$corpus=$corpora/$corpus"); done
+    python jobs/preprocess.py --recipe "$1" "${given[@]}" --out "$out/features/$1"
+}
+
+measure() { # NAME FEATURES OPTIONS-OF-TRAINING...
+    python jobs/train.py --features "$out/features/$2" --out "$out/models/$1" "${@:3}"
+    python jobs/evaluate.py --model "$out/models/$1" --features "$out/features/$2" \
+        --out "$out/evaluations/$1"
+}
+
+features alexnet-audio-cnn ravdess savee
+features timedist-blstm ravdess savee
+features strip-cnn-lstm ravdess savee
+features audio-cnn1d ravdess savee
+features fer-cnn fer2013
+
+# as published: the same people train and are tested
+measure alexnet-audio-cnn-random alexnet-audio-cnn --recipe alexnet-audio-cnn --split random --epochs 26
+measure alexnet-audio-lstm-random alexnet-audio-cnn --recipe alexnet-audio-lstm --split random
+measure audio-cnn1d-random audio-cnn1d --recipe audio-cnn1d --split random --epochs 20
+measure fer-cnn fer-cnn --recipe fer-cnn --epochs 9
+
+# people kept apart
+measure alexnet-audio-cnn-apart alexnet-audio-cnn --recipe alexnet-audio-cnn --epochs 20
+measure alexnet-audio-lstm-apart alexnet-audio-cnn --recipe alexnet-audio-lstm --epochs 30
+measure timedist-blstm-luna5 timedist-blstm --recipe timedist-blstm --split luna5:all
+measure timedist-blstm-emobox6 timedist-blstm --recipe timedist-blstm --split emobox6:all --epochs 16
+measure timedist-blstm-savee4 timedist-blstm --recipe timedist-blstm --split savee4:all
+measure strip-cnn-lstm-luna5 strip-cnn-lstm --recipe strip-cnn-lstm --split luna5:all --epochs 12
+measure strip-cnn-lstm-emobox6 strip-cnn-lstm --recipe strip-cnn-lstm --split emobox6:all --epochs 12
+
+# how far two runs differ: the same seed twice, two workers, other seeds
+elte=(timedist-blstm --recipe timedist-blstm --split elte --epochs 16)
+measure elte-a "${elte[@]}"
+measure elte-b "${elte[@]}"
+measure elte-2-workers "${elte[@]}" --num-workers 2
+measure elte-seed-1 "${elte[@]}" --seed 1
+measure elte-seed-2 "${elte[@]}" --seed 2
+
+python benchmarks/results.py "$out/evaluations"
