@@ -12,7 +12,7 @@ import pytest
 
 from emotion_core import storage
 from emotion_core.clips import Clip
-from emotion_core.pipeline import label_tables
+from emotion_core.pipeline import label_tables, merging
 from emotion_core.pipeline.label_tables import LabelTables
 from emotion_core.stages.work import ClipWork, Outcome, Segment
 from emotion_core.tables import LABELS_SCHEMA_VERSION, manifest_table
@@ -255,6 +255,22 @@ def test_a_large_archive_is_several_files_and_a_video_stays_in_its_own(
     run(tables, manifest(v1="1"))
     assert len(tables.files()) == 2
     assert held(tmp_path / "out") == expected(v1="1")
+
+
+def test_a_reader_who_asks_for_one_video_is_told_where_not_to_look(tables, tmp_path, monkeypatch):
+    """Each row group holds URIs from all over the alphabet, and a filter that tells them apart."""
+    monkeypatch.setattr(merging, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(merging, "_LEAST_ROWS", 2)
+    run(tables, manifest(**{f"v{number}": "1" for number in range(20)}))
+    (segments,) = (tmp_path / "out" / "segments").iterdir()
+    assert pq.ParquetFile(segments).num_row_groups == 20
+    row = duckdb.sql(f"select clip_id from '{segments}' where uri = '/a/v3.mp4'").fetchall()[0]
+    for column, value in (("uri", "/a/v3.mp4"), ("clip_id", row[0])):
+        passed_over = duckdb.sql(
+            "select bloom_filter_excludes, count(*) "
+            f"from parquet_bloom_probe('{segments}', '{column}', '{value}') group by all"
+        ).fetchall()
+        assert dict(passed_over)[True] >= 17, column
 
 
 def test_segments_of_some_videos_and_columns(tables):

@@ -12,19 +12,16 @@ Nothing is lost to a kill at any moment, because parts go only after both tables
 because of the order: ``videos/`` never holds a video whose segments are in neither place.
 """
 
-import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion_core import commits, storage
+from emotion_core.pipeline.merging import merge
 from emotion_core.stages.label_rows import segment_rows, video_rows
 from emotion_core.stages.work import ClipWork
 from emotion_core.tables import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
@@ -35,10 +32,6 @@ PARTS = "parts"
 
 # A file of each table holds this many videos and their segments, up to about a gigabyte.
 VIDEOS_PER_FILE = 200_000
-# Rows of one row group, all files that are written at once together, and the least of one file.
-_ROWS_AT_ONCE = 400_000
-_LEAST_ROWS = 20_000
-_READ_AHEAD = 8
 
 _SORTED = {
     VIDEOS: [("uri", "ascending")],
@@ -137,7 +130,8 @@ class LabelTables:
             sources = [(uri, fresh_ids) for uri in commits.parts(self._parts(table))]
             sources += [(uri, old) for uri in commits.parts(self._table(table))]
             names = [f"{table}-{i:04d}-of-{count:04d}{commits.SUFFIX}" for i in range(count)]
-            self._merge(table, sources, names)
+            targets = [storage.join(self._table(table), name) for name in names]
+            merge(sources, targets, self.schemas[table], _SORTED[table], len(manifest))
             for uri in commits.parts(self._table(table)):
                 if uri.rsplit("/", 1)[-1] not in names:
                     storage.remove(uri)
@@ -190,55 +184,6 @@ class LabelTables:
             storage.remove(self._parts(table))
         storage.remove(storage.join(self.out, PARTS))
 
-    def _merge(self, table: str, sources: list[tuple[str, pa.Array]], names: list[str]) -> None:
-        """Write the rows of the clips that each source stands for; all files appear at the end."""
-        with ExitStack() as stack:
-            files = [
-                _File(self.schemas[table], _SORTED[table], len(names), stack,
-                      storage.join(self._table(table), name))
-                for name in names
-            ]  # fmt: skip
-            for rows in _read_ahead(sources):
-                for number, mine in _by_file(rows, len(files)):
-                    files[number].add(mine)
-            for file in files:
-                file.flush()
-
-
-class _File:
-    """One file of a table while it is written."""
-
-    def __init__(
-        self,
-        schema: pa.Schema,
-        order: list[tuple[str, str]],
-        beside: int,
-        stack: ExitStack,
-        uri: str,
-    ):
-        self._schema, self._order = schema, order
-        self._most = max(_LEAST_ROWS, _ROWS_AT_ONCE // beside)
-        self._held: list[pa.Table] = []
-        self._rows = 0
-        target = stack.enter_context(storage.open_write(uri))
-        self._writer = stack.enter_context(
-            pq.ParquetWriter(target, schema, compression="zstd", write_statistics=True)
-        )
-
-    def add(self, rows: pa.Table) -> None:
-        """More rows; written when there are enough for a row group."""
-        self._held.append(rows)
-        self._rows += len(rows)
-        if self._rows >= self._most:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is held."""
-        if self._rows:
-            rows = pa.concat_tables(self._held).sort_by(self._order)
-            self._writer.write_table(rows.cast(self._schema))
-        self._held, self._rows = [], 0
-
 
 def _worth_a_retry(rows: pa.Table) -> pa.Array:
     again = [
@@ -249,33 +194,3 @@ def _worth_a_retry(rows: pa.Table) -> pa.Array:
         if status == "failed" or any(reason in _PASSING for reason in reasons)
     ]
     return pa.array(again, pa.string())
-
-
-def _by_file(rows: pa.Table, count: int) -> Iterator[tuple[int, pa.Table]]:
-    """Rows by the number of their file: by URI, so that a changed video stays in its file."""
-    if count == 1 or not len(rows):
-        yield 0, rows
-        return
-    uris = rows["uri"].combine_chunks().dictionary_encode()
-    of_uri = np.array([zlib.crc32(uri.encode()) % count for uri in uris.dictionary.to_pylist()])
-    of_row = of_uri[uris.indices.to_numpy(zero_copy_only=False)]
-    for number in np.unique(of_row):
-        yield int(number), rows.filter(pa.array(of_row == number))
-
-
-def _read_ahead(sources: list[tuple[str, pa.Array]]) -> Iterator[pa.Table]:
-    """Each source's rows of its clips; several are read while one is worked on."""
-
-    def read(source: tuple[str, pa.Array]) -> pa.Table:
-        uri, clip_ids = source
-        rows = storage.read_parquet([uri])
-        return rows.filter(pc.is_in(rows["clip_id"], value_set=clip_ids)).replace_schema_metadata()
-
-    with ThreadPoolExecutor(_READ_AHEAD) as pool:
-        waiting: list[Future[pa.Table]] = []
-        for source in sources:
-            waiting.append(pool.submit(read, source))
-            if len(waiting) > _READ_AHEAD:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
