@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that docs/results.md tells, from the corpora to its table.
 #
-#   benchmarks/results.sh CORPORA OUT        CORPORA holds ravdess/, savee/ and fer2013/
+#   benchmarks/results.sh CORPORA OUT        CORPORA holds ravdess, savee and fer2013, as folders or .zip
 #
 # Stopped and started again, it goes on where it was. Half a day on 2 cores; folds train side by side.
 set -euo pipefail
@@ -10,7 +10,11 @@ corpora=$1 out=$2
 
 features() { # RECIPE CORPUS...
     local given=()
-    for corpus in "${@:2}"; do given+=(--corpus "$corpus=$corpora/$corpus"); done
+    for corpus in "${@:2}"; do
+        local place=$corpora/$corpus
+        [[ -d $place ]] || place+=.zip
+        given+=(--corpus "$corpus=$place")
+    done
     python jobs/preprocess.py --recipe "$1" "${given[@]}" --out "$out/features/$1"
 }
 
