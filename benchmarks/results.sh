@@ -33,24 +33,24 @@ features fer-cnn fer2013
 # as published: the same people train and are tested
 measure alexnet-audio-cnn-random alexnet-audio-cnn --recipe alexnet-audio-cnn --split random --epochs 26
 measure alexnet-audio-lstm-random alexnet-audio-cnn --recipe alexnet-audio-lstm --split random
-measure audio-cnn1d-random audio-cnn1d --recipe audio-cnn1d --split random --epochs 20
-measure fer-cnn fer-cnn --recipe fer-cnn --epochs 9
+measure audio-cnn1d-random audio-cnn1d --recipe audio-cnn1d --split random
+measure fer-cnn fer-cnn --recipe fer-cnn --epochs 8
 
 # people kept apart
-measure alexnet-audio-cnn-apart alexnet-audio-cnn --recipe alexnet-audio-cnn --epochs 20
-measure alexnet-audio-lstm-apart alexnet-audio-cnn --recipe alexnet-audio-lstm --epochs 30
+measure alexnet-audio-cnn-apart alexnet-audio-cnn --recipe alexnet-audio-cnn
+measure alexnet-audio-lstm-apart alexnet-audio-cnn --recipe alexnet-audio-lstm --epochs 25
 measure timedist-blstm-luna5 timedist-blstm --recipe timedist-blstm --split luna5:all
-measure timedist-blstm-emobox6 timedist-blstm --recipe timedist-blstm --split emobox6:all --epochs 16
+measure timedist-blstm-emobox6 timedist-blstm --recipe timedist-blstm --split emobox6:all --epochs 10
 measure timedist-blstm-savee4 timedist-blstm --recipe timedist-blstm --split savee4:all
-measure strip-cnn-lstm-luna5 strip-cnn-lstm --recipe strip-cnn-lstm --split luna5:all --epochs 12
-measure strip-cnn-lstm-emobox6 strip-cnn-lstm --recipe strip-cnn-lstm --split emobox6:all --epochs 12
+measure strip-cnn-lstm-luna5 strip-cnn-lstm --recipe strip-cnn-lstm --split luna5:all --epochs 10
+measure strip-cnn-lstm-emobox6 strip-cnn-lstm --recipe strip-cnn-lstm --split emobox6:all --epochs 5
 
-# how far two runs differ: the same seed twice, two workers, other seeds
-elte=(timedist-blstm --recipe timedist-blstm --split elte --epochs 16)
-measure elte-a "${elte[@]}"
-measure elte-b "${elte[@]}"
-measure elte-2-workers "${elte[@]}" --num-workers 2
-measure elte-seed-1 "${elte[@]}" --seed 1
-measure elte-seed-2 "${elte[@]}" --seed 2
+# how far two runs differ: the same seed twice, other seeds, two workers
+elte=(timedist-blstm --recipe timedist-blstm --split elte --epochs 8)
+measure elte-again "${elte[@]}" --num-workers 1
+for seed in 0 1 2; do
+    measure "elte-seed-$seed" "${elte[@]}" --num-workers 1 --seed "$seed"
+    measure "elte-seed-$seed-2-workers" "${elte[@]}" --num-workers 2 --seed "$seed"
+done
 
 python benchmarks/results.py "$out/evaluations"
