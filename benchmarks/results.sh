@@ -42,6 +42,7 @@ measure alexnet-audio-lstm-apart alexnet-audio-cnn --recipe alexnet-audio-lstm -
 measure timedist-blstm-luna5 timedist-blstm --recipe timedist-blstm --split luna5:all
 measure timedist-blstm-emobox6 timedist-blstm --recipe timedist-blstm --split emobox6:all --epochs 10
 measure timedist-blstm-savee4 timedist-blstm --recipe timedist-blstm --split savee4:all
+measure strip-cnn-lstm-luna5-0 strip-cnn-lstm --recipe strip-cnn-lstm --split luna5:0
 measure strip-cnn-lstm-luna5 strip-cnn-lstm --recipe strip-cnn-lstm --split luna5:all --epochs 10
 measure strip-cnn-lstm-emobox6 strip-cnn-lstm --recipe strip-cnn-lstm --split emobox6:all --epochs 5
 
