@@ -33,7 +33,7 @@ features fer-cnn fer2013
 # as published: the same people train and are tested
 measure alexnet-audio-cnn-random alexnet-audio-cnn --recipe alexnet-audio-cnn --split random --epochs 26
 measure alexnet-audio-lstm-random alexnet-audio-cnn --recipe alexnet-audio-lstm --split random
-measure audio-cnn1d-random audio-cnn1d --recipe audio-cnn1d --split random
+measure audio-cnn1d-random audio-cnn1d --recipe audio-cnn1d --split random --epochs 15
 measure fer-cnn fer-cnn --recipe fer-cnn --epochs 8
 
 # people kept apart
