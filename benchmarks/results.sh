@@ -3,7 +3,7 @@
 #
 #   benchmarks/results.sh CORPORA OUT        CORPORA holds ravdess, savee and fer2013, as folders or .zip
 #
-# Stopped and started again, it goes on where it was. Half a day on 2 cores; folds train side by side.
+# Stopped and started again, it goes on where it was. Folds train side by side. Hours on 2 cores.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 corpora=$1 out=$2

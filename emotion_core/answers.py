@@ -88,16 +88,16 @@ def _batch_size(flat: Sequence[Sample], recipe: Recipe) -> int:
     return max(1, min(MOST_PARTS, MOST_PIXELS // max(1, pixels)))
 
 
-def require_same_classes(label_sets: Sequence[LabelSet]) -> None:
-    """Check that models which answer together answer with the same classes, in the same order.
+def require_one_label_set(label_sets: Sequence[LabelSet]) -> None:
+    """Check that models which answer together share their classes and what emotions count as them.
 
     Raises:
         UsageError: they do not.
     """
     first = label_sets[0]
     for other in label_sets[1:]:
-        if other.labels != first.labels:
+        if other != first:
             raise UsageError(
                 f"the models answer with other classes ({first.name}, {other.name}): only models "
-                "with the same classes are combined"
+                "of one label set are combined"
             )

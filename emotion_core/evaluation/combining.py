@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from emotion_core.answers import mean_of_answers, require_same_classes
+from emotion_core.answers import mean_of_answers, require_one_label_set
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import Evaluation
 
@@ -14,18 +14,18 @@ def together(evaluations: Sequence[Evaluation]) -> Evaluation:
     """The answers of several models as one, clips matched by URI and member.
 
     Args:
-        evaluations: of one fold and the same classes, each of the clips its model can judge.
+        evaluations: of one label set and fold, each of the clips that its model can judge.
 
     Returns:
         Every clip that at least one of them judged, sorted by URI and member.
 
     Raises:
-        UsageError: other classes, or a clip whose label differs between the features.
+        UsageError: other label sets, or a clip whose label differs between the features.
     """
     first = evaluations[0]
     if len(evaluations) == 1:
         return first
-    require_same_classes([each.label_set for each in evaluations])
+    require_one_label_set([each.label_set for each in evaluations])
     keys = sorted({key for each in evaluations for key in each.keys})
     place = {key: row for row, key in enumerate(keys)}
     labels = np.full(len(keys), -1, np.int64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotion_core.answers import require_same_classes
+from emotion_core.answers import require_one_label_set
 from emotion_core.bundle import Bundle, BundleInfo
 from emotion_core.corpora.splits import assign_split, expand
 from emotion_core.dataset import FeatureSet, load_features
@@ -120,7 +120,7 @@ def _question(
     side: str,
 ) -> Question:
     infos = tuple(bundle.info for bundle in bundles)
-    require_same_classes([info.label_set for info in infos])
+    require_one_label_set([info.label_set for info in infos])
     if side != ALL:
         _require_one_protocol(infos)
     spec = None if side == ALL else split or infos[0].split

@@ -6,8 +6,8 @@ from emotion_core.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
 SOURCE = "github.com/ariesiitr/Emotion-Detection-2.0"
 
-# Classes count as often as they occur, as they did for its authors, who give accuracy: one picture
-# in 65 is of disgust, and where each of those counts for ten the others suffer.
+# Classes count as often as they occur, because what is published is accuracy: one picture in 65 is
+# of disgust, and where each of those counts for ten the others suffer.
 TRAINING = TrainSpec(
     epochs=30,
     batch_size=128,

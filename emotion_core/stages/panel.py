@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import resample_poly
 
-from emotion_core.answers import mean_of_answers, require_same_classes
+from emotion_core.answers import mean_of_answers, require_one_label_set
 from emotion_core.bundle import Bundle, combined_id
 from emotion_core.errors import UsageError
 from emotion_core.samples import Sample
@@ -57,7 +57,7 @@ class Panel:
 
     def __init__(self, bundles: Sequence[Bundle]):
         bundles = sorted(bundles, key=lambda bundle: bundle.model_id)
-        require_same_classes([bundle.label_set for bundle in bundles])
+        require_one_label_set([bundle.label_set for bundle in bundles])
         for one, other in zip(bundles, bundles[1:], strict=False):
             if one.model_id == other.model_id:
                 raise UsageError(f"the same model twice ({one.model_id}): give each --model once")
