@@ -26,6 +26,7 @@ from emotion_core.pipeline.run import Group, run_groups
 from emotion_core.recipes import load_recipe
 from emotion_core.tables import FEATURES, manifest_table
 from tests.jobs import command, environment, run_job
+from tests.s3 import environment_of, free_port, start_server
 
 pytestmark = pytest.mark.usefixtures("ray_local")
 
@@ -237,6 +238,24 @@ def test_from_one_bucket_to_another(made, demo, s3_env, tmp_path):
         str({name: row[name] for name in kept}) for row in features(made)
     )
     assert storage.read_json(f"{folder}/run.json")["counts"]["ok"] == 6
+
+
+def test_a_server_that_dies_before_the_features_are_counted(
+    demo, tmp_path, monkeypatch, s3_env, ray_local
+):
+    (tmp_path / "out").mkdir()
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # the default of five takes its seconds
+    process = start_server(tmp_path, port := free_port())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", environment_of(port)["AWS_ENDPOINT_URL"])
+
+    def lose_the_server(*_):
+        process.kill()
+        process.wait()
+
+    monkeypatch.setattr(pipeline, "follow", lose_the_server)
+    how, wanted = Preprocessing(load_recipe("timedist-blstm")), manifest_of(demo / "corpus")[:1]
+    with pytest.raises(StorageError, match=r"s3://out/features.*check AWS_ENDPOINT_URL"):
+        preprocess(wanted, how, "s3://out", quiet)
 
 
 def test_audio_only_corpora_are_complete_as_they_are(corpora, tmp_path):

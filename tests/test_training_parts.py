@@ -72,6 +72,8 @@ def test_learning_rate_rises_then_falls() -> None:
     assert rates[10] == max(rates) == pytest.approx(0.1, rel=2e-3)
     assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
     assert 0 < rates[-1] < 0.001
+    short = [learning_rate(0.1, step, 10, 10) for step in range(10)]
+    assert max(short) == short[2] == pytest.approx(0.1, rel=2e-3) and short[-1] < 0.01
 
 
 def parts(sample: Sample) -> tuple[np.ndarray, np.ndarray]:

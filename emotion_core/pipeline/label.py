@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from emotion_core import storage
 from emotion_core.bundle import Bundle, load_bundle
-from emotion_core.errors import StorageError, UsageError
+from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.pipeline.cluster import Resources, connect
 from emotion_core.pipeline.label_tables import LabelTables
@@ -150,11 +150,9 @@ def label(
     tables.clear_up(manifest, pending)
     if len(pending):
         follow(_parts(pending, how, tables, connect()), len(pending), show)
-    try:
+    with storage.reading_back():
         tables.publish(manifest)
         videos = tables.videos()
-    except UsageError as error:  # the parts could be read a moment ago: it is not the command
-        raise StorageError(str(error)) from error
     if videos is None or sorted(videos["clip_id"].to_pylist()) != sorted(
         manifest["clip_id"].to_pylist()
     ):

@@ -104,6 +104,10 @@ def preprocess(
     Returns:
         What the features say of each clip (identity and outcome, without the features themselves),
         and how many clips had to be done.
+
+    Raises:
+        UsageError: what the folder holds cannot be read.
+        StorageError: it cannot be written, or no longer be read.
     """
     folder = storage.join(out, FEATURES_FOLDER)
     storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
@@ -119,7 +123,8 @@ def preprocess(
         pending = manifest.filter(pc.invert(known))
     if len(pending):
         follow(_parts(pending, how, folder, connect()), len(pending), show)
-    rows = commits.committed(folder, OUTCOME_COLUMNS)
+    with storage.reading_back():
+        rows = commits.committed(folder, OUTCOME_COLUMNS)
     if rows is None or sorted(rows["clip_id"].to_pylist()) != sorted(
         manifest["clip_id"].to_pylist()
     ):

@@ -22,7 +22,14 @@ from emotion_core.storage.outputs import (
     utc_now,
     write_run_record,
 )
-from emotion_core.storage.reading import local_copy, open_read, read_bytes, read_json, read_parquet
+from emotion_core.storage.reading import (
+    local_copy,
+    open_read,
+    read_bytes,
+    read_json,
+    read_parquet,
+    reading_back,
+)
 from emotion_core.storage.uris import absolute, filesystem, is_local, join, path_of
 from emotion_core.storage.writing import (
     open_write,
@@ -56,6 +63,7 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_parquet",
+    "reading_back",
     "remove",
     "remove_unfinished",
     "start_output",

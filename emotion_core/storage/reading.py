@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emotion_core.errors import ClipError, UsageError
+from emotion_core.errors import ClipError, StorageError, UsageError
 from emotion_core.storage.listing import list_files
 from emotion_core.storage.uris import explain, filesystem, is_local, path_of, scheme
 
@@ -51,6 +51,19 @@ def _bytes(uri: str, start: int | None, end: int | None) -> bytes:
     with open_read(uri) as file:
         file.seek(start or 0)
         return file.read() if end is None else file.read(end - (start or 0))
+
+
+@contextmanager
+def reading_back() -> Iterator[None]:
+    """What a job has just written is read again: that it cannot be is no fault of the command.
+
+    Raises:
+        StorageError: in place of a ``UsageError``.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise StorageError(str(error)) from error
 
 
 @contextmanager

@@ -64,7 +64,11 @@ def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarra
 
 
 def learning_rate(base: float, step: int, steps: int, warm_up: int) -> float:
-    """Linear rise over ``warm_up`` steps, then half a cosine down to nearly zero at ``steps``."""
+    """Linear rise over ``warm_up`` steps, then half a cosine down to nearly zero at ``steps``.
+
+    The rise takes a fifth of all steps at most, so that a training of one epoch also gets down.
+    """
+    warm_up = min(warm_up, steps // 5)
     if step < warm_up:
         return base * (step + 1) / warm_up
     done = (step - warm_up) / max(1, steps - warm_up)
