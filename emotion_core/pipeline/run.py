@@ -163,10 +163,8 @@ class Commit:
 
 
 def _check_visible(uri: str) -> None:
-    try:
+    with storage.reading_back():
         visible = storage.exists(uri)
-    except UsageError as error:  # a moment ago a worker could write there
-        raise StorageError(str(error)) from error
     if not visible:
         raise UsageError(
             f"{uri} was written on another node and cannot be seen from here: "
