@@ -48,11 +48,10 @@ measure timedist-blstm-elte timedist-blstm --recipe timedist-blstm
 measure timedist-blstm-logmel timedist-blstm-logmel --recipe timedist-blstm-logmel
 measure timedist-mean-mfcc timedist-mean-mfcc --recipe timedist-mean-mfcc
 measure timedist-blstm-luna5 timedist-blstm --recipe timedist-blstm --split luna5:all
-measure timedist-blstm-emobox6 timedist-blstm --recipe timedist-blstm --split emobox6:all --epochs 10
+measure timedist-blstm-emobox6 timedist-blstm --recipe timedist-blstm --split emobox6:all
 measure timedist-blstm-savee4 timedist-blstm --recipe timedist-blstm --split savee4:all
 measure strip-cnn-lstm-luna5 strip-cnn-lstm --recipe strip-cnn-lstm --split luna5:all
-measure strip-cnn-lstm-emobox6 strip-cnn-lstm --recipe strip-cnn-lstm --split emobox6:all --epochs 5
-measure strip-cnn-lstm-emobox6-0 strip-cnn-lstm --recipe strip-cnn-lstm --split emobox6:0
+measure strip-cnn-lstm-emobox6 strip-cnn-lstm --recipe strip-cnn-lstm --split emobox6:all
 
 # how far two runs differ: the same seed twice, other seeds, two workers
 elte=(timedist-blstm --recipe timedist-blstm --split elte --epochs 8)

@@ -49,6 +49,9 @@ def connect() -> Resources:
     # after half an hour without a finished block Ray Data would break off; a long video on a slow
     # machine takes longer, and what hangs has time limits of its own here
     context.execution_no_progress_timeout_s = -1
+    # after 30 s they tell a pipeline's author to reserve memory, in the middle of the progress bar
+    # that its user looks at
+    context.issue_detectors_config.detectors = []
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     found = ray.cluster_resources()
