@@ -35,7 +35,7 @@ features fer-cnn fer2013
 # as published: the same people train and are tested
 measure alexnet-audio-cnn-random alexnet-audio-cnn --recipe alexnet-audio-cnn --split random --epochs 26
 measure alexnet-audio-lstm-random alexnet-audio-cnn --recipe alexnet-audio-lstm --split random
-measure audio-cnn1d-random audio-cnn1d --recipe audio-cnn1d --split random --epochs 15
+measure audio-cnn1d-random audio-cnn1d --recipe audio-cnn1d --split random
 measure fer-cnn fer-cnn --recipe fer-cnn --epochs 8
 # 112 pixels, not 128: three quarters of the work
 measure fer-inception-resnet fer-cnn --recipe fer-inception-resnet --option size=112 \
@@ -44,6 +44,7 @@ measure fer-inception-resnet fer-cnn --recipe fer-inception-resnet --option size
 # people kept apart
 measure alexnet-audio-cnn-apart alexnet-audio-cnn --recipe alexnet-audio-cnn
 measure alexnet-audio-lstm-apart alexnet-audio-cnn --recipe alexnet-audio-lstm --epochs 25
+measure audio-cnn1d-apart audio-cnn1d --recipe audio-cnn1d --split luna5:3+savee4:2
 measure timedist-blstm-elte timedist-blstm --recipe timedist-blstm
 measure timedist-blstm-logmel timedist-blstm-logmel --recipe timedist-blstm-logmel
 measure timedist-mean-mfcc timedist-mean-mfcc --recipe timedist-mean-mfcc
