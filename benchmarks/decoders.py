@@ -23,7 +23,7 @@ from emotion_core.media.container import Facts, read_facts
 from emotion_core.media.decord_reader import DecordError, DecordReader
 from emotion_core.media.pyav_reader import PyavReader
 from emotion_core.media.sampling import sample_times
-from emotion_core.specs import VideoSpec
+from emotion_core.recipes.specs import VideoSpec
 
 READERS: dict[str, type[DecordReader] | type[PyavReader]] = {
     "decord": DecordReader,

@@ -45,10 +45,10 @@ _WORKER = "ray::MapWorker(MapBatches(Steps))"  # what Ray calls the process that
 
 def scene(path: Path) -> Path:
     """The scene: one person of the demo corpus, who changes their mood twice."""
-    from emotion_core.demo.actors import actor
-    from emotion_core.demo.files import write_clip
-    from emotion_core.demo.performance import Part, perform
-    from emotion_core.demo.picture import Scene
+    from examples.demo.actors import actor
+    from examples.demo.files import write_clip
+    from examples.demo.performance import Part, perform
+    from examples.demo.picture import Scene
 
     who = actor(7, 0)
     parts = [Part(mood, True, SCENE_S / 3) for mood in ("happy", "sad", "angry")]
@@ -83,11 +83,11 @@ def untrained(out: Path) -> Path:
     """A model with fresh weights: what it has learned changes neither memory nor time."""
     import torch
 
-    from emotion_core.bundle import BundleInfo, save_bundle
-    from emotion_core.emotions import LABEL_SETS
     from emotion_core.faces.detectors import detector_id
-    from emotion_core.networks import build_network
+    from emotion_core.models.bundle import BundleInfo, save_bundle
+    from emotion_core.models.networks import build_network
     from emotion_core.recipes import load_recipe
+    from emotion_core.recipes.emotions import LABEL_SETS
 
     torch.manual_seed(1)
     recipe = load_recipe("timedist-blstm")

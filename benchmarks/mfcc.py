@@ -14,8 +14,8 @@ from rich.table import Table
 
 from emotion_core import cli
 from emotion_core.errors import UsageError
-from emotion_core.features.audio import audio_features
-from emotion_core.specs import AudioSpec
+from emotion_core.recipes.specs import AudioSpec
+from emotion_core.sound.features import audio_features
 
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -61,7 +61,7 @@ def main(
     """Time both paths on the same clips, and say how far they are apart."""
     import torch
 
-    from emotion_core.features.gpu_audio import BatchedAudioFeatures
+    from emotion_core.sound.gpu import BatchedAudioFeatures
 
     torch.set_num_threads(threads)
     spec = AudioSpec(kind=kind)

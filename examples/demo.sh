@@ -11,7 +11,7 @@ run() {
 }
 
 rm -rf "$out"
-run python jobs/make_demo.py --out "$out/data"
+run python -m examples.demo --out "$out/data"
 run python jobs/preprocess.py --recipe timedist-blstm \
     --corpus "ravdess=$out/data/corpus" --out "$out/features"
 run python jobs/train.py --recipe examples/demo_recipe.py --features "$out/features" \

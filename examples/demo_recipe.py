@@ -7,8 +7,8 @@ file's path.
 
 from dataclasses import replace
 
+from emotion_core.recipes.specs import TrainSpec
 from emotion_core.recipes.timedist_blstm import TIMEDIST_BLSTM
-from emotion_core.specs import TrainSpec
 
 RECIPE = replace(
     TIMEDIST_BLSTM,

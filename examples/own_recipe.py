@@ -7,8 +7,8 @@ python jobs/train.py --recipe examples/own_recipe.py --features features --out m
 import torch
 from torch import Tensor, nn
 
-from emotion_core.networks import Batch
-from emotion_core.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
+from emotion_core.models.networks import Batch
+from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
 
 class MeanAndSpread(nn.Module):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs import run_job
-from tests.s3 import s3_env, s3_server
+from tests.support.jobs import run_job
+from tests.support.s3 import s3_env, s3_server
 
 __all__ = ["s3_env", "s3_server"]
 

@@ -8,11 +8,11 @@ its own line.
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from emotion_core.clips import Clip
+from emotion_core.clips.clip import Clip
 from emotion_core.corpora import scanning
-from emotion_core.emotions import canonical
 from emotion_core.errors import UsageError
 from emotion_core.media.suffixes import IMAGE
+from emotion_core.recipes.emotions import canonical
 from emotion_core.storage import FileInfo, list_files, open_read, path_of
 
 NAME = "fer2013"

@@ -4,10 +4,10 @@ The folder that holds the file is its label, in any spelling that ``emotions.can
 files in other folders are reported, not guessed.
 """
 
-from emotion_core.clips import Clip
+from emotion_core.clips.clip import Clip
 from emotion_core.corpora import scanning
-from emotion_core.emotions import EMOTIONS, canonical
 from emotion_core.media.suffixes import MEDIA, kind_of
+from emotion_core.recipes.emotions import EMOTIONS, canonical
 from emotion_core.storage import FileInfo
 
 NAME = "folder"

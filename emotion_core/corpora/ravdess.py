@@ -8,10 +8,10 @@ neutral utterance has no strong form, and nobody sings disgust or surprise.
 
 import re
 
-from emotion_core.clips import Clip
+from emotion_core.clips.clip import Clip
 from emotion_core.corpora import scanning
-from emotion_core.emotions import EMOTIONS
 from emotion_core.media.suffixes import AUDIO, VIDEO, kind_of
+from emotion_core.recipes.emotions import EMOTIONS
 from emotion_core.storage import FileInfo
 
 NAME = "ravdess"

@@ -8,10 +8,10 @@ same words, so that ``statement`` keeps the letters.
 
 import re
 
-from emotion_core.clips import Clip
+from emotion_core.clips.clip import Clip
 from emotion_core.corpora import scanning
-from emotion_core.emotions import canonical
 from emotion_core.media.suffixes import AUDIO, VIDEO, kind_of
+from emotion_core.recipes.emotions import canonical
 from emotion_core.storage import FileInfo
 
 NAME = "savee"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from emotion_core.clips import Clip
+from emotion_core.clips.clip import Clip
 from emotion_core.errors import UsageError
 from emotion_core.storage import FileInfo, list_files, path_of
 

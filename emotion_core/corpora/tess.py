@@ -7,10 +7,10 @@ the folders spell out. Folders are not needed: the name says it all.
 
 import re
 
-from emotion_core.clips import Clip
+from emotion_core.clips.clip import Clip
 from emotion_core.corpora import scanning
-from emotion_core.emotions import canonical
 from emotion_core.media.suffixes import AUDIO
+from emotion_core.recipes.emotions import canonical
 from emotion_core.storage import FileInfo
 
 NAME = "tess"

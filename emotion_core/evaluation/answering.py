@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from emotion_core.bundle import Bundle
-from emotion_core.dataset import FeatureSet, load_features, require_features
-from emotion_core.emotions import LabelSet
 from emotion_core.errors import UsageError
-from emotion_core.metrics import Assessment, Figures, assess, figures
-from emotion_core.tables import PREDICTIONS_HEAD
+from emotion_core.evaluation.metrics import Assessment, Figures, assess, figures
+from emotion_core.models.bundle import Bundle
+from emotion_core.models.dataset import FeatureSet, load_features, require_features
+from emotion_core.recipes.emotions import LabelSet
+from emotion_core.storage.schemas import PREDICTIONS_HEAD
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from emotion_core.answers import mean_of_answers, require_one_label_set
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import Evaluation
+from emotion_core.models.answers import mean_of_answers, require_one_label_set
 
 
 def together(evaluations: Sequence[Evaluation]) -> Evaluation:

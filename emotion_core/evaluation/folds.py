@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emotion_core import storage
-from emotion_core.bundle import Bundle, load_bundle
 from emotion_core.errors import UsageError
+from emotion_core.models.bundle import Bundle, load_bundle
 
 # Made by jobs/train.py --split ...:all, beside the folders of the folds.
 FOLDS = "folds.json"

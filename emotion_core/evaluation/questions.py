@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotion_core.answers import require_one_label_set
-from emotion_core.bundle import Bundle, BundleInfo
 from emotion_core.corpora.splits import assign_split, expand
-from emotion_core.dataset import FeatureSet, load_features
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import Evaluation, evaluate, judged, require_fit
 from emotion_core.evaluation.combining import together
 from emotion_core.evaluation.folds import Fold, Shelf
 from emotion_core.evaluation.speakers import check_speakers, speakers_of
-from emotion_core.specs import Recipe
+from emotion_core.models.answers import require_one_label_set
+from emotion_core.models.bundle import Bundle, BundleInfo
+from emotion_core.models.dataset import FeatureSet, load_features
+from emotion_core.recipes.specs import Recipe
 
 ALL = "all"
 

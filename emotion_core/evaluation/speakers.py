@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from emotion_core.bundle import BundleInfo
 from emotion_core.corpora.splits import is_speaker_independent
-from emotion_core.dataset import FeatureSet
 from emotion_core.errors import UsageError
+from emotion_core.models.bundle import BundleInfo
+from emotion_core.models.dataset import FeatureSet
 
 
 def shared_speakers(first: Sequence[str], second: Sequence[str]) -> list[str]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from emotion_core.evaluation.answering import Evaluation, assess_all
+from emotion_core.evaluation.metrics import SHARES, STD_OF, Assessment, mean_and_std
 from emotion_core.evaluation.questions import Question
-from emotion_core.metrics import SHARES, STD_OF, Assessment, mean_and_std
 
 
 def metrics_of(

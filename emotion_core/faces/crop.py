@@ -8,7 +8,7 @@ from PIL import Image
 
 from emotion_core.faces.boxes import areas, iou, is_face
 from emotion_core.faces.types import Detections, Detector
-from emotion_core.specs import VideoSpec
+from emotion_core.recipes.specs import VideoSpec
 
 _SAME_PERSON = 0.3  # IoU with the previous picture's face
 _LARGEST_BOX = 4  # picture sides: a network's answer has no upper bound, memory has

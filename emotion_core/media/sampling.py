@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from emotion_core.errors import UsageError
-from emotion_core.specs import VideoSpec
+from emotion_core.recipes.specs import VideoSpec
 
 # For a stream that does not say how many pictures a second it holds.
 _USUAL_FPS = 25.0

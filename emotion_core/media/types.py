@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotion_core.specs import VideoSpec
+from emotion_core.recipes.specs import VideoSpec
 
 
 @dataclass(frozen=True)

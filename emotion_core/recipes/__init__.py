@@ -8,10 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from emotion_core.emotions import LABEL_SETS
 from emotion_core.errors import UsageError
 from emotion_core.recipes import alexnet, emotion_detection, strip_cnn_lstm, timedist_blstm
-from emotion_core.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
+from emotion_core.recipes.emotions import LABEL_SETS
+from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
 __all__ = ["RECIPES", "load_recipe", "recipe_from_json", "recipe_to_json", "with_training"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from emotion_core.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
+from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
 # 282 frames of 25 ms, the published length, hold 7 s; the published MFCC, of sound at 48 kHz with
 # librosa's hop of 512, held 3 s in as many

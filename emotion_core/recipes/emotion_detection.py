@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from emotion_core.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
+from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
 SOURCE = "github.com/ariesiitr/Emotion-Detection-2.0"
 

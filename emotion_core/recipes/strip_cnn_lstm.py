@@ -1,6 +1,6 @@
 """Five faces of a second as one strip, and its sound (spatio-temporal strip CNN + LSTM)."""
 
-from emotion_core.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
+from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
 STRIP_CNN_LSTM = Recipe(
     name="strip-cnn-lstm",

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from emotion_core.tables import REASONS, STATUSES
+from emotion_core.storage.schemas import REASONS, STATUSES
 
 
 def count_statuses(clips: pa.Table) -> dict[str, int]:

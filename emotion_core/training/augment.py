@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from emotion_core.samples import Sample
+from emotion_core.models.samples import Sample
 
 TIME_MASKS, TIME_SHARE = 2, 0.2  # each mask hides up to this share of the frames
 BAND_MASKS, BAND_SHARE = 2, 0.2  # and this share of the coefficients

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from emotion_core.bundle import BundleInfo
-from emotion_core.metrics import Figures
+from emotion_core.evaluation.metrics import Figures
+from emotion_core.models.bundle import BundleInfo
 
 # What the corpora's publishers allow; a model is made from their data.
 LICENCES: Mapping[str, str] = {

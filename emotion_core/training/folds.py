@@ -10,12 +10,12 @@ import numpy as np
 
 from emotion_core import storage
 from emotion_core.corpora.splits import assign_split
-from emotion_core.dataset import FeatureSet
 from emotion_core.errors import UsageError
 from emotion_core.evaluation import FOLDS
-from emotion_core.metrics import SHARES, STD_OF, mean_and_std
+from emotion_core.evaluation.metrics import SHARES, STD_OF, mean_and_std
+from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes import recipe_to_json
-from emotion_core.specs import Recipe
+from emotion_core.recipes.specs import Recipe
 from emotion_core.training.run import (
     KIND,
     Task,

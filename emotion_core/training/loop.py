@@ -13,12 +13,12 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torchmetrics import MeanMetric
 
-from emotion_core.answers import probabilities
-from emotion_core.dataset import FeatureSet, in_parts
-from emotion_core.metrics import FigureMeter
-from emotion_core.networks import Batch, build_network
-from emotion_core.samples import make_batch
-from emotion_core.specs import Recipe
+from emotion_core.evaluation.metrics import FigureMeter
+from emotion_core.models.answers import probabilities
+from emotion_core.models.dataset import FeatureSet, in_parts
+from emotion_core.models.networks import Batch, build_network
+from emotion_core.models.samples import make_batch
+from emotion_core.recipes.specs import Recipe
 from emotion_core.training.augment import augment
 from emotion_core.training.plan import (
     TrainPlan,

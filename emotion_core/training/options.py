@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from emotion_core.errors import UsageError
-from emotion_core.specs import Recipe
+from emotion_core.recipes.specs import Recipe
 
 
 def with_options(recipe: Recipe, given: Sequence[str]) -> Recipe:

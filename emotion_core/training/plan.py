@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotion_core.specs import Recipe
+from emotion_core.recipes.specs import Recipe
 
 
 @dataclass(frozen=True)

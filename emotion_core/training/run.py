@@ -9,20 +9,20 @@ import numpy as np
 import torch
 
 from emotion_core import storage
-from emotion_core.bundle import Bundle, BundleInfo, load_bundle, save_bundle
 from emotion_core.corpora.splits import SIDES, assign_split
-from emotion_core.dataset import FeatureSet, audio_length, load_features
 from emotion_core.evaluation import evaluate, shared_speakers
-from emotion_core.metrics import Figures
-from emotion_core.networks import build_network
+from emotion_core.evaluation.metrics import Figures
+from emotion_core.evaluation.plots import confusion_png, learning_png
+from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
+from emotion_core.models.dataset import FeatureSet, audio_length, load_features
+from emotion_core.models.networks import build_network
+from emotion_core.models.samples import part_spans
 from emotion_core.recipes import recipe_to_json
-from emotion_core.report.plots import confusion_png, learning_png
-from emotion_core.report.samples import draw_samples, samples_png
-from emotion_core.samples import part_spans
-from emotion_core.specs import Recipe
+from emotion_core.recipes.specs import Recipe
 from emotion_core.training.card import model_card
 from emotion_core.training.events import NAME, event_file
 from emotion_core.training.plan import TrainPlan
+from emotion_core.training.samples import draw_samples, samples_png
 from emotion_core.training.snapshot import EpochRow, Snapshot
 from emotion_core.training.trainer import Workers, remove_checkpoints, train
 

@@ -8,10 +8,10 @@ import numpy as np
 from rich.table import Table
 
 from emotion_core.corpora.splits import SIDES, is_speaker_independent
-from emotion_core.dataset import FeatureSet
 from emotion_core.evaluation import clips_only, shared_speakers, strangers_remark
-from emotion_core.metrics import SHARES
-from emotion_core.report.figures import NAMES, folds_table
+from emotion_core.evaluation.metrics import SHARES
+from emotion_core.evaluation.report import NAMES, folds_table
+from emotion_core.models.dataset import FeatureSet
 from emotion_core.training.folds import Folds
 from emotion_core.training.run import Outcome, Task
 from emotion_core.training.snapshot import EpochRow

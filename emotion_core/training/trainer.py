@@ -15,8 +15,8 @@ import ray.train
 import ray.train.torch
 
 from emotion_core import storage
-from emotion_core.dataset import FeatureSet
 from emotion_core.errors import UsageError
+from emotion_core.models.dataset import FeatureSet
 from emotion_core.storage.uris import is_local
 from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan

@@ -1,0 +1,172 @@
+"""Groups of steps as Ray Data operators, and the parts they leave behind."""
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import cast
+
+import pyarrow as pa
+import ray.data
+from ray.data import ActorPoolStrategy
+
+from emotion_core import storage
+from emotion_core.clips.work import ClipWork
+from emotion_core.engine.adapter import StepFactory, Steps, unpack
+from emotion_core.errors import StorageError, UsageError
+from emotion_core.report.progress import Tally
+from emotion_core.storage.schemas import STATUSES
+
+# Ray's slots are logical. An operator's worker takes a little less than a whole CPU, so that the
+# writers (hardly any work) always find a slot beside a pool that fills the machine.
+CPU_SLOT = 0.9
+WRITER_SLOT = 0.1
+
+# Clips that one call of a worker handles. Small, because the pictures of a batch are in memory
+# at once, and because the end of a job should not wait for one worker's last batch.
+BATCH = 16
+
+Writer = Callable[[list[ClipWork]], str]
+
+# Given how many clips there are to do: a context with ``advance(n, note)``, for a progress bar.
+ShowProgress = Callable[[int], AbstractContextManager[Callable[[int, str], None]]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Steps that share one worker process.
+
+    Attributes:
+        factories: what makes the steps, inside the worker.
+        workers: how many workers to start with; Ray adds more when the cluster grows.
+        cpus, gpus: logical resources of one worker.
+    """
+
+    factories: tuple[StepFactory, ...]
+    workers: int
+    cpus: float = CPU_SLOT
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One committed part.
+
+    Attributes:
+        uri: the file.
+        counts: rows by status.
+        media_s: seconds of media in it.
+        failures: the reason of each row that failed.
+    """
+
+    uri: str
+    counts: dict[str, int]
+    media_s: float = 0.0
+    failures: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+
+def run_groups(
+    pending: pa.Table, groups: list[Group], writer: Writer, rows_per_part: int, batch: int = BATCH
+) -> Iterator[Part]:
+    """Send clips through the groups and write them, yielding each part as it is committed.
+
+    Args:
+        pending: rows of the manifest.
+        groups: the operators, in order.
+        writer: writes finished clips as one part and returns its URI.
+        rows_per_part: clips a part holds (the last ones fewer).
+        batch: clips that one call of a worker handles, at most.
+
+    Raises:
+        UsageError: a part was written where this process cannot see it, or a worker cannot make
+            its steps.
+        StorageError: a part could not be written; the parts before it are there.
+    """
+    if len(pending) == 0:
+        return
+    size = max(1, min(batch, -(-len(pending) // (4 * groups[0].workers))))
+    # whole batches to a part, or the rest of each bundle would be a small part of its own
+    rows_per_part = size * max(1, rows_per_part // size)
+    blocks = [pending.slice(start, size) for start in range(0, len(pending), size)]
+    dataset: ray.data.Dataset = ray.data.from_arrow(blocks)
+    for group in groups:
+        workers = max(1, min(group.workers, len(blocks)))
+        dataset = dataset.map_batches(
+            Steps,
+            fn_constructor_args=(group.factories,),
+            batch_size=size,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(min_size=1, initial_size=workers, max_size=_most(group)),
+            num_cpus=group.cpus,
+            num_gpus=group.gpus or None,
+        )
+    reports = dataset.map_batches(
+        Commit,
+        fn_constructor_args=(writer,),
+        batch_size=rows_per_part,
+        batch_format="pyarrow",
+        compute=ActorPoolStrategy(min_size=1, max_size=1 + groups[-1].workers // 8),
+        num_cpus=WRITER_SLOT,
+    )
+    for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
+        for row in cast(pa.Table, report).to_pylist():
+            if row["trouble"] is not None:
+                raise pickle.loads(row["trouble"])
+            _check_visible(row["uri"])
+            counts = {status: row[status] for status in STATUSES}
+            yield Part(row["uri"], counts, row["media_s"], tuple(row["failures"]))
+
+
+def follow(parts: Iterable[Part], total: int, show: ShowProgress) -> None:
+    """Wait for all parts, telling how far it is."""
+    tally = Tally()
+    with show(total) as advance:
+        for part in parts:
+            advance(part.rows, tally.add(part.media_s, part.failures))
+
+
+def _most(group: Group) -> int:
+    # a pool may outgrow today's cluster when the autoscaler brings nodes
+    return group.workers * 64
+
+
+class Commit:
+    """A Ray Data callable class that writes batches of finished clips.
+
+    What ends the job travels as a pickled error in the column ``trouble`` (see ``adapter``).
+    """
+
+    def __init__(self, writer: Writer):
+        self.writer = writer
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        works: list[ClipWork] = []
+        uri = trouble = None
+        try:
+            works = unpack(batch)
+            uri = self.writer(works)
+        except (UsageError, StorageError) as error:
+            trouble = pickle.dumps(error)
+        counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
+        failures = [work.outcome.reasons[0] for work in works if work.failed]
+        columns = {
+            "uri": pa.array([uri], pa.string()),
+            "trouble": pa.array([trouble], pa.binary()),
+            "media_s": pa.array([sum(work.duration_s or 0.0 for work in works)], pa.float64()),
+            "failures": pa.array([failures], pa.list_(pa.string())),
+        }
+        return pa.table({**columns, **counts})
+
+
+def _check_visible(uri: str) -> None:
+    with storage.reading_back():
+        visible = storage.exists(uri)
+    if not visible:
+        raise UsageError(
+            f"{uri} was written on another node and cannot be seen from here: "
+            "on a cluster, --out must be a folder that all nodes share, or an object store"
+        )

@@ -1,0 +1,116 @@
+"""Measure a model on labelled features: --model MODEL --features FEATURES --out EVALUATION."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emotion_core import storage
+from emotion_core.cli import console
+from emotion_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from emotion_core.evaluation import Evaluation
+    from emotion_core.evaluation.metrics import Assessment
+
+METRICS, PREDICTIONS = "metrics.json", "predictions.parquet"
+SIDES_OR_ALL = ("test", "validation", "train", "all")
+
+
+def main(
+    model: Annotated[
+        list[str],
+        typer.Option(help="output of jobs/train.py (any URI); repeated: they answer together"),
+    ],
+    features: Annotated[
+        list[str],
+        typer.Option(help="output of jobs/preprocess.py (any URI); one for all, or one per model"),
+    ],
+    out: Annotated[str, typer.Option(help="folder for figures and predictions (any URI)")],
+    split: Annotated[
+        str | None, typer.Option(help="protocol; default: the one the model was trained under")
+    ] = None,
+    side: Annotated[
+        str, typer.Option(help="test, validation or train of the split; all: every clip, no split")
+    ] = "test",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="replace another evaluation at --out")
+    ] = False,
+) -> int:
+    """Figures and predictions of a model, of all folds, or of several models together.
+
+    A model trained with --split ...:all is measured fold by fold, each on the speakers that it has
+    not met. Several models answer with the mean of those that can judge a clip.
+    """
+    if side not in SIDES_OR_ALL:
+        raise UsageError(f"--side {side}: choose one of {', '.join(SIDES_OR_ALL)}")
+    arguments = dict(locals())
+    # heavy imports only after the command line was understood
+    import torch
+
+    from emotion_core.evaluation import Shelf, ask, assess_all, find_folds, metrics_of, questions
+
+    clock = storage.Clock()
+    folded, folds = find_folds(model)
+    shelf = Shelf("cuda" if torch.cuda.is_available() else "cpu")
+    asked = questions(folds, shelf, features, None if split == folded else split, side)
+    sets = {id(each): each for question in asked for each in question.features}.values()
+    settings = {
+        "model": {question.fold.name: question.model_id for question in asked},
+        "features": [each.fingerprint for each in sets],
+        "split": [question.split for question in asked],
+        "side": side,
+    }
+    storage.start_output(out, "an evaluation", settings, overwrite)
+    answered = [ask(question, shelf) for question in asked]
+    found = assess_all(answered)
+    protocol = None if folded is None else split or folded
+    metrics = metrics_of(asked, answered, found, side, protocol)
+    title = f"{metrics['recipe']}, {metrics['split'] or 'no split'}, {side}"
+    files = _write(out, title, found, answered, metrics)
+    record = storage.RunRecord(
+        job="evaluate",
+        arguments=arguments,
+        counts={"inputs": found.figures.n, "ok": found.figures.n, "degraded": 0, "failed": 0},
+        seconds=clock.seconds,
+        started=clock.started,
+        files=files,
+        extra={"model_id": settings["model"]},
+    )
+    storage.write_run_record(out, record)
+    _show(title, found, metrics)
+    console.print(f"written to {out}: {', '.join(files)}", soft_wrap=True)
+    return 0
+
+
+def _write(
+    out: str,
+    title: str,
+    found: "Assessment",
+    answered: Sequence["Evaluation"],
+    metrics: dict[str, Any],
+) -> tuple[str, ...]:
+    from emotion_core.evaluation import predictions_of
+    from emotion_core.evaluation.pictures import evaluation_pictures
+
+    pictures = evaluation_pictures(found, title)
+    for name, png in pictures.items():
+        storage.write_bytes(storage.join(out, name), png)
+    ids = "+".join(dict.fromkeys(each["model_id"] for each in metrics["models"]))
+    storage.write_parquet(
+        storage.join(out, PREDICTIONS), predictions_of(answered), {"model_id": ids}
+    )
+    storage.write_json(storage.join(out, METRICS), metrics)
+    return METRICS, PREDICTIONS, *pictures
+
+
+def _show(title: str, found: "Assessment", metrics: dict[str, Any]) -> None:
+    from emotion_core.evaluation import strangers_remark
+    from emotion_core.evaluation.report import evaluation_tables
+
+    for table in evaluation_tables(found, metrics, title):
+        console.print(table)
+    if metrics["side"] == "test":
+        remark = strangers_remark(metrics["split"], len(metrics["speakers_known_to_model"]))
+        if remark:
+            console.print(f"[yellow]warning:[/] {remark}")

@@ -1,0 +1,144 @@
+"""Videos -> who felt what when, in Parquet: one row in videos/ for every input."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Annotated
+
+import pyarrow.compute as pc
+import typer
+
+from emotion_core import cli, storage
+from emotion_core.corpora.inputs import Wanted, collect
+from emotion_core.labelling.windows import Windowing
+from emotion_core.report.progress import progress
+from emotion_core.report.summary import count_statuses, show_counts, show_reasons
+from emotion_core.storage.schemas import LABELS_SCHEMA_VERSION, manifest_table
+
+
+def main(
+    videos: Annotated[
+        list[str],
+        typer.Option(
+            help="Videos, sound, pictures: a file, folder, pattern ('data/**/*.mp4'), s3:// URI, "
+            "a list of them (.txt, .csv, .parquet) or - (a list on standard input). Repeatable."
+        ),
+    ],
+    model: Annotated[
+        list[str],
+        typer.Option(
+            help="Model bundle: what jobs/train.py wrote to --out. Several answer together, each "
+            "about what it can judge."
+        ),
+    ],
+    out: Annotated[str, typer.Option(help="Folder for the labels, local or s3://.")],
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="Only files whose name (with / in it: end of path) is like this."),
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="None that are like this.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first N inputs.", min=1)] = None,
+    window: Annotated[float, typer.Option(help="Seconds that one answer is about.")] = 4.0,
+    hop: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 2.0,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Pictures a second to search for faces; by default what --model needs."),
+    ] = None,
+    min_face: Annotated[
+        int | None,
+        typer.Option(
+            help="Smallest face, pixels of the picture scaled to 640; by default the model's."
+        ),
+    ] = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the model's face detector lies, when it is not the embedded one: "
+            "insightface:MODEL.onnx or insightface:PACK."
+        ),
+    ] = None,
+    video_timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds that one video may take; what was done until then is kept."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, and how long it takes.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed and unfinished inputs again.")
+    ] = False,
+    max_failed: Annotated[
+        float,
+        typer.Option(help="Exit with 3 when a larger share of the inputs failed.", min=0, max=1),
+    ] = 1.0,
+    overwrite: Annotated[bool, typer.Option(help="Start over, whatever --out holds.")] = False,
+) -> int:
+    """Label any collection of videos with the emotions seen and heard in them.
+
+    OUT/segments has a row for each window and person, OUT/videos exactly one for each input: what
+    could not be labelled is there with the reason. Both appear when all is done. Repeating the
+    command goes on where it stopped; new files are added, changed ones done again, missing dropped.
+
+    Example: python jobs/label.py --videos s3://bucket/clips --model out/model --out out/labels
+    """
+    arguments, clock = dict(locals()), storage.Clock()
+    from emotion_core.labelling.job import Labelling, label
+    from emotion_core.labelling.report.labels import choose, labels_picture
+    from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
+    from emotion_core.labelling.step import Limits, View
+
+    out = storage.absolute(out)
+    how = Labelling(
+        tuple(storage.absolute(uri) for uri in model),
+        View(Windowing(window, hop), fps, min_face),
+        detector,
+        Limits(video_s=video_timeout),
+    )
+    how.check()
+    found = collect(videos, Wanted(tuple(include or ()), tuple(exclude or ()), limit))
+    manifest = manifest_table(found.clips)
+    if dry_run:
+        from emotion_core.labelling.dry_run import forecast
+        from emotion_core.labelling.report.forecast import show_forecast
+
+        if not overwrite:
+            storage.check_output(out, "labels", how.settings())
+        show_forecast(cli.console, out, forecast(manifest, how, out, overwrite, retry_failed))
+        return 0
+    storage.start_output(out, "labels", how.settings(), overwrite)
+    rows, done = label(manifest, how, out, partial(_progress, len(manifest)), retry_failed)
+    tables, counts = how.tables(out), count_statuses(rows)
+    chosen = choose(rows, MOST_VIDEOS)
+    sample = tables.segments([row["clip_id"] for row in chosen])
+    labels_picture(rows, chosen, sample, storage.join(out, "labels.png"))
+    facts = Facts(tuple(videos), out, how.settings(), len(found.others), clock.started)
+    write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
+    storage.write_run_record(
+        out,
+        storage.RunRecord(
+            job="label",
+            arguments=arguments,
+            counts=counts,
+            seconds=clock.seconds,
+            started=clock.started,
+            files=["manifest.parquet", *tables.files(), "labels.png", "report.html"],
+            extra={
+                "schema_version": LABELS_SCHEMA_VERSION,
+                "labelled": done,
+                "not_media": len(found.others),
+                "settings": how.settings(),
+            },
+        ),
+    )
+    if found.others:
+        cli.console.print(f"{len(found.others)} files are not media, such as {found.others[0]}")
+    show_counts(cli.console, f"Labels in {out}", rows)
+    show_reasons(cli.console, rows.filter(pc.field("status") != "ok"))
+    cli.console.print(f"{done} of {len(rows)} inputs labelled, {clock.seconds:.1f} s")
+    cli.console.print(f"to look at: {storage.join(out, 'report.html')}", soft_wrap=True)
+    return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
+
+
+def _progress(inputs: int, pending: int) -> AbstractContextManager[Callable[[int, str], None]]:
+    cli.console.print(f"{pending} of {inputs} inputs to label")
+    return progress(cli.console, "label", pending)

@@ -1,0 +1,222 @@
+"""One model, or several together, asked about the people and the sound of windows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from emotion_core.clips.work import Segment
+from emotion_core.errors import UsageError
+from emotion_core.labelling.looking import pictures_for, view_of
+from emotion_core.labelling.windows import Piece
+from emotion_core.models.answers import mean_of_answers, require_one_label_set
+from emotion_core.models.bundle import Bundle, combined_id
+from emotion_core.models.samples import Sample
+from emotion_core.recipes.specs import VideoSpec
+from emotion_core.sound.step import batch_features
+
+# Sound whose loudest sample is below this (-80 dB of full scale) is silence, not speech.
+SILENCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: one person in one window, or the window's sound.
+
+    Attributes:
+        start_s, end_s: the window.
+        face_id: the person; None for sound alone.
+        samples: what each model of the panel gets to see and hear; a model that cannot judge
+            anything of it has an empty sample.
+        box, score, time_s: where and when the person was seen best, and the detector's score there.
+    """
+
+    start_s: float
+    end_s: float
+    face_id: int | None
+    samples: tuple[Sample, ...]
+    box: tuple[float, ...] | None = None
+    score: float | None = None
+    time_s: float | None = None
+
+
+class Panel:
+    """Models that answer together, each from features made by its own recipe's settings.
+
+    The answer to a question is the mean of what those models say that can judge something of it,
+    weighted alike; so are the answers from the sound alone and from the face alone. A model that
+    judges both gives its answer to both at once, and to each with the other one hidden.
+
+    Args:
+        bundles: at least one; their order does not matter.
+
+    Raises:
+        UsageError: the models answer with other classes, or one is there twice.
+    """
+
+    def __init__(self, bundles: Sequence[Bundle]):
+        bundles = sorted(bundles, key=lambda bundle: bundle.model_id)
+        require_one_label_set([bundle.label_set for bundle in bundles])
+        for one, other in zip(bundles, bundles[1:], strict=False):
+            if one.model_id == other.model_id:
+                raise UsageError(f"the same model twice ({one.model_id}): give each --model once")
+        self.bundles = tuple(bundles)
+        self.labels = bundles[0].label_set.labels
+        self.model_id = combined_id(bundles)
+        # whoever was trained on sound alone, with a recipe that has pictures, still looks for
+        # people: it matters whose sound it is
+        views = (view_of(bundle.recipe) for bundle in bundles)
+        self.eyes: tuple[VideoSpec, ...] = tuple(view for view in views if view is not None)
+        eyes = iter(range(len(self.eyes)))
+        self._judges = [_Judge(b, next(eyes) if b.recipe.video else None) for b in bundles]
+        self.hears = any(judge.hears for judge in self._judges)
+        rates = [j.sample_rate for j in self._judges if j.hears]
+        self.sample_rate = max(rates) if rates else None
+
+    def questions(self, window: Piece, fps: float) -> Iterator[Question]:
+        """What there is to ask about a window.
+
+        One question for each person; the sound is theirs when they are the only one, else it is a
+        question of its own.
+
+        Args:
+            window: with the crops of ``eyes`` and sound at ``sample_rate``.
+            fps: mean frame rate of the video.
+        """
+        sounds = [judge.sound(window) for judge in self._judges]
+        nothing = [None] * len(sounds)
+        people = window.people()
+        for face_id in people:
+            seen = [sight for sight in window.sights if sight.face_id == face_id]
+            best = max(seen, key=lambda sight: sight.score)
+            samples = tuple(
+                Sample(sound, judge.faces(window, face_id, fps))
+                for judge, sound in zip(
+                    self._judges, sounds if len(people) == 1 else nothing, strict=True
+                )
+            )
+            if any(map(_holds_something, samples)):
+                yield Question(
+                    window.start_s,
+                    window.end_s,
+                    face_id,
+                    samples,
+                    best.box,
+                    best.score,
+                    best.time_s,
+                )
+        if len(people) != 1 and any(sound is not None for sound in sounds):
+            samples = tuple(Sample(sound) for sound in sounds)
+            yield Question(window.start_s, window.end_s, None, samples)
+
+    def answers(self, questions: Sequence[Question]) -> list[Segment]:
+        """What the models say to each question, in order."""
+        if not questions:
+            return []
+        told = [
+            judge.answers([q.samples[number] for q in questions])
+            for number, judge in enumerate(self._judges)
+        ]
+        audio, face, both = (_mean([t[kind] for t in told]) for kind in range(3))
+        segments = []
+        for row, question in enumerate(questions):
+            answer = both[row]
+            assert answer is not None
+            heard, seen = audio[row], face[row]
+            segments.append(
+                Segment(
+                    start_s=question.start_s,
+                    end_s=question.end_s,
+                    face_id=question.face_id,
+                    face_box=question.box,
+                    face_score=question.score,
+                    face_time_s=question.time_s,
+                    probabilities=answer,
+                    audio_probabilities=heard,
+                    face_probabilities=seen,
+                    modalities=("audio",) * (heard is not None) + ("face",) * (seen is not None),
+                )
+            )
+        return segments
+
+
+def _holds_something(sample: Sample) -> bool:
+    return sample.audio is not None or bool(sample.faces)
+
+
+# Answers of one model to several questions, float32 (questions, classes), and which of them it
+# could give, bool (questions,).
+_Told = tuple[np.ndarray, np.ndarray]
+
+
+class _Judge:
+    """One model of a panel."""
+
+    def __init__(self, bundle: Bundle, eye: int | None):
+        self._bundle = bundle
+        self._eye = eye
+        recipe, learned = bundle.recipe, bundle.info.modalities
+        # what the network was never trained on it cannot judge, even if its recipe has a use for it
+        self.hears = recipe.audio is not None and "audio" in learned
+        self._sees = recipe.video is not None and "face" in learned
+        self.sample_rate = recipe.audio.sample_rate if recipe.audio else 0
+        if recipe.audio and self.hears:
+            backend = bundle.info.features["audio_backend"]
+            self._features = batch_features(recipe.audio, backend, bundle.device)
+
+    def sound(self, window: Piece) -> np.ndarray | None:
+        """Features of the window's sound, None for silence."""
+        if not self.hears or not len(window.audio) or np.abs(window.audio).max() < SILENCE:
+            return None
+        audio = window.audio
+        if window.sample_rate != self.sample_rate:
+            # decoded at the highest rate that a model of the panel wants: what a lower one keeps
+            # of it is what it would have kept of the file
+            audio = resample_poly(audio, self.sample_rate, window.sample_rate)
+        (matrix,) = self._features([audio.astype(np.float32)])
+        return matrix if len(matrix) else None
+
+    def faces(self, window: Piece, face_id: int, fps: float) -> tuple[np.ndarray | None, ...]:
+        """The person's face in the pictures that this model is shown; () when in none at all."""
+        if not self._sees or self._eye is None:
+            return ()
+        eye = self._eye
+        mine = [s for s in window.sights if s.face_id == face_id and s.crops[eye] is not None]
+        if not mine:
+            return ()
+        crops = {sight.time_s: sight.crops[eye] for sight in mine}
+        times = pictures_for(self._bundle.recipe, window.times_s, window.start_s, window.end_s, fps)
+        if not any(time in crops for time in times):  # seen, but not in the pictures chosen
+            return (max(mine, key=lambda sight: sight.score).crops[eye],)
+        return tuple(crops.get(time) for time in times)
+
+    def answers(self, samples: Sequence[Sample]) -> tuple[_Told, _Told, _Told]:
+        """Answers from the sound, from the face, and from all that there is."""
+        heard = np.array([sample.audio is not None for sample in samples])
+        seen = np.array([bool(sample.faces) for sample in samples])
+        audio = self._ask([Sample(s.audio) for s in samples], heard)
+        face = self._ask([Sample(None, s.faces) for s in samples], seen)
+        both = self._ask(samples, heard & seen)
+        both = np.where((heard & seen)[:, None], both, np.where(heard[:, None], audio, face))
+        return (audio, heard), (face, seen), (both, heard | seen)
+
+    def _ask(self, samples: Sequence[Sample], which: np.ndarray) -> np.ndarray:
+        answers = np.zeros((len(samples), len(self._bundle.label_set.labels)), np.float32)
+        if which.any():
+            chosen = [sample for sample, asked in zip(samples, which, strict=True) if asked]
+            answers[which] = self._bundle.predict(chosen)
+        return answers
+
+
+def _mean(told: Sequence[_Told]) -> list[np.ndarray | None]:
+    """The mean answer to each question, None where no model could give one."""
+    answers = np.stack([answer for answer, _ in told])
+    can = np.stack([able for _, able in told])
+    asked = np.flatnonzero(can.any(axis=0))
+    found: list[np.ndarray | None] = [None] * can.shape[1]
+    if len(asked):
+        mean = mean_of_answers(list(answers[:, asked]), list(can[:, asked]))
+        for place, row in enumerate(asked):
+            found[row] = mean[place]
+    return found

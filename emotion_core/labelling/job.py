@@ -1,0 +1,193 @@
+"""Videos to emotions: the Ray Data pipeline behind ``jobs/label.py``."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emotion_core import storage
+from emotion_core.engine.cluster import Resources, connect
+from emotion_core.engine.run import CPU_SLOT, Group, Part, ShowProgress, follow, run_groups
+from emotion_core.errors import UsageError
+from emotion_core.faces.detectors import detector_id, load_detector
+from emotion_core.labelling.ensemble import Panel
+from emotion_core.labelling.looking import common_view
+from emotion_core.labelling.step import LabelStep, Limits, View
+from emotion_core.labelling.tables import LabelTables
+from emotion_core.models.bundle import Bundle, load_bundle
+from emotion_core.storage.schemas import LABELS_SCHEMA_VERSION
+
+MANIFEST_FILE = "manifest.parquet"
+
+# A part holds about this much of an archive, and so many videos at most: what a kill may cost.
+_BYTES_PER_PART = 1 << 30
+_MOST_VIDEOS_PER_PART = 64
+# One call of a worker handles about this much.
+_BYTES_PER_CALL = 32 << 20
+_MOST_VIDEOS_PER_CALL = 16
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """How videos are labelled.
+
+    Attributes:
+        models: URIs of the bundles, which answer together.
+        view: windows and pictures.
+        detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
+            bundles' features were made with.
+        limits: how long things may take.
+        gpus_per_worker: the part of a GPU that one worker takes, where there are GPUs.
+    """
+
+    models: tuple[str, ...]
+    view: View = View()
+    detector: str | None = None
+    limits: Limits = Limits()
+    gpus_per_worker: float = 0.25
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The models, loaded once in this process.
+
+        Raises:
+            UsageError: one is no bundle, or they cannot answer together.
+        """
+        return Panel([load_bundle(model) for model in self.models])
+
+    def check(self) -> None:
+        """Raises ``UsageError`` for what cannot be done, before anything is written.
+
+        That is models which cannot answer together, another detector than they were trained with,
+        and numbers that make no sense.
+        """
+        for option, number in (("--fps", self.view.fps), ("--min-face", self.view.min_face)):
+            if number is not None and not number > 0:
+                raise UsageError(f"{option} {number}: a number above 0")
+        for seconds in (self.limits.video_s, self.limits.piece_s):
+            if seconds is not None and not seconds > 0:
+                raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
+        common_view(self.panel.eyes, self.view.windowing, self.view.fps)
+        trained = _trained_detectors(self.panel.bundles)
+        if not trained:
+            return
+        if len({each["weights_hash"] for each in trained}) > 1:
+            told = " and ".join(_told(each) for each in trained)
+            raise UsageError(
+                f"the models were trained on faces found by different detectors ({told}): "
+                "only models with the same one can be combined"
+            )
+        found = detector_id(self._detector_spec(trained))
+        if found["weights_hash"] != trained[0]["weights_hash"]:
+            raise UsageError(
+                f"{self.models[0]} was trained on faces found by {_told(trained[0])}, not by "
+                f"{_told(found)}: pass that one as --detector"
+            )
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the numbers in the labels, and nothing else."""
+        return {
+            "schema_version": LABELS_SCHEMA_VERSION,
+            "model_id": self.panel.model_id,
+            "models": [bundle.model_id for bundle in self.panel.bundles],
+            "windowing": asdict(self.view.windowing),
+            "fps": self.view.fps,
+            "min_face": self.view.min_face,
+        }
+
+    def tables(self, out: str) -> LabelTables:
+        """The tables that these labels go to."""
+        return LabelTables(out, self.panel.labels, self.panel.model_id)
+
+    def step(self, device: str = "cpu") -> LabelStep:
+        """What labels videos, with models and detector of its own."""
+        bundles = [load_bundle(model, device) for model in self.models]
+        trained = _trained_detectors(bundles)
+        detector = None
+        if trained:
+            detector = load_detector(
+                self._detector_spec(trained), "auto" if device == "cuda" else "cpu"
+            )
+        return LabelStep(bundles, detector, self.view, self.limits)
+
+    def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:
+        """The detector to load: the one asked for, or the one that the bundles name."""
+        return self.detector or str(trained[0]["name"])
+
+
+def label(
+    manifest: pa.Table,
+    how: Labelling,
+    out: str,
+    show: ShowProgress,
+    retry_failed: bool = False,
+) -> tuple[pa.Table, int]:
+    """Label every video of the manifest: exactly one row each in ``videos/``.
+
+    Videos that have their row already are left alone; rows of videos that are no longer in the
+    manifest, or have changed since, are dropped.
+
+    Args:
+        manifest: schema ``tables.MANIFEST``.
+        how: see there.
+        out: URI of a folder that ``storage.start_output`` has claimed.
+        show: gives the progress bar.
+        retry_failed: videos that failed, or were left unfinished, are done again.
+
+    Returns:
+        ``videos/`` as a table, and how many videos had to be done.
+
+    Raises:
+        UsageError: what the folder holds cannot be read.
+        StorageError: it cannot be written, or no longer be read.
+    """
+    storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
+    tables = how.tables(out)
+    pending = tables.pending(manifest, retry_failed)
+    tables.clear_up(manifest, pending)
+    if len(pending):
+        follow(_parts(pending, how, tables, connect()), len(pending), show)
+    with storage.reading_back():
+        tables.publish(manifest)
+        videos = tables.videos()
+    if videos is None or sorted(videos["clip_id"].to_pylist()) != sorted(
+        manifest["clip_id"].to_pylist()
+    ):
+        raise RuntimeError(f"{out} does not hold one row for each of {len(manifest)} videos")
+    return videos, len(pending)
+
+
+def _parts(
+    pending: pa.Table, how: Labelling, tables: LabelTables, resources: Resources
+) -> Iterator[Part]:
+    # by their ids, which is at random: large ones do not come all at once, and the time that is
+    # left can be told from what is done
+    pending = pending.sort_by("clip_id")
+    mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
+    per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
+    per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
+    bare = replace(how)  # without the models, which every worker loads for itself
+    group = Group((partial(bare.step, "cpu"),), workers_for(how, resources))
+    if resources.gpus:
+        step = partial(bare.step, "cuda")
+        group = Group((step,), workers_for(how, resources), CPU_SLOT, how.gpus_per_worker)
+    return run_groups(pending, [group], tables.write, max(1, per_part), max(1, per_call))
+
+
+def workers_for(how: Labelling, resources: Resources) -> int:
+    """How many videos are worked on at once: one per CPU, as far as there are GPUs for them."""
+    if not resources.gpus:
+        return resources.cpus
+    return max(1, min(resources.cpus, int(resources.gpus // how.gpus_per_worker)))
+
+
+def _trained_detectors(bundles: Sequence[Bundle]) -> list[dict[str, str]]:
+    found = (b.info.features["detector"] for b in bundles if b.recipe.video)
+    return [each for each in found if each is not None]
+
+
+def _told(detector: dict[str, str]) -> str:
+    return f"{detector['name']} (weights {detector['weights_hash'][:12]})"

@@ -1,0 +1,130 @@
+"""Labelled videos become rows of ``segments/`` and ``videos/``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from emotion_core.clips.work import ClipWork, Segment
+from emotion_core.preprocessing.rows import outcome_columns
+from emotion_core.storage.schemas import segments_schema, videos_schema
+
+
+def video_rows(works: Sequence[ClipWork], labels: tuple[str, ...]) -> pa.Table:
+    """One row of ``tables.videos_schema`` for every video, failed ones included."""
+    rows = [_video(work, labels) for work in works]
+    return pa.Table.from_pylist(rows, schema=videos_schema(labels))
+
+
+def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
+    clip = work.clip
+    shares = emotion_shares(work.segments)
+    return {
+        **{name: clip[name] for name in ("clip_id", "uri", "size", "version")},
+        **outcome_columns(work),
+        "duration_s": work.duration_s,
+        "decoder": work.decoder,
+        "n_segments": len(work.segments),
+        "n_people": work.n_people,
+        "no_face_s": work.no_face_s,
+        "no_sound_s": work.no_sound_s,
+        "answered_s": float(sum(own_seconds(work.segments))),
+        "emotion": None if shares is None else labels[dominant(work.segments, shares)],
+        **{
+            f"share_{label}": None if shares is None else float(shares[place])
+            for place, label in enumerate(labels)
+        },
+        "seconds": round(work.seconds, 4),
+    }
+
+
+def own_seconds(segments: Sequence[Segment]) -> list[float]:
+    """Seconds that each segment alone stands for: to the start of its person's next one.
+
+    Windows overlap; added up like this, no second of a person (or of the sound that is nobody's)
+    counts twice.
+    """
+    own = [segment.end_s - segment.start_s for segment in segments]
+    latest: dict[int | None, int] = {}
+    for place, segment in enumerate(segments):
+        before = latest.get(segment.face_id)
+        if before is not None:
+            own[before] = min(own[before], segment.start_s - segments[before].start_s)
+        latest[segment.face_id] = place
+    return own
+
+
+def emotion_shares(segments: Sequence[Segment]) -> np.ndarray | None:
+    """The share of the answered time that each label has, float64 (labels,), adding up to 1.
+
+    Segments count with the seconds they alone stand for, those of a still picture all alike; None
+    without any segment.
+    """
+    if not segments:
+        return None
+    weights = np.array(own_seconds(segments))
+    if weights.sum() == 0:
+        weights = np.ones(len(segments))
+    labels = [int(np.argmax(segment.probabilities)) for segment in segments]
+    sums = np.bincount(labels, weights, minlength=len(segments[0].probabilities))
+    return sums / weights.sum()
+
+
+def dominant(segments: Sequence[Segment], shares: np.ndarray) -> int:
+    """The label with the largest share; of equal ones the one with the larger mean probability."""
+    mean = np.mean([segment.probabilities for segment in segments], axis=0)
+    leading = np.flatnonzero(shares >= shares.max() - 1e-9)
+    return int(leading[mean[leading].argmax()])
+
+
+def segment_rows(works: Sequence[ClipWork], labels: tuple[str, ...], model_id: str) -> pa.Table:
+    """The segments of all videos, in order of video, time and person."""
+    schema = segments_schema(labels)
+    tables = [_segments(work, labels, model_id, schema) for work in works if work.segments]
+    return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _segments(
+    work: ClipWork, labels: tuple[str, ...], model_id: str, schema: pa.Schema
+) -> pa.Table:
+    segments = work.segments
+    answers = np.stack([segment.probabilities for segment in segments])
+    best = answers.argmax(axis=1)
+    columns: dict[str, Any] = {
+        "clip_id": [work.clip["clip_id"]] * len(segments),
+        "uri": [work.clip["uri"]] * len(segments),
+        **{
+            name: [getattr(segment, name) for segment in segments]
+            for name in (
+                "start_s",
+                "end_s",
+                "face_id",
+                "face_box",
+                "face_score",
+                "face_time_s",
+                "modalities",
+            )
+        },
+        "own_s": own_seconds(segments),
+        "emotion": [labels[place] for place in best],
+        "confidence": answers[np.arange(len(segments)), best],
+        "model_id": [model_id] * len(segments),
+        **_probabilities("p_", labels, [segment.probabilities for segment in segments]),
+        **_probabilities("audio_p_", labels, [s.audio_probabilities for s in segments]),
+        **_probabilities("face_p_", labels, [s.face_probabilities for s in segments]),
+    }
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def _probabilities(
+    prefix: str, labels: tuple[str, ...], answers: Sequence[np.ndarray | None]
+) -> dict[str, pa.Array]:
+    """One column per label, null where there is no answer."""
+    missing = np.array([answer is None for answer in answers])
+    nothing = np.zeros(len(labels), np.float32)
+    matrix = np.stack([nothing if answer is None else answer for answer in answers])
+    return {
+        f"{prefix}{label}": pa.array(matrix[:, place], pa.float32(), mask=missing)
+        for place, label in enumerate(labels)
+    }

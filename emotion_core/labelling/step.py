@@ -1,0 +1,248 @@
+"""Any video -> who felt what when: the one step behind ``jobs/label.py``."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from emotion_core import storage
+from emotion_core.clips.each import each
+from emotion_core.clips.work import ClipWork, Outcome, Segment
+from emotion_core.errors import ClipError
+from emotion_core.faces.types import Detector
+from emotion_core.labelling.ensemble import SILENCE, Panel, Question
+from emotion_core.labelling.looking import common_view
+from emotion_core.labelling.people import PeopleFinder
+from emotion_core.labelling.windows import Piece, Windowing, split, windows
+from emotion_core.media.isolated import IsolatedDecoder
+from emotion_core.media.types import DecodePlan, Media, MediaInfo
+from emotion_core.models.bundle import Bundle
+
+# Questions that are asked of the networks in one batch.
+BATCH = 32
+
+# Silence is looked for in stretches of this length.
+_STRETCH_S = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The longest that things may take.
+
+    Attributes:
+        piece_s: decoding one piece of a video, seconds.
+        video_s: all work on one video; None: as long as it takes. What was labelled until then is
+            kept.
+    """
+
+    piece_s: float = 120.0
+    video_s: float | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at, as far as the user decides it.
+
+    Attributes:
+        windowing: length and hop of the windows.
+        fps: pictures a second that are searched for faces; None leaves it to the models.
+        min_face: smallest face, pixels of the shorter side of its box in the picture as the models
+            see it; None leaves it to the models.
+    """
+
+    windowing: Windowing = Windowing()
+    fps: float | None = None
+    min_face: int | None = None
+
+
+@dataclass
+class _Seen:
+    """What a video turned out to hold, gathered while it streams by."""
+
+    people: set[int] = field(default_factory=set)
+    crowd: bool = False
+    pictures: bool = False
+    info: MediaInfo | None = None
+    end_s: float = 0.0
+    no_face_s: float = 0.0
+    no_sound_s: float = 0.0
+    decoder: str = ""
+    troubles: dict[str, str] = field(default_factory=dict)  # message -> reason
+
+    def add(self, media: Media, piece: Piece) -> None:
+        self.info = media.info
+        self.pictures |= len(media.frames) > 0
+        self.people.update(piece.people())
+        self.decoder = self.decoder or media.decoder
+        self.end_s = piece.end_s
+        self.no_face_s += _without_face(piece)
+        self.no_sound_s += _without_sound(piece)
+        for warning in media.warnings:
+            if not warning.startswith("decoder:"):
+                self.troubles.setdefault(warning, "cut")
+
+    def stopped(self, error: ClipError) -> None:
+        """The rest of the video is not to be had."""
+        message = " ".join(str(error).split())
+        word = message.split(":", 1)[0]
+        reason = word if word in ("timeout", "crash") else "cut"
+        self.troubles[f"stops at {self.end_s:.1f} s: {message}"] = reason
+
+
+class LabelStep:
+    """Labels each video, window by window as they leave the decoder.
+
+    A window gives one row per person; a row for the sound alone when nobody is in view, or when
+    several people are, because then the sound belongs to nobody in particular.
+
+    Args:
+        bundles: the models, which answer together (``panel.Panel``).
+        detector: None when no bundle has a use for one.
+        view: windows and pictures.
+        limits: how long things may take.
+        clock: seconds that pass.
+    """
+
+    def __init__(
+        self,
+        bundles: Sequence[Bundle],
+        detector: Detector | None,
+        view: View = View(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),  # noqa: B008
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.panel = Panel(bundles)
+        self.detector = detector
+        self.windowing = view.windowing
+        self.limits = limits
+        self.clock = clock
+        self.decoder = IsolatedDecoder(limits.piece_s)
+        eyes = self.panel.eyes
+        if view.min_face is not None:
+            eyes = tuple(replace(eye, min_face=view.min_face) for eye in eyes)
+        self.eyes = eyes
+        self.plan = DecodePlan(
+            video=common_view(eyes, view.windowing, view.fps),
+            sample_rate=self.panel.sample_rate,
+        )
+
+    def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
+        return each(works, "label", self._label)
+
+    def _label(self, work: ClipWork) -> ClipWork:
+        seen = _Seen()
+        segments: list[Segment] = []
+        questions: list[Question] = []
+        for window in windows(self._pieces(work, seen), self.windowing):
+            asked = list(self._questions(window, seen))
+            seen.crowd |= len(window.people()) > 1 and any(q.face_id is None for q in asked)
+            questions += asked
+            if len(questions) >= BATCH:
+                segments += self.panel.answers(questions)
+                questions = []
+        segments += self.panel.answers(questions)
+        return work.with_(
+            segments=tuple(segments),
+            n_people=len(seen.people),
+            no_face_s=seen.no_face_s if self.eyes else None,
+            no_sound_s=seen.no_sound_s if self.panel.hears else None,
+            duration_s=seen.end_s,
+            decoder=seen.decoder or None,
+            outcome=self._judge(work.outcome, seen, segments),
+        )
+
+    def _questions(self, window: Piece, seen: _Seen) -> Iterator[Question]:
+        assert seen.info is not None
+        return self.panel.questions(window, seen.info.fps)
+
+    def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
+        finder = PeopleFinder(self.eyes, self.detector)
+        started = self.clock()
+        with storage.local_copy(work.clip["uri"], work.clip["member"]) as path:
+            chunks = self._chunks(path, started)
+            while True:
+                try:
+                    start_s, media = next(chunks)
+                except StopIteration:
+                    return
+                except ClipError as error:
+                    if seen.info is None:
+                        raise
+                    seen.stopped(error)  # what was labelled before is worth keeping
+                    return
+                chunk = finder.piece(media, start_s, self._end(start_s, media))
+                seen.add(media, chunk)
+                yield from split(chunk, self.windowing.piece_s)
+
+    def _chunks(self, path: Path, started: float) -> Iterator[tuple[float, Media]]:
+        """Each chunk of the file with its place, as long as the time limits allow."""
+        chunk_s, most_s = self.windowing.chunk_s, self.limits.video_s
+        self.decoder.timeout_s = self.limits.piece_s
+        chunks = self.decoder.stream(str(path), self.plan, chunk_s)
+        number = 0
+        while True:
+            left_s = float("inf") if most_s is None else started + most_s - self.clock()
+            self.decoder.timeout_s = max(0.001, min(self.limits.piece_s, left_s))
+            try:
+                if left_s <= 0:
+                    raise ClipError("label", "timeout")
+                media = next(chunks)
+            except StopIteration:
+                return
+            except ClipError:
+                if left_s > self.limits.piece_s or self.clock() - started < (most_s or 0):
+                    raise
+                message = f"timeout: labelling took longer than {most_s:g} s"
+                raise ClipError("label", message) from None
+            yield number * chunk_s, media
+            number += 1
+
+    def _end(self, start_s: float, media: Media) -> float:
+        """Where a chunk ends: a whole chunk on, or earlier where the file ends."""
+        if media.info.kind == "image":
+            return start_s
+        heard = start_s + media.audio.size / media.sample_rate if media.sample_rate else start_s
+        seen = float(media.frame_times_s[-1]) if len(media.frame_times_s) else start_s
+        # headers may promise less than there is, never cut off what was heard or seen
+        longest = max(media.info.duration_s, heard, seen, start_s)
+        return min(start_s + self.windowing.chunk_s, longest)
+
+    def _judge(self, outcome: Outcome, seen: _Seen, segments: list[Segment]) -> Outcome:
+        info = seen.info
+        if info is None:
+            return outcome.fail("decode", "empty", "empty: no sound and no picture in it")
+        for message, reason in seen.troubles.items():
+            outcome = outcome.degrade("decode", reason, message)
+        if self.panel.hears and info.kind == "video" and not info.has_audio:
+            outcome = outcome.degrade("decode", "no_audio", "no sound stream")
+        if self.eyes and seen.pictures and not seen.people:
+            outcome = outcome.degrade("faces", "no_face", "no face in any picture")
+        if seen.crowd:
+            outcome = outcome.degrade("faces", "several_people", "several people in one window")
+        if segments:
+            return outcome
+        if outcome.reasons:
+            return outcome.fail("label", outcome.reasons[0], "so there was nothing to label")
+        return outcome.fail("label", "empty", f"empty: {info.kind} without anything to label")
+
+
+def _without_face(piece: Piece) -> float:
+    """Seconds of a stretch whose pictures show no face; all of it without pictures."""
+    length = piece.end_s - piece.start_s
+    if not piece.times_s:
+        return length
+    with_face = {sight.time_s for sight in piece.sights}
+    return length * sum(time not in with_face for time in piece.times_s) / len(piece.times_s)
+
+
+def _without_sound(piece: Piece) -> float:
+    """Seconds of a stretch in which there is no sound, or nothing but silence."""
+    length = piece.end_s - piece.start_s
+    if not piece.sample_rate or not len(piece.audio):
+        return length
+    size = max(1, round(_STRETCH_S * piece.sample_rate))
+    loudest = np.maximum.reduceat(np.abs(piece.audio), np.arange(0, len(piece.audio), size))
+    sounding = size * int((loudest >= SILENCE).sum()) / piece.sample_rate
+    return max(0.0, length - sounding)

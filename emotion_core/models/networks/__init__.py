@@ -1,0 +1,95 @@
+"""Torch networks. Each takes a ``Batch`` and answers with logits of shape (b, n_classes).
+
+A network is a class whose constructor takes ``(audio, video, n_classes, **options)``: the recipe's
+``AudioSpec`` and ``VideoSpec`` (None when unused), the number of classes, and the recipe's
+``network_options``. For distributed training every parameter should take part in every forward
+pass; a network for which that is not so says ``skips_parameters = True`` as a class attribute.
+
+A network that is trained in stages (``TrainSpec.stages``) has two more methods. ``needs(stage)``
+names the modalities (``audio``, ``face``) that a clip must have to take part in that stage.
+``enter(stage)`` sets ``requires_grad`` of its weights, and lets ``forward`` answer as that stage
+does; a new network answers as after its last stage. A clip with one modality is answered from that
+one.
+
+A network may take ``pretrained`` (None, or what ``networks.pretrained`` understands) among its
+options; a network whose weights come from a bundle is built without.
+"""
+
+import importlib
+from typing import Any
+
+from torch import nn
+
+from emotion_core.errors import UsageError
+from emotion_core.models.networks.alexnet import AlexNetAudio, AlexNetVisual
+from emotion_core.models.networks.backbones import FerInceptionResNet, FerVGG16Grey
+from emotion_core.models.networks.batch import Batch
+from emotion_core.models.networks.conv1d import AudioCNN1D
+from emotion_core.models.networks.faces import FerCNN
+from emotion_core.models.networks.fusion import AlexNetFusion
+from emotion_core.models.networks.strip import StripCNNLSTM
+from emotion_core.models.networks.timedist import TimeDistBLSTM
+from emotion_core.recipes.emotions import LABEL_SETS
+from emotion_core.recipes.specs import Recipe
+
+__all__ = ["NETWORKS", "Batch", "build_network", "network_class"]
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "alexnet-audio": AlexNetAudio,
+    "alexnet-fusion": AlexNetFusion,
+    "alexnet-visual": AlexNetVisual,
+    "audio-cnn1d": AudioCNN1D,
+    "fer-cnn": FerCNN,
+    "fer-inception-resnet": FerInceptionResNet,
+    "fer-vgg16-grey": FerVGG16Grey,
+    "strip-cnn-lstm": StripCNNLSTM,
+    "timedist-blstm": TimeDistBLSTM,
+}
+
+
+def network_class(name: str) -> type[nn.Module]:
+    """The class that ``name`` (a key of ``NETWORKS``, or ``module:NAME``) stands for.
+
+    Raises:
+        UsageError: no such network, or what the name leads to is not a torch module.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        known = ", ".join(sorted(NETWORKS))
+        raise UsageError(f"no network {name!r}: choose one of {known}, or module:NAME")
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"network {name!r} cannot be imported ({error}): its module must be on PYTHONPATH"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise UsageError(f"network {name!r} is not a torch.nn.Module class")
+    return found
+
+
+def build_network(recipe: Recipe, n_classes: int | None = None, download: bool = True) -> nn.Module:
+    """A new network for ``recipe``, with fresh weights from torch's random state.
+
+    Args:
+        recipe: names the class, its options and what it is fed with.
+        n_classes: outputs; None takes the number of the recipe's label set.
+        download: fetch pretrained weights, if the recipe asks for some. False where others will be
+            loaded anyway.
+
+    Raises:
+        UsageError: unknown network, or options that it does not take.
+    """
+    outputs = n_classes if n_classes is not None else len(LABEL_SETS[recipe.label_set].labels)
+    kind = network_class(recipe.network)
+    options = dict(recipe.network_options)
+    if not download:
+        options.pop("pretrained", None)
+    try:
+        return kind(recipe.audio, recipe.video, outputs, **options)
+    except TypeError as error:
+        raise UsageError(
+            f"network {recipe.network!r} does not take its options: {error}"
+        ) from error

@@ -1,0 +1,102 @@
+"""Corpora -> features in Parquet: decode, faces and MFCC of every clip, in parallel."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from emotion_core import cli, storage
+from emotion_core.corpora import Scan, scan_all
+from emotion_core.recipes import load_recipe
+from emotion_core.report.progress import progress
+from emotion_core.report.summary import count_statuses, show_counts, show_reasons
+from emotion_core.storage.schemas import manifest_table
+
+
+def main(
+    corpus: Annotated[
+        list[str],
+        typer.Option(
+            help="NAME=URI, repeatable: ravdess, savee, tess, fer2013 or folder, and where it lies "
+            "(a folder, a zip, s3://bucket/prefix)."
+        ),
+    ],
+    out: Annotated[str, typer.Option(help="Folder for the features, local or s3://.")],
+    recipe: Annotated[
+        str, typer.Option(help="Decides which features: a name, file.py or module:NAME.")
+    ] = "timedist-blstm",
+    modality: Annotated[
+        str | None,
+        typer.Option(help="Which file of an utterance: audio-visual, video or audio."),
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="centerface, insightface:MODEL.onnx or insightface:PACK.")
+    ] = "centerface",
+    decoder: Annotated[
+        str, typer.Option(help="auto (decord, PyAV where it cannot), decord or pyav.")
+    ] = "auto",
+    audio_backend: Annotated[
+        str, typer.Option(help="librosa, or torchaudio (batched, on the GPU where there is one).")
+    ] = "librosa",
+    timeout: Annotated[float, typer.Option(help="Seconds that decoding one clip may take.")] = 120,
+    gpus_per_detector: Annotated[
+        float, typer.Option(help="The part of a GPU that one face detector takes.")
+    ] = 0.4,
+    limit: Annotated[int | None, typer.Option(help="Only the first N clips.")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Try failed clips again.")] = False,
+    max_failed: Annotated[
+        float, typer.Option(help="Exit with 3 when a larger share of the clips failed.")
+    ] = 0.0,
+    overwrite: Annotated[bool, typer.Option(help="Start over, whatever --out holds.")] = False,
+) -> int:
+    """Turn labelled corpora into features, one row per clip whatever happens.
+
+    Repeating the command goes on where it stopped, does changed clips again, and does nothing when
+    there is nothing to do. Inside a Ray cluster it uses the cluster, elsewhere it starts Ray.
+
+    Example: python jobs/preprocess.py --corpus ravdess=data/ravdess --out out/features
+    """
+    arguments, clock = dict(locals()), storage.Clock()
+    from emotion_core.preprocessing.job import Preprocessing, preprocess
+
+    how = Preprocessing(
+        load_recipe(recipe), detector, decoder, audio_backend, timeout, gpus_per_detector
+    )
+    how.check()
+    out = storage.absolute(out)
+    scans = scan_all(corpus, modality)
+    _report_scans(scans)
+    clips = list({clip.clip_id: clip for scan in scans for clip in scan.clips}.values())[:limit]
+    storage.start_output(out, "features", how.settings(), overwrite)
+    rows, decoded = preprocess(
+        manifest_table(clips), how, out, partial(progress, cli.console, "preprocess"), retry_failed
+    )
+    counts = count_statuses(rows)
+    storage.write_run_record(
+        out,
+        storage.RunRecord(
+            job="preprocess",
+            arguments=arguments,
+            counts=counts,
+            seconds=clock.seconds,
+            started=clock.started,
+            files=["manifest.parquet", "features/"],
+            extra={"decoded": decoded, "settings": how.settings()},
+        ),
+    )
+    show_counts(cli.console, f"Features in {out}", rows, by="corpus")
+    show_reasons(cli.console, rows)
+    cli.console.print(f"{decoded} of {len(clips)} clips decoded, {clock.seconds:.1f} s")
+    return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
+
+
+def _report_scans(scans: list[Scan]) -> None:
+    for scan in scans:
+        if scan.duplicates:
+            cli.console.print(f"{scan.duplicates} files hold an utterance taken from another file")
+        if scan.unparsed:
+            cli.console.print(
+                f"{len(scan.unparsed)} names do not parse and are left out, "
+                f"for example {scan.unparsed[0]}",
+                markup=False,
+            )

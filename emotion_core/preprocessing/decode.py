@@ -1,0 +1,65 @@
+"""Step 1: a file becomes pictures and sound."""
+
+from emotion_core import storage
+from emotion_core.clips.each import each
+from emotion_core.clips.work import ClipWork, Outcome
+from emotion_core.media.isolated import IsolatedDecoder
+from emotion_core.media.types import DecodePlan, Media
+from emotion_core.recipes.specs import AudioSpec, VideoSpec
+
+
+class DecodeStep:
+    """Fetches each clip and decodes it in a child process that may be killed.
+
+    Args:
+        audio, video: the recipe's specs; None: that modality is not decoded.
+        decoder: ``auto``, ``decord`` or ``pyav``.
+        timeout_s: the longest that decoding one clip may take.
+    """
+
+    def __init__(
+        self, audio: AudioSpec | None, video: VideoSpec | None, decoder: str, timeout_s: float
+    ):
+        self.audio = audio
+        self.video = video
+        self.decoder_name = decoder
+        self.decoder = IsolatedDecoder(timeout_s)
+
+    def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
+        return each(works, "decode", self._decode)
+
+    def _decode(self, work: ClipWork) -> ClipWork:
+        clip = work.clip
+        plan = DecodePlan(
+            video=None if clip["modality"] == "audio" else self.video,
+            sample_rate=self.audio.sample_rate if self.audio else None,
+            decoder=self.decoder_name,
+        )
+        with storage.local_copy(clip["uri"], clip["member"]) as path:
+            media = self.decoder.decode(str(path), plan)
+        return work.with_(
+            media=media,
+            outcome=judge(work.outcome, media, plan, clip["modality"]),
+            duration_s=media.info.duration_s,
+            decoder=media.decoder or None,
+        )
+
+
+def judge(outcome: Outcome, media: Media, plan: DecodePlan, modality: str | None) -> Outcome:
+    """What decoding says of a clip: nothing usable, something missing, or all there.
+
+    A clip that its corpus declares silent (``modality`` ``video``) misses nothing without sound;
+    a clip of unknown modality that has pictures is expected to have sound.
+    """
+    wants_sound = plan.sample_rate is not None
+    if media.frames.shape[0] == 0 and media.audio.size == 0:
+        held = f"{media.info.kind}, {media.info.duration_s:.1f} s"
+        return outcome.fail("decode", "empty", f"empty: no picture and no sound to use ({held})")
+    for warning in media.warnings:
+        # which decoder did the work has its own column: nothing is missing
+        if not warning.startswith("decoder:"):
+            outcome = outcome.degrade("decode", "cut", warning)
+    declared_silent = modality in ("video", "image", "face") or media.info.kind == "image"
+    if wants_sound and media.audio.size == 0 and not declared_silent:
+        outcome = outcome.degrade("decode", "no_audio", "no_audio: the video has no sound")
+    return outcome

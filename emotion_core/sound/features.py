@@ -1,0 +1,114 @@
+"""Sound -> feature matrix with librosa: the reference that every other path must match."""
+
+import numpy as np
+
+from emotion_core.errors import ClipError, UsageError
+from emotion_core.recipes.specs import AudioSpec
+
+KINDS = ("mfcc", "logmel", "mfcc+logmel")
+SCALES = ("standardise", "minmax", "none")
+
+# Deviations below this (decibel, or its cosine transform) are the rounding of the arithmetic, not
+# sound: a constant coefficient becomes 0 instead of amplified noise.
+_LEAST_DEVIATION = 1e-2
+
+
+def audio_features(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
+    """Features of one clip.
+
+    MFCC are librosa's: Slaney mel bands, decibel limited to 80 below the clip's maximum,
+    orthonormal DCT-II. ``logmel`` stops at the decibel. ``mfcc+logmel`` has the MFCC first.
+
+    Args:
+        audio: float32 (samples,), mono, in [-1, 1], at ``spec.sample_rate``.
+        spec: the recipe's settings. A clip shorter than one window of ``n_fft`` samples is
+            lengthened to one with silence.
+
+    Returns:
+        float32 (frames, coefficients); (0, coefficients) without sound. One frame per hop, or the
+        last ``spec.max_frames`` of them.
+
+    Raises:
+        UsageError: unknown ``spec.kind``.
+        ClipError: the sound holds NaN or infinite samples.
+    """
+    check(spec)
+    if not len(audio):
+        return np.zeros((0, spec.coefficients), dtype=np.float32)
+    import librosa
+
+    power = librosa.feature.melspectrogram(
+        y=prepare(audio, spec),
+        sr=spec.sample_rate,
+        n_mels=spec.n_mels,
+        n_fft=spec.n_fft,
+        hop_length=spec.hop_length,
+    )
+    decibel = librosa.power_to_db(power)
+    parts = []
+    if "mfcc" in spec.kind:
+        parts.append(librosa.feature.mfcc(S=decibel, n_mfcc=spec.n_mfcc))
+    if "logmel" in spec.kind:
+        parts.append(decibel)
+    return finish(np.concatenate(parts).T, spec)
+
+
+def check(spec: AudioSpec) -> None:
+    """Refuse settings that no path can compute."""
+    if spec.kind not in KINDS:
+        raise UsageError(f"no audio features {spec.kind!r}: choose one of {', '.join(KINDS)}")
+    if spec.scale not in SCALES:
+        raise UsageError(f"no scale {spec.scale!r} of sound: choose one of {', '.join(SCALES)}")
+    if "mfcc" in spec.kind and spec.n_mfcc > spec.n_mels:
+        raise UsageError(
+            f"n_mfcc {spec.n_mfcc} needs at least as many mel bands, not {spec.n_mels}"
+        )
+
+
+def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
+    """Trim silence at both ends if the recipe says so, and lengthen to one window.
+
+    Args:
+        audio: float32 (samples,), at least one.
+        spec: the recipe's settings.
+
+    Returns:
+        float32 (samples,), at least ``spec.n_fft`` of them.
+
+    Raises:
+        ClipError: NaN or infinite samples, which a damaged file of floats can hold.
+    """
+    samples = np.asarray(audio, dtype=np.float32)
+    if not np.isfinite(samples).all():
+        raise ClipError("audio", "the sound holds NaN or infinite samples")
+    if spec.trim_db is not None:
+        import librosa
+
+        samples, _ = librosa.effects.trim(samples, top_db=spec.trim_db)
+    return np.pad(samples, (0, max(0, spec.n_fft - len(samples))))
+
+
+def finish(matrix: np.ndarray, spec: AudioSpec) -> np.ndarray:
+    """Scale and cut, as the recipe says: (frames, coefficients) -> float32."""
+    if spec.scale == "standardise":
+        matrix = standardise(matrix)
+    elif spec.scale == "minmax":
+        matrix = minmax(matrix)
+    if spec.max_frames is not None:
+        matrix = matrix[max(0, len(matrix) - spec.max_frames) :]
+    return np.ascontiguousarray(matrix, dtype=np.float32)
+
+
+def standardise(matrix: np.ndarray) -> np.ndarray:
+    """Each column of (frames, coefficients) to mean 0 and deviation 1; constant columns to 0."""
+    exact = matrix.astype(np.float64)
+    deviation = np.maximum(exact.std(axis=0), _LEAST_DEVIATION)
+    return ((exact - exact.mean(axis=0)) / deviation).astype(np.float32)
+
+
+def minmax(matrix: np.ndarray) -> np.ndarray:
+    """Each column of (frames, coefficients) to [0, 1]; constant columns to 0."""
+    exact = matrix.astype(np.float64)
+    lowest = exact.min(axis=0)
+    extent = np.maximum(exact.max(axis=0) - lowest, _LEAST_DEVIATION)
+    return ((exact - lowest) / extent).astype(np.float32)

@@ -1,0 +1,146 @@
+"""Train a recipe on features: --features FEATURES --out MODEL (and --recipe, --split, ...)."""
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emotion_core import storage
+from emotion_core.cli import console
+from emotion_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from emotion_core.training.folds import Folds
+    from emotion_core.training.run import Task
+
+Text = str | None
+Number = int | None
+
+
+def main(
+    features: Annotated[Text, typer.Option(help="output of jobs/preprocess.py (any URI)")] = None,
+    out: Annotated[Text, typer.Option(help="folder for the model bundle (any URI)")] = None,
+    recipe: Annotated[
+        Text, typer.Option(help="name, path/to/file.py or module:NAME; default: the features' own")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE for the recipe's network; repeatable")
+    ] = None,
+    split: Annotated[
+        Text, typer.Option(help="e.g. elte, luna5:0, luna5:all; default: the recipe's")
+    ] = None,
+    num_workers: Annotated[
+        Number, typer.Option(min=1, help="one per GPU, or one without; with :all one per fold")
+    ] = None,
+    folds_at_once: Annotated[
+        Number, typer.Option(min=1, help="with :all; default: as many as GPUs or CPUs allow")
+    ] = None,
+    epochs: Annotated[Number, typer.Option(min=1, help="default: the recipe's")] = None,
+    batch_size: Annotated[Number, typer.Option(min=1, help="over all workers together")] = None,
+    lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
+    patience: Annotated[Number, typer.Option(min=1, help="epochs to wait for a better one")] = None,
+    seed: Annotated[int, typer.Option(help="of weights, order, augmentation, random splits")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite/--resume", help="start anew, or go on with what is there")
+    ] = False,
+    list_recipes: Annotated[
+        bool, typer.Option("--list-recipes", help="show what there is to train, and end")
+    ] = False,
+) -> int:
+    """Train a recipe on features and write a model bundle, or one for each fold of a protocol.
+
+    The same command again goes on from the last checkpoint of a run that was stopped, and ends at
+    once when the run is finished.
+    """
+    arguments = dict(locals())
+    if list_recipes:
+        from emotion_core.training.recipes_table import recipes_table
+
+        console.print(recipes_table())
+        return 0
+    if features is None or out is None:
+        raise UsageError("--features and --out are needed (or --list-recipes)")
+    # heavy imports only after the command line was understood
+    from emotion_core.corpora.splits import expand
+    from emotion_core.models.dataset import feature_settings
+    from emotion_core.recipes import load_recipe, with_training
+    from emotion_core.training.folds import prepare_folds
+    from emotion_core.training.options import with_options
+    from emotion_core.training.run import divide, read_features
+
+    base = load_recipe(recipe or str(feature_settings(features)["recipe"]))
+    chosen = with_training(base, epochs=epochs, batch_size=batch_size, lr=lr, patience=patience)
+    chosen = with_options(chosen, option or [])
+    spec = split or chosen.split
+    found = read_features(features, chosen)
+    if (names := expand(spec, found.clips)) == [spec]:
+        _train(divide(found, chosen, spec, seed), arguments)
+    else:
+        _train_folds(prepare_folds(found, chosen, spec, names, seed), arguments)
+    console.print(
+        f"next: python jobs/evaluate.py --model {out} --features {features} --out EVALUATION",
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _train(task: "Task", arguments: dict[str, Any]) -> None:
+    from emotion_core.training.run import KIND, finished, run_record, run_task
+    from emotion_core.training.show import EpochLines, outcome_table, place_of, remarks, sides_table
+    from emotion_core.training.trainer import choose_workers
+
+    out, clock = arguments["out"], storage.Clock()
+    storage.start_output(out, KIND, task.settings, arguments["overwrite"])
+    model = finished(out)
+    if model is not None:
+        console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
+        return
+    console.print(sides_table(task), *remarks(task), sep="\n")
+    workers = choose_workers(arguments["num_workers"], **_resources())
+    lines = EpochLines(stages=task.plan.recipe.training.stages)
+    console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
+    outcome = run_task(
+        task, out, workers, lambda row: console.print(lines.line(row), soft_wrap=True)
+    )
+    storage.write_run_record(out, run_record(task, outcome, arguments, clock))
+    console.print(outcome_table(outcome, out))
+
+
+def _train_folds(folds: "Folds", arguments: dict[str, Any]) -> None:
+    from emotion_core.evaluation import FOLDS, FOLDS_KIND
+    from emotion_core.training.folds import choose_fold_workers, folds_record, run_folds
+    from emotion_core.training.show import (
+        EpochLines,
+        folds_outcome_table,
+        folds_remarks,
+        folds_sides_table,
+        place_of,
+    )
+
+    out, clock = arguments["out"], storage.Clock()
+    storage.start_output(out, FOLDS_KIND, folds.settings, arguments["overwrite"])
+    if storage.exists(storage.join(out, "run.json")):
+        summary = storage.read_json(storage.join(out, FOLDS))
+        console.print(f"{out} is finished already", folds_outcome_table(summary), sep="\n")
+        return
+    console.print(folds_sides_table(folds), *folds_remarks(folds), sep="\n")
+    wanted, at_once = arguments["num_workers"], arguments["folds_at_once"]
+    workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), **_resources())
+    lines = EpochLines(folds.names, folds.recipe.training.stages)
+    console.print(f"{slots} fold(s) at a time, {place_of(workers)} each\n{lines.head}")
+    summary = run_folds(
+        folds, out, workers, slots,
+        show=lambda fold, row: console.print(lines.line(row, fold), soft_wrap=True),
+        say=lambda fold, words: console.print(f"{fold} {words}", soft_wrap=True),
+        arguments=arguments,
+    )  # fmt: skip
+    storage.write_run_record(out, folds_record(folds, summary, arguments, clock))
+    console.print(folds_outcome_table(summary))
+
+
+def _resources() -> dict[str, Any]:
+    from emotion_core.engine.cluster import connect
+
+    grows = os.environ.get("RAY_ADDRESS", "local") != "local"  # a cluster, not a Ray of our own
+    return {**asdict(connect()), "grows": grows}

@@ -1,0 +1,183 @@
+"""What the README tells people to type is there: options, files, and queries that run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emotion_core.corpora.splits import expand
+from emotion_core.models.networks import build_network, network_class
+from emotion_core.recipes import load_recipe
+from emotion_core.recipes.emotions import LABEL_SETS
+from emotion_core.storage import RunRecord, write_json, write_run_record
+from emotion_core.storage.schemas import segments_schema, videos_schema
+from emotion_core.training.options import with_options
+
+ROOT = Path(__file__).resolve().parents[2]
+LABELS = LABEL_SETS["emotions7"].labels
+DOCUMENTS = (
+    "README.md",
+    "docs/labelling.md",
+    "cluster.yaml",
+    "CONTRIBUTING.md",
+    "examples/demo.sh",
+    "benchmarks/results.sh",
+)
+
+
+def job_commands() -> dict[str, set[str]]:
+    """Options that the documents give to each job."""
+    found: dict[str, set[str]] = {}
+    for name in DOCUMENTS:
+        text = (ROOT / name).read_text().replace("\\\n", " ")
+        for job, rest in re.findall(r"python (jobs/\w+\.py)([^\n|`]*)", text):
+            options = [word for word in shlex.split(rest, comments=True) if word.startswith("--")]
+            found.setdefault(job, set()).update(options)
+    return found
+
+
+@pytest.mark.parametrize(("job", "options"), job_commands().items(), ids=lambda x: str(x)[:20])
+def test_documented_options_exist(job: str, options: set[str]) -> None:
+    shown = subprocess.run(
+        [sys.executable, job, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200", "TERM": "dumb"},
+    )
+
+    assert shown.returncode == 0, shown.stderr
+    missing = {option for option in options if not re.search(rf"{option}\b", shown.stdout)}
+    assert missing == set()
+
+
+def test_all_four_jobs_are_documented() -> None:
+    wanted = {f"jobs/{name}.py" for name in ("preprocess", "train", "evaluate", "label")}
+
+    assert wanted <= set(job_commands())
+
+
+def test_documented_variants_can_be_built() -> None:
+    text = (ROOT / "README.md").read_text()
+    found = re.findall(r"`--recipe ([\w-]+)((?: --option \S+=[^\s`]+)+)", text)
+
+    assert len(found) == text.count("--option")
+    for name, options in found:
+        given = options.replace("--option", "").split()
+        build_network(with_options(load_recipe(name), given), download=False)
+        kind = network_class(load_recipe(name).network)
+        assert {option.partition("=")[0] for option in given} <= {*signature(kind).parameters}
+
+
+def test_the_runs_behind_the_results_name_recipes_and_splits_that_exist() -> None:
+    text = (ROOT / "benchmarks" / "results.sh").read_text()
+    recipes = re.findall(r"--recipe ([a-z][\w-]+)", text)
+    splits = re.findall(r"--split ([a-z]\S+)", text)
+    made = re.findall(r"^features (\S+)", text, re.MULTILINE)
+    measured = re.findall(r"^measure \S+ ([a-z]\S+) --recipe (\S+)", text, re.MULTILINE)
+
+    assert len(recipes) > 10 and len(splits) > 5 and len(measured) > 10
+    for split in splits:
+        expand(split)  # refuses what it does not know
+    for features, recipe in measured:
+        assert features in made
+        one, other = load_recipe(features), load_recipe(recipe)
+        assert (one.audio, one.video) == (other.audio, other.video)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/labelling.md", "docs/results.md"],
+)
+def test_links_lead_somewhere(name: str) -> None:
+    document = ROOT / name
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
+    paths = re.findall(
+        r"`((?:emotion_core|tests|docs|examples|jobs)/[\w./]*)`", document.read_text()
+    )
+
+    gone = [t for t in targets if not (document.parent / t).exists()]
+    gone += [p for p in paths if not (ROOT / p).exists()]
+    assert gone == []
+
+
+def segment(uri: str, face_id: int, emotion: str, p_angry: float) -> dict:
+    rest = {f"p_{label}": 0.0 for label in LABELS} | {"p_angry": p_angry}
+    return {
+        "clip_id": uri,
+        "uri": uri,
+        "start_s": 0.0,
+        "end_s": 4.0,
+        "own_s": 4.0,
+        "face_id": face_id,
+        "emotion": emotion,
+        "confidence": p_angry,
+        "modalities": ["face"],
+        "model_id": "m",
+        **rest,
+    }
+
+
+def video(uri: str, status: str, reasons: list[str]) -> dict:
+    identity = {"clip_id": uri, "uri": uri, "size": 1, "version": "1"}
+    return {**identity, "status": status, "reasons": reasons, "n_segments": 1, "n_people": 1}
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """The labels of three videos, where ``make demo`` leaves them: ``OUT/labels``."""
+    segments = [segment("a", 0, "angry", 0.75), segment("a", 0, "angry", 0.25)]
+    segments += [segment("a", 1, "sad", 0.0), segment("b", 0, "angry", 0.5)]
+    videos = [video("a", "ok", []), video("b", "degraded", ["no_audio", "several_people"])]
+    videos += [video("c", "degraded", ["no_audio"])]
+    for name, rows, schema in (
+        ("segments", segments, segments_schema(LABELS)),
+        ("videos", videos, videos_schema(LABELS)),
+    ):
+        folder = tmp_path / "labels" / name
+        folder.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "part.parquet")
+    return tmp_path / "labels"
+
+
+def test_its_queries_answer_what_they_say(labels: Path) -> None:
+    queries = re.findall(r'duckdb\.sql\("""(.*?)"""\)', (ROOT / "README.md").read_text(), re.DOTALL)
+    here = [query.replace("out/demo/labels", str(labels)) for query in queries]
+    angry, trouble = (duckdb.execute(query).fetchall() for query in here)
+
+    assert angry == [("a", 0, 8.0, 0.5), ("b", 0, 4.0, 0.5)]
+    assert trouble == [("degraded", "no_audio", 2, "b"), ("degraded", "several_people", 1, "b")]
+
+
+def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
+    out = labels.parent
+    counts = {"inputs": 3, "ok": 2, "degraded": 1, "failed": 0}
+    for step in ("data", "features", "model", "eval", "labels"):
+        record = RunRecord(f"job-{step}", {}, counts, 12.34, "2026-01-01T00:00:00+00:00")
+        write_run_record(str(out / step), record)
+    write_json(str(out / "eval" / "metrics.json"), {"war": 0.5, "uar": 0.25, "macro_f1": 0.125})
+    (out / "eval" / "confusion.png").touch()
+
+    shown = subprocess.run(
+        [sys.executable, "examples/demo_summary.py", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200"},
+    ).stdout
+
+    for step in ("data", "features", "model", "eval", "labels"):
+        assert re.search(rf"job-{step} .* 3 .* 2 .* 1 .* 0 .* 12\.3 ", shown), shown
+    assert re.search(r"0\.500 .* 0\.250 .* 0\.125", shown), shown
+    assert re.search(r"b .* degraded .* no_audio, several_people", shown), shown
+    assert str(out / "eval" / "confusion.png") in shown

@@ -1,0 +1,98 @@
+"""The jobs' way onto a cluster: ``ray job submit`` to two real nodes, with a token."""
+
+from pathlib import Path
+
+import pytest
+
+from emotion_core.engine.cluster import connect
+from emotion_core.errors import UsageError
+from tests.support.cluster import RayCluster, ray_cluster, stranger_env
+
+__all__ = ["ray_cluster"]
+
+pytestmark = pytest.mark.cluster
+
+SCRIPT = """
+import sys
+from collections import Counter
+
+import ray
+import greeting
+
+ray.init()
+
+
+@ray.remote(num_cpus=1, scheduling_strategy="SPREAD")
+class Worker:
+    def node(self):
+        return ray.get_runtime_context().get_node_id(), greeting.text()
+
+
+workers = [Worker.remote() for _ in range(2)]
+answers = ray.get([worker.node.remote() for worker in workers], timeout=120)
+nodes = Counter(node for node, _ in answers)
+words = {word for _, word in answers}
+alive = [node for node in ray.nodes() if node["Alive"]]
+print("alive", len(alive), "used", len(nodes), *words, *sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def working_dir(tmp_path: Path) -> Path:
+    """What a user submits: a script in a folder of its own, and a module beside that folder."""
+    folder = tmp_path / "project"
+    (folder / "jobs").mkdir(parents=True)
+    (folder / "jobs" / "script.py").write_text(SCRIPT)
+    (folder / "greeting.py").write_text("def text():\n    return 'hello'\n")
+    return folder
+
+
+def test_a_submitted_job_runs_on_both_nodes_with_the_code_it_came_with(
+    ray_cluster: RayCluster, working_dir: Path
+) -> None:
+    done = ray_cluster.submit("python", "jobs/script.py", "--x", working_dir=working_dir)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "alive 2 used 2 hello --x" in done.stdout
+
+
+def test_a_job_that_fails_fails_the_submission(ray_cluster: RayCluster, working_dir: Path) -> None:
+    done = ray_cluster.submit("python", "-c", "raise SystemExit(3)", working_dir=working_dir)
+
+    assert done.returncode == 1
+    assert "failed" in (done.stdout + done.stderr).lower()
+
+
+@pytest.mark.parametrize("token", [None, "f" * 64], ids=["none", "wrong"])
+def test_nobody_submits_without_the_token(
+    ray_cluster: RayCluster, working_dir: Path, tmp_path: Path, token: str | None
+) -> None:
+    env = {**stranger_env(tmp_path), "RAY_ADDRESS": ray_cluster.address}
+    if token:
+        env |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+
+    refused = ray_cluster.submit("python", "jobs/script.py", working_dir=working_dir, env=env)
+
+    assert refused.returncode != 0
+    assert "auth" in (refused.stdout + refused.stderr).lower()
+    assert "alive" not in refused.stdout
+
+
+def test_a_machine_too_busy_to_start_ray_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_slow(**kwargs: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr("ray.init", too_slow)
+    with pytest.raises(UsageError, match="run the command again"):
+        connect()
+
+
+def test_other_failures_of_rays_start_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**kwargs: object) -> None:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr("ray.init", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        connect()

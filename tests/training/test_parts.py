@@ -1,0 +1,252 @@
+"""Sharing of clips, weights, schedule, augmentation, snapshots."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from emotion_core.errors import UsageError
+from emotion_core.models.bundle import BundleInfo
+from emotion_core.models.dataset import load_features
+from emotion_core.models.samples import Sample
+from emotion_core.recipes.emotions import LABEL_SETS
+from emotion_core.training.augment import augment, augment_audio, augment_faces, change_speed
+from emotion_core.training.card import model_card
+from emotion_core.training.events import event_file
+from emotion_core.training.options import with_options
+from emotion_core.training.plan import class_weights, global_batches, learning_rate, share
+from emotion_core.training.run import padded_length
+from emotion_core.training.show import EpochLines
+from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
+from emotion_core.training.trainer import Workers, choose_workers
+from tests.support.synthetic_features import SMALL, face, rows, sound, write_features
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("clips", [3, 31, 32, 33, 100])
+def test_every_clip_once_an_epoch_and_equal_steps(clips: int, workers: int) -> None:
+    made = global_batches(clips, 32, workers, seed=1, epoch=4)
+    assert sorted(np.concatenate(made)) == list(range(clips))
+    assert max(map(len, made)) <= 32
+    assert max(map(len, made)) - min(map(len, made)) <= 1
+    for batch in made:
+        parts = [share(batch, rank, workers) for rank in range(workers)]
+        assert all(len(part) >= 1 for part in parts)
+        np.testing.assert_array_equal(np.concatenate(parts), batch)
+
+
+def test_batches_do_not_depend_on_the_number_of_workers() -> None:
+    one, two = (global_batches(101, 16, workers, 5, 2) for workers in (1, 2))
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_order_depends_on_seed_and_epoch() -> None:
+    orders = {
+        tuple(np.concatenate(global_batches(50, 8, 1, seed, epoch)))
+        for seed in (0, 1)
+        for epoch in (0, 1)
+    }
+    assert len(orders) == 4
+
+
+def test_batch_smaller_than_the_number_of_workers_still_feeds_all() -> None:
+    made = global_batches(9, 2, 4, 0, 0)
+    assert [len(batch) for batch in made] == [5, 4]
+
+
+def test_class_weights() -> None:
+    labels = np.array([0] * 6 + [1] * 3 + [3] * 3)
+    weights = class_weights(labels, 4, balanced=True)
+    np.testing.assert_allclose(weights, [12 / 18, 12 / 9, 0, 12 / 9])
+    assert weights[labels].mean() == pytest.approx(1)
+    assert class_weights(labels, 4, balanced=False).tolist() == [1, 1, 1, 1]
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    rates = [learning_rate(0.1, step, 100, 10) for step in range(100)]
+    assert rates[0] == pytest.approx(0.01) and rates[9] == pytest.approx(0.1)
+    assert rates[10] == max(rates) == pytest.approx(0.1, rel=2e-3)
+    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert 0 < rates[-1] < 0.001
+    short = [learning_rate(0.1, step, 10, 10) for step in range(10)]
+    assert max(short) == short[2] == pytest.approx(0.1, rel=2e-3) and short[-1] < 0.01
+
+
+def parts(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Sound and first face."""
+    assert sample.audio is not None and sample.faces[0] is not None
+    return sample.audio, sample.faces[0]
+
+
+def test_augmentation_is_the_same_for_the_same_seed_only() -> None:
+    rng = np.random.default_rng(0)
+    sample = Sample(sound(1, rng), (face(1, rng), None, face(2, rng)), 1)
+    before = parts(sample)[0].copy(), parts(sample)[1].copy()
+    one, again, other = (augment(sample, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert one.label == 1 and one.faces[1] is None
+    for mine, same, different, original, kept in zip(
+        parts(one), parts(again), parts(other), parts(sample), before, strict=True
+    ):
+        np.testing.assert_array_equal(mine, same)
+        assert not np.array_equal(mine, different)
+        assert mine.dtype == original.dtype and mine.shape[1:] == original.shape[1:]
+        np.testing.assert_array_equal(original, kept)  # the stored features stay as they are
+    assert augment(Sample(None, ()), np.random.default_rng(0)) == Sample(None, ())
+
+
+def test_speed_changes_length_and_keeps_the_ends() -> None:
+    ramp = np.linspace(0, 1, 50, dtype=np.float32)[:, None]
+    slow, fast = change_speed(ramp, 0.8), change_speed(ramp, 1.25)
+    assert len(slow) == 62 and len(fast) == 40
+    for changed in (slow, fast):
+        np.testing.assert_allclose(changed[:, 0], np.linspace(0, 1, len(changed)), atol=1e-6)
+    assert len(change_speed(ramp[:1], 1.2)) == 1
+
+
+def test_masks_hide_at_most_their_share() -> None:
+    matrix = np.random.default_rng(0).normal(5, 1, (200, 40)).astype(np.float32)
+    hidden = []
+    for seed in range(30):
+        changed = augment_audio(matrix, np.random.default_rng(seed))
+        assert np.abs(changed.mean() - 5) < 0.3, "masks hold the mean, not zero"
+        hidden.append(np.mean([(row == row[0]).all() for row in np.diff(changed, axis=0)]))
+    assert 0.02 < np.mean(hidden) < 0.3
+
+
+def test_faces_of_a_clip_are_changed_alike() -> None:
+    picture = face(4, np.random.default_rng(1))
+    for seed in range(5):
+        first, second = augment_faces((picture, picture), np.random.default_rng(seed))
+        np.testing.assert_array_equal(first, second)
+    grey = augment_faces((picture[:, :, 0],), np.random.default_rng(1))[0]
+    assert grey is not None and grey.shape == (16, 16)
+
+
+def epoch_row(epoch: int, best: bool = True, uar: float | None = 0.5) -> EpochRow:
+    return EpochRow(epoch, 0.1, 1.0, 0.4, None if uar is None else 1.1, uar, uar, best, 2.0,
+                    1000.0 + epoch, 2)  # fmt: skip
+
+
+def snapshot() -> Snapshot:
+    torch.manual_seed(0)
+    network = torch.nn.Linear(3, 2)
+    optimiser = torch.optim.AdamW(network.parameters())
+    network(torch.ones(1, 3)).sum().backward()
+    optimiser.step()
+    weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    best = {name: value + 1 for name, value in weights.items()}
+    history = (epoch_row(0), epoch_row(1), epoch_row(2, best=False))
+    return Snapshot(history, weights, best, optimiser.state_dict(), finished=True)
+
+
+def test_snapshot_to_files_and_back() -> None:
+    state = snapshot()
+    read = Snapshot.from_files(state.to_files())
+    assert (read.history, read.finished) == (state.history, True)
+    assert read.best_row == state.history[1]
+    for name in state.last:
+        assert torch.equal(read.last[name], state.last[name])
+        assert torch.equal(read.best[name], state.best[name])
+    for key, value in state.optimiser["state"].items():
+        for name, tensor in value.items():
+            assert torch.equal(read.optimiser["state"][key][name], tensor)
+
+
+def test_damaged_snapshots_are_noticed() -> None:
+    files = snapshot().to_files()
+    with pytest.raises(ValueError, match="best.safetensors is damaged"):
+        Snapshot.from_files({**files, BEST: files[BEST][:-1]})
+    with pytest.raises(ValueError, match="not a whole snapshot"):
+        Snapshot.from_files({k: v for k, v in files.items() if k != OPTIMISER})
+    with pytest.raises(ValueError):
+        Snapshot.from_files({**files, PROGRESS: files[PROGRESS][:40]})
+
+
+def test_progress_is_json_a_person_can_read() -> None:
+    progress = json.loads(snapshot().to_files()[PROGRESS])
+    assert progress["epochs"] == 3 and progress["history"][0]["validation_uar"] == 0.5
+
+
+def test_event_file_grows_at_its_end() -> None:
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    history = [epoch_row(0), epoch_row(1, uar=None), epoch_row(2)]
+    short, whole = event_file(history[:1]), event_file(history)
+    # all but the times of the file's own records, which come first
+    assert whole[: len(short)][200:] == short[200:] and len(short) > 400
+
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(suffix=".tfevents") as file:
+        file.write(whole)
+        file.flush()
+        scalars = {
+            (value.tag, event.step): value.tensor.float_val[0]
+            for event in EventFileLoader(file.name).Load()
+            for value in event.summary.value
+        }
+    assert scalars["uar/validation", 1] == 0.5 and scalars["loss/training", 3] == 1.0
+    assert ("uar/validation", 2) not in scalars
+
+
+def test_choice_of_workers() -> None:
+    assert choose_workers(None, cpus=2, gpus=0, nodes=1) == Workers(1, False, 2)
+    assert choose_workers(2, cpus=2, gpus=0, nodes=1) == Workers(2, False, 1)
+    assert choose_workers(None, cpus=64, gpus=0, nodes=1) == Workers(1, False, 4)
+    assert choose_workers(None, cpus=32, gpus=4, nodes=2) == Workers(4, True, 4)
+    assert choose_workers(8, cpus=32, gpus=4, nodes=2) == Workers(8, False, 4)
+    assert choose_workers(4, cpus=1, gpus=0, nodes=1, grows=True) == Workers(4, False, 1)
+    with pytest.raises(UsageError, match="--num-workers 4: there are only 2 CPUs here"):
+        choose_workers(4, cpus=2, gpus=0, nodes=1)
+
+
+def test_options_on_top_of_the_recipe() -> None:
+    given = ["hidden=8", "frame_widths=[4, 8]", "pool=max", "bias = false", "name=a=b", "hidden=9"]
+    found = with_options(SMALL, given)
+    assert found.network_options == {
+        **SMALL.network_options,
+        "hidden": 9, "frame_widths": [4, 8], "pool": "max", "bias": False, "name": "a=b",
+    }  # fmt: skip
+    assert SMALL.network_options["hidden"] == 12 and with_options(SMALL, []) == SMALL
+    for wrong in ("hidden", "=3", "a b=3"):
+        with pytest.raises(UsageError, match="write KEY=VALUE"):
+            with_options(SMALL, [wrong])
+
+
+def test_epochs_as_lines() -> None:
+    plain = EpochLines()
+    assert plain.head.split()[:2] == ["epoch", "rate"]
+    assert plain.line(epoch_row(4)).split() == [
+        "5", "0.10000", "1.000", "1.100", "50.0%", "50.0%", "*", "2.0"]  # fmt: skip
+    assert "no validation" in plain.line(epoch_row(0, uar=None))
+    both = EpochLines(("luna5:0", "luna5:1"), ("audio", "fusion"))
+    row = replace(epoch_row(4, best=False), stage="audio")
+    assert both.head.split()[:3] == ["fold", "stage", "epoch"]
+    assert both.line(row, "luna5:1").split()[:4] == ["luna5:1", "audio", "5", "0.10000"]
+    assert "*" not in both.line(row, "luna5:1")
+    for lines, line in ((plain, plain.line(epoch_row(0))), (both, both.line(row, "luna5:1"))):
+        assert len(lines.head) == len(line), "columns stand below their names"
+    without = both.line(epoch_row(0, uar=None), "luna5:1")
+    assert len(without) == len(both.head)
+
+
+def test_a_card_names_the_stages() -> None:
+    told = BundleInfo(SMALL, LABEL_SETS["emotions7"], {}, 16, ("audio", "face"), "elte", 0)
+    training = {"epochs": 3, "best_epoch": 2, "seconds": 1.0, "workers": 1, "stages": []}
+    assert "stages" not in model_card(told, None, training, 5)
+    staged = {**training, "stages": ["audio", "fusion"]}
+    assert "In stages: audio, fusion." in model_card(told, None, staged, 5)
+
+
+@pytest.mark.parametrize(("part_s", "longest"), [(None, 15), (0.128, 8), (10.0, 15)])
+def test_sound_is_padded_to_a_clip_or_to_a_part(
+    tmp_path: Path, part_s: float | None, longest: int
+) -> None:
+    """16 ms a frame: a part of 0.128 s has 8 frames."""
+    recipe = replace(SMALL, video=None, part_s=part_s)
+    found = load_features(write_features(tmp_path / "f", rows(recipe, ("audio",)), recipe), recipe)
+    assert padded_length(found, recipe) == longest
