@@ -3,6 +3,10 @@
 import hashlib
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from emotion_core.storage.schemas import MANIFEST
+
 # What a clip is said to hold. ``face``: a still that already is a face crop (FER2013).
 MODALITIES = ("audio-visual", "video", "audio", "image", "face")
 
@@ -46,3 +50,12 @@ class Clip:
         # surrogateescape: a local name need not be UTF-8, and must still have an identity
         raw = "\n".join(parts).encode("utf-8", "surrogateescape")
         return hashlib.sha256(raw).hexdigest()[:32]
+
+
+def manifest_table(clips: list[Clip]) -> pa.Table:
+    """Clips as a manifest, in the given order."""
+    columns = {
+        name: [getattr(clip, name) for clip in clips]  # clip_id is a property, the rest are fields
+        for name in MANIFEST.names
+    }
+    return pa.table(columns, schema=MANIFEST)

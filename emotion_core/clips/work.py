@@ -120,3 +120,14 @@ class ClipWork:
     def with_(self, **changes: Any) -> "ClipWork":
         """A copy with these attributes changed."""
         return replace(self, **changes)
+
+
+def outcome_columns(work: ClipWork) -> dict[str, Any]:
+    """The columns that say how a clip fared."""
+    outcome = work.outcome
+    return {
+        "status": outcome.status,
+        "stage": outcome.stage,
+        "reasons": list(outcome.reasons),
+        "error": outcome.error,
+    }

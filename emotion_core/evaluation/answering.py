@@ -13,7 +13,17 @@ from emotion_core.evaluation.metrics import Assessment, Figures, assess, figures
 from emotion_core.models.bundle import Bundle
 from emotion_core.models.dataset import FeatureSet, load_features, require_features
 from emotion_core.recipes.emotions import LabelSet
-from emotion_core.storage.schemas import PREDICTIONS_HEAD
+
+PREDICTIONS_HEAD = [
+    pa.field("clip_id", pa.string(), nullable=False),
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("corpus", pa.string()),
+    pa.field("speaker", pa.string()),
+    pa.field("label", pa.string(), nullable=False),
+    pa.field("predicted", pa.string(), nullable=False),
+    pa.field("confidence", pa.float32(), nullable=False),
+    pa.field("fold", pa.string()),  # whose model answered, null where there are no folds
+]
 
 
 @dataclass(frozen=True)

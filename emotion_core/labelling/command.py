@@ -13,7 +13,8 @@ from emotion_core.corpora.inputs import Wanted, collect
 from emotion_core.labelling.windows import Windowing
 from emotion_core.report.progress import progress
 from emotion_core.report.summary import count_statuses, show_counts, show_reasons
-from emotion_core.storage.schemas import LABELS_SCHEMA_VERSION, manifest_table
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
+from emotion_core.clips.clip import manifest_table
 
 
 def main(

@@ -14,7 +14,7 @@ from emotion_core.models.answers import mean_of_answers, require_one_label_set
 from emotion_core.models.bundle import Bundle, combined_id
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.specs import VideoSpec
-from emotion_core.sound.step import batch_features
+from emotion_core.sound.backends import batch_features
 
 # Sound whose loudest sample is below this (-80 dB of full scale) is silence, not speech.
 SILENCE = 1e-4

@@ -18,7 +18,7 @@ from emotion_core.labelling.looking import common_view
 from emotion_core.labelling.step import LabelStep, Limits, View
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.models.bundle import Bundle, load_bundle
-from emotion_core.storage.schemas import LABELS_SCHEMA_VERSION
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 
 MANIFEST_FILE = "manifest.parquet"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_core.clips.work import ClipWork, Segment
-from emotion_core.preprocessing.rows import outcome_columns
-from emotion_core.storage.schemas import segments_schema, videos_schema
+from emotion_core.clips.work import outcome_columns
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 
 
 def video_rows(works: Sequence[ClipWork], labels: tuple[str, ...]) -> pa.Table:

@@ -25,7 +25,7 @@ from emotion_core.clips.work import ClipWork
 from emotion_core.labelling.merging import merge
 from emotion_core.labelling.rows import segment_rows, video_rows
 from emotion_core.storage import commits
-from emotion_core.storage.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
 
 VIDEOS = "videos"
 SEGMENTS = "segments"

@@ -4,13 +4,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from emotion_core.clips.work import ClipWork
+from emotion_core.clips.work import ClipWork, outcome_columns
 from emotion_core.faces.crop import encode_png
-from emotion_core.storage.schemas import FEATURES
+from emotion_core.preprocessing.rows import FEATURES
 
 
 def feature_rows(works: list[ClipWork]) -> pa.Table:
-    """One row of ``tables.FEATURES`` for every clip, failed ones included."""
+    """One row of ``FEATURES`` for every clip, failed ones included."""
     return pa.Table.from_pylist([_row(work) for work in works], schema=FEATURES)
 
 
@@ -26,17 +26,6 @@ def _row(work: ClipWork) -> dict[str, Any]:
         "audio_features": None if matrix is None else list(matrix),
         "audio_frames": 0 if matrix is None else len(matrix),
         "seconds": round(work.seconds, 4),
-    }
-
-
-def outcome_columns(work: ClipWork) -> dict[str, Any]:
-    """The columns that say how a clip fared."""
-    outcome = work.outcome
-    return {
-        "status": outcome.status,
-        "stage": outcome.stage,
-        "reasons": list(outcome.reasons),
-        "error": outcome.error,
     }
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from emotion_core.models.bundle import load_bundle, save_bundle
 from emotion_core.storage import commits
-from emotion_core.storage.schemas import REASONS, segments_schema, videos_schema
+from emotion_core.storage.schemas import REASONS
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 from jobs.label import main
 from tests.support.jobs import ROOT, run_job
 from tests.support.labelling import LABELS, untrained

@@ -18,7 +18,7 @@ from emotion_core.models.networks import build_network, network_class
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage import RunRecord, write_json, write_run_record
-from emotion_core.storage.schemas import segments_schema, videos_schema
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.training.options import with_options
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core import storage
-from emotion_core.corpora import collect
+from emotion_core.corpora.inputs import collect
 from emotion_core.errors import UsageError
 from emotion_core.labelling.job import Labelling, label
 from emotion_core.labelling.step import View
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage import commits
-from emotion_core.storage.schemas import manifest_table, segments_schema, videos_schema
+from emotion_core.clips.clip import manifest_table
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 from tests.support.jobs import run_job
 from tests.support.labelling import LABELS, manifest, quiet, untrained
 from tests.support.small_recipes import small

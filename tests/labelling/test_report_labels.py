@@ -21,7 +21,7 @@ from emotion_core.labelling.report.labels import (
 )
 from emotion_core.recipes.emotions import EMOTIONS
 from emotion_core.report.colours import EMOTION_COLOURS, colour_of
-from emotion_core.storage.schemas import segments_schema, videos_schema
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 
 MOST = 6
 

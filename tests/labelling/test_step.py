@@ -14,7 +14,7 @@ from emotion_core.labelling.step import LabelStep, Limits, View
 from emotion_core.labelling.windows import Windowing
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.samples import Sample
-from emotion_core.storage.schemas import segments_schema, videos_schema
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 from examples.demo.actors import actor
 from examples.demo.files import write_clip
 from examples.demo.performance import Part, perform

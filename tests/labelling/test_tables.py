@@ -16,7 +16,8 @@ from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.labelling import merging
 from emotion_core.labelling import tables as label_tables
 from emotion_core.labelling.tables import LabelTables
-from emotion_core.storage.schemas import LABELS_SCHEMA_VERSION, manifest_table
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
+from emotion_core.clips.clip import manifest_table
 from tests.support.labelling import LABELS
 
 Rows = list[tuple]

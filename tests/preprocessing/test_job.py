@@ -25,7 +25,8 @@ from emotion_core.preprocessing import job as pipeline
 from emotion_core.preprocessing.job import Preprocessing, plan_groups, preprocess
 from emotion_core.recipes import load_recipe
 from emotion_core.storage import commits
-from emotion_core.storage.schemas import FEATURES, manifest_table
+from emotion_core.preprocessing.rows import FEATURES
+from emotion_core.clips.clip import manifest_table
 from tests.support.jobs import command, environment, run_job
 from tests.support.s3 import environment_of, free_port, start_server
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from emotion_core.clips.clip import Clip
 from emotion_core.clips.work import ClipWork
-from emotion_core.corpora import collect
+from emotion_core.corpora.inputs import collect
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.faces.types import Detections
 from emotion_core.labelling.step import LabelStep, View
@@ -19,7 +19,7 @@ from emotion_core.models.networks import build_network
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import Recipe
-from emotion_core.storage.schemas import manifest_table
+from emotion_core.clips.clip import manifest_table
 
 LABELS = LABEL_SETS["emotions7"].labels
 

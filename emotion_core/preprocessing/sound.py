@@ -1,7 +1,6 @@
 """Step 3: sound becomes MFCC or log-mel."""
 
 import logging
-from collections.abc import Callable
 
 import numpy as np
 
@@ -9,9 +8,7 @@ from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork
 from emotion_core.errors import ClipError
 from emotion_core.recipes.specs import AudioSpec
-from emotion_core.sound.features import audio_features
-
-BACKENDS = ("librosa", "torchaudio")
+from emotion_core.sound.backends import batch_features
 
 _log = logging.getLogger(__name__)
 
@@ -57,14 +54,3 @@ class SoundStep:
 def has_sound(work: ClipWork) -> bool:
     """The clip is decoded and holds sound."""
     return not work.failed and work.media is not None and work.media.audio.size > 0
-
-
-def batch_features(
-    spec: AudioSpec, backend: str, device: str
-) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
-    """The function from float32 waveforms (samples,) to matrices (frames, coefficients)."""
-    if backend == "torchaudio":
-        from emotion_core.sound.gpu import BatchedAudioFeatures
-
-        return BatchedAudioFeatures(spec, device)
-    return lambda sounds: [audio_features(sound, spec) for sound in sounds]

@@ -1,0 +1,64 @@
+"""Schemas of the two tables of labels."""
+
+import pyarrow as pa
+
+from emotion_core.storage.schemas import STATUS
+
+# Version of the two tables of ``jobs/label.py``, which rises when a column changes its meaning or
+# goes: in the metadata of each of their files (``schema_version``) and in run.json.
+LABELS_SCHEMA_VERSION = 1
+
+
+def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
+    """Schema of ``videos/``: one row per input, for a model with these labels."""
+    return pa.schema(
+        [
+            pa.field("clip_id", pa.string(), nullable=False),
+            pa.field("uri", pa.string(), nullable=False),
+            pa.field("size", pa.int64(), nullable=False),
+            pa.field("version", pa.string(), nullable=False),
+            *STATUS,
+            pa.field("duration_s", pa.float64()),  # as far as it was labelled
+            pa.field("decoder", pa.string()),
+            pa.field("n_segments", pa.int32(), nullable=False),
+            pa.field("n_people", pa.int32(), nullable=False),
+            # null where no model looks at pictures, or none listens
+            pa.field("no_face_s", pa.float64()),
+            pa.field("no_sound_s", pa.float64()),
+            pa.field("answered_s", pa.float64()),  # sum of own_s: seconds of people and of sound
+            pa.field("emotion", pa.string()),  # the one with the largest share
+            # share of answered_s whose segments say so; adding up to 1, null without any segment
+            *(pa.field(f"share_{label}", pa.float64()) for label in labels),
+            pa.field("seconds", pa.float64()),  # work spent on it
+        ]
+    )
+
+
+def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
+    """Schema of ``segments/``: one row per video, window and person, or per window's sound.
+
+    ``p_<label>`` is the answer. ``audio_p_<label>`` and ``face_p_<label>`` are those from the sound
+    and from the face alone, null where that was not asked; ``modalities`` says on which of them the
+    answer rests. The sound is asked about with a person only while nobody else is in view.
+    """
+    return pa.schema(
+        [
+            pa.field("clip_id", pa.string(), nullable=False),
+            pa.field("uri", pa.string(), nullable=False),
+            pa.field("start_s", pa.float64(), nullable=False),
+            pa.field("end_s", pa.float64(), nullable=False),
+            # to the start of the same person's next row: windows overlap, these do not
+            pa.field("own_s", pa.float64(), nullable=False),
+            pa.field("face_id", pa.int32()),  # null: a row of sound that is nobody's in particular
+            pa.field("face_box", pa.list_(pa.float32())),
+            pa.field("face_score", pa.float32()),
+            pa.field("face_time_s", pa.float64()),  # when the face was seen best
+            pa.field("emotion", pa.string(), nullable=False),
+            pa.field("confidence", pa.float32(), nullable=False),
+            *(pa.field(f"p_{label}", pa.float32(), nullable=False) for label in labels),
+            *(pa.field(f"audio_p_{label}", pa.float32()) for label in labels),
+            *(pa.field(f"face_p_{label}", pa.float32()) for label in labels),
+            pa.field("modalities", pa.list_(pa.string()), nullable=False),
+            pa.field("model_id", pa.string(), nullable=False),
+        ]
+    )
