@@ -57,7 +57,7 @@ class Segment:
 
     Attributes:
         start_s, end_s: the window.
-        face_id: the person, numbered within the video; None when it is only the sound.
+        track_id: the person, numbered within the video; None when it is only the sound.
         face_box: x1 y1 x2 y2 as fractions of the picture, where the person was seen best.
         face_score: the detector's score there.
         face_time_s: when that was, seconds from the start of the file.
@@ -69,7 +69,7 @@ class Segment:
 
     start_s: float
     end_s: float
-    face_id: int | None
+    track_id: int | None
     face_box: tuple[float, ...] | None
     face_score: float | None
     face_time_s: float | None
@@ -91,7 +91,7 @@ class ClipWork:
         frame_times_s: the time of each picture, seconds.
         audio_features: float32 (frames, coefficients), what the sound step made.
         segments: what the label step made.
-        n_people: different people that the label step saw.
+        n_tracks: different people that the label step saw.
         no_face_s, no_sound_s: seconds in which it saw no face, heard no sound; None: nobody looked
             or listened.
         duration_s: seconds of media.
@@ -106,7 +106,7 @@ class ClipWork:
     frame_times_s: tuple[float, ...] = ()
     audio_features: np.ndarray | None = None
     segments: tuple[Segment, ...] = ()
-    n_people: int = 0
+    n_tracks: int = 0
     no_face_s: float | None = None
     no_sound_s: float | None = None
     duration_s: float | None = None

@@ -10,7 +10,7 @@ from emotion_core.cli import console
 from emotion_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from emotion_core.evaluation import Evaluation
+    from emotion_core.evaluation.answering import Evaluation
     from emotion_core.evaluation.metrics import Assessment
 
 METRICS, PREDICTIONS = "metrics.json", "predictions.parquet"
@@ -48,21 +48,24 @@ def main(
     # heavy imports only after the command line was understood
     import torch
 
-    from emotion_core.evaluation import Shelf, ask, assess_all, find_folds, metrics_of, questions
+    from emotion_core.evaluation.answering import assess_all
+    from emotion_core.evaluation.fold_queries import ask, fold_queries
+    from emotion_core.evaluation.folds import Shelf, find_folds
+    from emotion_core.evaluation.summary import metrics_of
 
     clock = storage.Clock()
     folded, folds = find_folds(model)
     shelf = Shelf("cuda" if torch.cuda.is_available() else "cpu")
-    asked = questions(folds, shelf, features, None if split == folded else split, side)
-    sets = {id(each): each for question in asked for each in question.features}.values()
+    asked = fold_queries(folds, shelf, features, None if split == folded else split, side)
+    sets = {id(each): each for query in asked for each in query.features}.values()
     settings = {
-        "model": {question.fold.name: question.model_id for question in asked},
+        "model": {query.fold.name: query.model_id for query in asked},
         "features": [each.fingerprint for each in sets],
-        "split": [question.split for question in asked],
+        "split": [query.split for query in asked],
         "side": side,
     }
     storage.start_output(out, "an evaluation", settings, overwrite)
-    answered = [ask(question, shelf) for question in asked]
+    answered = [ask(query, shelf) for query in asked]
     found = assess_all(answered)
     protocol = None if folded is None else split or folded
     metrics = metrics_of(asked, answered, found, side, protocol)
@@ -90,7 +93,7 @@ def _write(
     answered: Sequence["Evaluation"],
     metrics: dict[str, Any],
 ) -> tuple[str, ...]:
-    from emotion_core.evaluation import predictions_of
+    from emotion_core.evaluation.answering import predictions_of
     from emotion_core.evaluation.pictures import evaluation_pictures
 
     pictures = evaluation_pictures(found, title)
@@ -105,8 +108,8 @@ def _write(
 
 
 def _show(title: str, found: "Assessment", metrics: dict[str, Any]) -> None:
-    from emotion_core.evaluation import strangers_remark
     from emotion_core.evaluation.report import evaluation_tables
+    from emotion_core.evaluation.speakers import strangers_remark
 
     for table in evaluation_tables(found, metrics, title):
         console.print(table)

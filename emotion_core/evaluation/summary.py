@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from emotion_core.evaluation.answering import Evaluation, assess_all
+from emotion_core.evaluation.fold_queries import FoldQuery
 from emotion_core.evaluation.metrics import SHARES, STD_OF, Assessment, mean_and_std
-from emotion_core.evaluation.questions import Question
 
 
 def metrics_of(
-    asked: Sequence[Question],
+    asked: Sequence[FoldQuery],
     answered: Sequence[Evaluation],
     found: Assessment,
     side: str,
@@ -18,7 +18,7 @@ def metrics_of(
     """Figures of all answers at top level, and what was asked of whom.
 
     Args:
-        asked, answered: one question and its answers per fold (one where there are no folds).
+        asked, answered: one query and its answers per fold (one where there are no folds).
         found: of all answers.
         side: which clips were asked about.
         folded: the protocol of all folds (``luna5:all``); adds ``folds``, each with its figures,
@@ -32,31 +32,31 @@ def metrics_of(
         "split": first.split if folded is None else folded,
         "side": side,
         "seed": first.infos[0].seed,
-        "speakers": sorted({name for question in asked for name in question.speakers}),
+        "speakers": sorted({name for query in asked for name in query.speakers}),
         "speakers_known_to_model": sorted({name for each in asked for name in each.known}),
-        "models": [model for question in asked for model in _models(question)],
+        "models": [model for query in asked for model in _models(query)],
     }
     if folded is None:
         return metrics
     folds = [
-        {"split": question.fold.name, "model_id": question.model_id, **assess_all([one]).to_json()}
-        for question, one in zip(asked, answered, strict=True)
+        {"split": query.fold.name, "model_id": query.model_id, **assess_all([one]).to_json()}
+        for query, one in zip(asked, answered, strict=True)
     ]
     mean, std = mean_and_std(folds, (*SHARES, "ece"))
     return {**metrics, "folds": folds, "mean": mean, "std": std, "std_of": STD_OF}
 
 
-def _models(question: Question) -> list[dict[str, Any]]:
-    """Each model of a question, how many clips it judged, and what its features left out."""
+def _models(query: FoldQuery) -> list[dict[str, Any]]:
+    """Each model of a query, how many clips it judged, and what its features left out."""
     return [
         {
-            "fold": question.fold.name or None,
+            "fold": query.fold.name or None,
             "model_id": model_id,
             "recipe": info.recipe.name,
             "clips": len(rows),
             "left_out": features.left_out,
         }
         for model_id, info, rows, features in zip(
-            question.model_ids, question.infos, question.rows, question.features, strict=True
+            query.model_ids, query.infos, query.rows, query.features, strict=True
         )
     ]

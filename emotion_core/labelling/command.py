@@ -9,12 +9,12 @@ import pyarrow.compute as pc
 import typer
 
 from emotion_core import cli, storage
+from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.windows import Windowing
 from emotion_core.report.progress import progress
 from emotion_core.report.summary import count_statuses, show_counts, show_reasons
-from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.clips.clip import manifest_table
 
 
 def main(
@@ -86,12 +86,12 @@ def main(
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.labels import choose, labels_picture
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
-    from emotion_core.labelling.step import Limits, View
+    from emotion_core.labelling.step import LabelOptions, Limits
 
     out = storage.absolute(out)
     how = Labelling(
         tuple(storage.absolute(uri) for uri in model),
-        View(Windowing(window, hop), fps, min_face),
+        LabelOptions(Windowing(window, hop), fps, min_face),
         detector,
         Limits(video_s=video_timeout),
     )

@@ -8,7 +8,7 @@ from scipy.signal import resample_poly
 
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
-from emotion_core.labelling.looking import pictures_for, view_of
+from emotion_core.labelling.views import pictures_for, view_of
 from emotion_core.labelling.windows import Piece
 from emotion_core.models.answers import mean_of_answers, require_one_label_set
 from emotion_core.models.bundle import Bundle, combined_id
@@ -21,30 +21,30 @@ SILENCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """What is asked: one person in one window, or the window's sound.
 
     Attributes:
         start_s, end_s: the window.
-        face_id: the person; None for sound alone.
-        samples: what each model of the panel gets to see and hear; a model that cannot judge
+        track_id: the person; None for sound alone.
+        samples: what each model of the ensemble gets to see and hear; a model that cannot judge
             anything of it has an empty sample.
         box, score, time_s: where and when the person was seen best, and the detector's score there.
     """
 
     start_s: float
     end_s: float
-    face_id: int | None
+    track_id: int | None
     samples: tuple[Sample, ...]
     box: tuple[float, ...] | None = None
     score: float | None = None
     time_s: float | None = None
 
 
-class Panel:
+class Ensemble:
     """Models that answer together, each from features made by its own recipe's settings.
 
-    The answer to a question is the mean of what those models say that can judge something of it,
+    The answer to a query is the mean of what those models say that can judge something of it,
     weighted alike; so are the answers from the sound alone and from the face alone. A model that
     judges both gives its answer to both at once, and to each with the other one hidden.
 
@@ -66,72 +66,76 @@ class Panel:
         self.model_id = combined_id(bundles)
         # whoever was trained on sound alone, with a recipe that has pictures, still looks for
         # people: it matters whose sound it is
-        views = (view_of(bundle.recipe) for bundle in bundles)
-        self.eyes: tuple[VideoSpec, ...] = tuple(view for view in views if view is not None)
-        eyes = iter(range(len(self.eyes)))
-        self._judges = [_Judge(b, next(eyes) if b.recipe.video else None) for b in bundles]
-        self.hears = any(judge.hears for judge in self._judges)
-        rates = [j.sample_rate for j in self._judges if j.hears]
+        wanted = (view_of(bundle.recipe) for bundle in bundles)
+        self.views: tuple[VideoSpec, ...] = tuple(view for view in wanted if view is not None)
+        places = iter(range(len(self.views)))
+        self._members = [_Member(b, next(places) if b.recipe.video else None) for b in bundles]
+        self.hears = any(member.hears for member in self._members)
+        rates = [m.sample_rate for m in self._members if m.hears]
         self.sample_rate = max(rates) if rates else None
 
-    def questions(self, window: Piece, fps: float) -> Iterator[Question]:
+    def queries(self, window: Piece, fps: float) -> Iterator[Query]:
         """What there is to ask about a window.
 
-        One question for each person; the sound is theirs when they are the only one, else it is a
-        question of its own.
+        One query for each person; the sound is theirs when they are the only one, else it is a
+        query of its own.
 
         Args:
-            window: with the crops of ``eyes`` and sound at ``sample_rate``.
+            window: with the crops of ``views`` and sound at ``sample_rate``.
             fps: mean frame rate of the video.
         """
-        sounds = [judge.sound(window) for judge in self._judges]
+        sounds = [member.sound(window) for member in self._members]
         nothing = [None] * len(sounds)
-        people = window.people()
-        for face_id in people:
-            seen = [sight for sight in window.sights if sight.face_id == face_id]
-            best = max(seen, key=lambda sight: sight.score)
+        tracks = window.track_ids()
+        for track_id in tracks:
+            seen = [
+                observation
+                for observation in window.observations
+                if observation.track_id == track_id
+            ]
+            best = max(seen, key=lambda observation: observation.score)
             samples = tuple(
-                Sample(sound, judge.faces(window, face_id, fps))
-                for judge, sound in zip(
-                    self._judges, sounds if len(people) == 1 else nothing, strict=True
+                Sample(sound, member.faces(window, track_id, fps))
+                for member, sound in zip(
+                    self._members, sounds if len(tracks) == 1 else nothing, strict=True
                 )
             )
             if any(map(_holds_something, samples)):
-                yield Question(
+                yield Query(
                     window.start_s,
                     window.end_s,
-                    face_id,
+                    track_id,
                     samples,
                     best.box,
                     best.score,
                     best.time_s,
                 )
-        if len(people) != 1 and any(sound is not None for sound in sounds):
+        if len(tracks) != 1 and any(sound is not None for sound in sounds):
             samples = tuple(Sample(sound) for sound in sounds)
-            yield Question(window.start_s, window.end_s, None, samples)
+            yield Query(window.start_s, window.end_s, None, samples)
 
-    def answers(self, questions: Sequence[Question]) -> list[Segment]:
-        """What the models say to each question, in order."""
-        if not questions:
+    def answers(self, queries: Sequence[Query]) -> list[Segment]:
+        """What the models say to each query, in order."""
+        if not queries:
             return []
         told = [
-            judge.answers([q.samples[number] for q in questions])
-            for number, judge in enumerate(self._judges)
+            member.answers([q.samples[number] for q in queries])
+            for number, member in enumerate(self._members)
         ]
         audio, face, both = (_mean([t[kind] for t in told]) for kind in range(3))
         segments = []
-        for row, question in enumerate(questions):
+        for row, query in enumerate(queries):
             answer = both[row]
             assert answer is not None
             heard, seen = audio[row], face[row]
             segments.append(
                 Segment(
-                    start_s=question.start_s,
-                    end_s=question.end_s,
-                    face_id=question.face_id,
-                    face_box=question.box,
-                    face_score=question.score,
-                    face_time_s=question.time_s,
+                    start_s=query.start_s,
+                    end_s=query.end_s,
+                    track_id=query.track_id,
+                    face_box=query.box,
+                    face_score=query.score,
+                    face_time_s=query.time_s,
                     probabilities=answer,
                     audio_probabilities=heard,
                     face_probabilities=seen,
@@ -145,19 +149,20 @@ def _holds_something(sample: Sample) -> bool:
     return sample.audio is not None or bool(sample.faces)
 
 
-# Answers of one model to several questions, float32 (questions, classes), and which of them it
-# could give, bool (questions,).
+# Answers of one model to several queries, float32 (queries, classes), and which of them it
+# could give, bool (queries,).
 _Told = tuple[np.ndarray, np.ndarray]
 
 
-class _Judge:
-    """One model of a panel."""
+class _Member:
+    """One model of a ensemble."""
 
-    def __init__(self, bundle: Bundle, eye: int | None):
+    def __init__(self, bundle: Bundle, view: int | None):
         self._bundle = bundle
-        self._eye = eye
+        self._view = view
         recipe, learned = bundle.recipe, bundle.info.modalities
-        # what the network was never trained on it cannot judge, even if its recipe has a use for it
+        # what the network was never trained on it cannot judge, even if its recipe has a use
+        # for it
         self.hears = recipe.audio is not None and "audio" in learned
         self._sees = recipe.video is not None and "face" in learned
         self.sample_rate = recipe.audio.sample_rate if recipe.audio else 0
@@ -171,24 +176,26 @@ class _Judge:
             return None
         audio = window.audio
         if window.sample_rate != self.sample_rate:
-            # decoded at the highest rate that a model of the panel wants: what a lower one keeps
+            # decoded at the highest rate that a model of the ensemble wants: what a lower one keeps
             # of it is what it would have kept of the file
             audio = resample_poly(audio, self.sample_rate, window.sample_rate)
         (matrix,) = self._features([audio.astype(np.float32)])
         return matrix if len(matrix) else None
 
-    def faces(self, window: Piece, face_id: int, fps: float) -> tuple[np.ndarray | None, ...]:
+    def faces(self, window: Piece, track_id: int, fps: float) -> tuple[np.ndarray | None, ...]:
         """The person's face in the pictures that this model is shown; () when in none at all."""
-        if not self._sees or self._eye is None:
+        if not self._sees or self._view is None:
             return ()
-        eye = self._eye
-        mine = [s for s in window.sights if s.face_id == face_id and s.crops[eye] is not None]
+        view = self._view
+        mine = [
+            s for s in window.observations if s.track_id == track_id and s.crops[view] is not None
+        ]
         if not mine:
             return ()
-        crops = {sight.time_s: sight.crops[eye] for sight in mine}
+        crops = {observation.time_s: observation.crops[view] for observation in mine}
         times = pictures_for(self._bundle.recipe, window.times_s, window.start_s, window.end_s, fps)
         if not any(time in crops for time in times):  # seen, but not in the pictures chosen
-            return (max(mine, key=lambda sight: sight.score).crops[eye],)
+            return (max(mine, key=lambda observation: observation.score).crops[view],)
         return tuple(crops.get(time) for time in times)
 
     def answers(self, samples: Sequence[Sample]) -> tuple[_Told, _Told, _Told]:
@@ -210,7 +217,7 @@ class _Judge:
 
 
 def _mean(told: Sequence[_Told]) -> list[np.ndarray | None]:
-    """The mean answer to each question, None where no model could give one."""
+    """The mean answer to each query, None where no model could give one."""
     answers = np.stack([answer for answer, _ in told])
     can = np.stack([able for _, able in told])
     asked = np.flatnonzero(can.any(axis=0))

@@ -13,12 +13,12 @@ from emotion_core.engine.cluster import Resources, connect
 from emotion_core.engine.run import CPU_SLOT, Group, Part, ShowProgress, follow, run_groups
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
-from emotion_core.labelling.ensemble import Panel
-from emotion_core.labelling.looking import common_view
-from emotion_core.labelling.step import LabelStep, Limits, View
-from emotion_core.labelling.tables import LabelTables
-from emotion_core.models.bundle import Bundle, load_bundle
+from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
+from emotion_core.labelling.step import LabelOptions, LabelStep, Limits
+from emotion_core.labelling.tables import LabelTables
+from emotion_core.labelling.views import common_view
+from emotion_core.models.bundle import Bundle, load_bundle
 
 MANIFEST_FILE = "manifest.parquet"
 
@@ -36,7 +36,7 @@ class Labelling:
 
     Attributes:
         models: URIs of the bundles, which answer together.
-        view: windows and pictures.
+        options: windows and pictures.
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.
         limits: how long things may take.
@@ -44,19 +44,19 @@ class Labelling:
     """
 
     models: tuple[str, ...]
-    view: View = View()
+    options: LabelOptions = LabelOptions()
     detector: str | None = None
     limits: Limits = Limits()
     gpus_per_worker: float = 0.25
 
     @cached_property
-    def panel(self) -> Panel:
+    def ensemble(self) -> Ensemble:
         """The models, loaded once in this process.
 
         Raises:
             UsageError: one is no bundle, or they cannot answer together.
         """
-        return Panel([load_bundle(model) for model in self.models])
+        return Ensemble([load_bundle(model) for model in self.models])
 
     def check(self) -> None:
         """Raises ``UsageError`` for what cannot be done, before anything is written.
@@ -64,14 +64,14 @@ class Labelling:
         That is models which cannot answer together, another detector than they were trained with,
         and numbers that make no sense.
         """
-        for option, number in (("--fps", self.view.fps), ("--min-face", self.view.min_face)):
+        for option, number in (("--fps", self.options.fps), ("--min-face", self.options.min_face)):
             if number is not None and not number > 0:
                 raise UsageError(f"{option} {number}: a number above 0")
         for seconds in (self.limits.video_s, self.limits.piece_s):
             if seconds is not None and not seconds > 0:
                 raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
-        common_view(self.panel.eyes, self.view.windowing, self.view.fps)
-        trained = _trained_detectors(self.panel.bundles)
+        common_view(self.ensemble.views, self.options.windowing, self.options.fps)
+        trained = _trained_detectors(self.ensemble.bundles)
         if not trained:
             return
         if len({each["weights_hash"] for each in trained}) > 1:
@@ -91,16 +91,16 @@ class Labelling:
         """Everything that decides the numbers in the labels, and nothing else."""
         return {
             "schema_version": LABELS_SCHEMA_VERSION,
-            "model_id": self.panel.model_id,
-            "models": [bundle.model_id for bundle in self.panel.bundles],
-            "windowing": asdict(self.view.windowing),
-            "fps": self.view.fps,
-            "min_face": self.view.min_face,
+            "model_id": self.ensemble.model_id,
+            "models": [bundle.model_id for bundle in self.ensemble.bundles],
+            "windowing": asdict(self.options.windowing),
+            "fps": self.options.fps,
+            "min_face": self.options.min_face,
         }
 
     def tables(self, out: str) -> LabelTables:
         """The tables that these labels go to."""
-        return LabelTables(out, self.panel.labels, self.panel.model_id)
+        return LabelTables(out, self.ensemble.labels, self.ensemble.model_id)
 
     def step(self, device: str = "cpu") -> LabelStep:
         """What labels videos, with models and detector of its own."""
@@ -111,7 +111,7 @@ class Labelling:
             detector = load_detector(
                 self._detector_spec(trained), "auto" if device == "cuda" else "cpu"
             )
-        return LabelStep(bundles, detector, self.view, self.limits)
+        return LabelStep(bundles, detector, self.options, self.limits)
 
     def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:
         """The detector to load: the one asked for, or the one that the bundles name."""

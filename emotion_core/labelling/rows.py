@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from emotion_core.clips.work import ClipWork, Segment
-from emotion_core.clips.work import outcome_columns
+from emotion_core.clips.work import ClipWork, Segment, outcome_columns
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 
 
@@ -26,7 +25,7 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
         "duration_s": work.duration_s,
         "decoder": work.decoder,
         "n_segments": len(work.segments),
-        "n_people": work.n_people,
+        "n_tracks": work.n_tracks,
         "no_face_s": work.no_face_s,
         "no_sound_s": work.no_sound_s,
         "answered_s": float(sum(own_seconds(work.segments))),
@@ -48,10 +47,10 @@ def own_seconds(segments: Sequence[Segment]) -> list[float]:
     own = [segment.end_s - segment.start_s for segment in segments]
     latest: dict[int | None, int] = {}
     for place, segment in enumerate(segments):
-        before = latest.get(segment.face_id)
+        before = latest.get(segment.track_id)
         if before is not None:
             own[before] = min(own[before], segment.start_s - segments[before].start_s)
-        latest[segment.face_id] = place
+        latest[segment.track_id] = place
     return own
 
 
@@ -99,7 +98,7 @@ def _segments(
             for name in (
                 "start_s",
                 "end_s",
-                "face_id",
+                "track_id",
                 "face_box",
                 "face_score",
                 "face_time_s",

@@ -21,7 +21,7 @@ def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("duration_s", pa.float64()),  # as far as it was labelled
             pa.field("decoder", pa.string()),
             pa.field("n_segments", pa.int32(), nullable=False),
-            pa.field("n_people", pa.int32(), nullable=False),
+            pa.field("n_tracks", pa.int32(), nullable=False),
             # null where no model looks at pictures, or none listens
             pa.field("no_face_s", pa.float64()),
             pa.field("no_sound_s", pa.float64()),
@@ -49,7 +49,7 @@ def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("end_s", pa.float64(), nullable=False),
             # to the start of the same person's next row: windows overlap, these do not
             pa.field("own_s", pa.float64(), nullable=False),
-            pa.field("face_id", pa.int32()),  # null: a row of sound that is nobody's in particular
+            pa.field("track_id", pa.int32()),  # null: a row of sound that is nobody's in particular
             pa.field("face_box", pa.list_(pa.float32())),
             pa.field("face_score", pa.float32()),
             pa.field("face_time_s", pa.float64()),  # when the face was seen best

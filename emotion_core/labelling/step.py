@@ -12,9 +12,9 @@ from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
-from emotion_core.labelling.ensemble import SILENCE, Panel, Question
-from emotion_core.labelling.looking import common_view
-from emotion_core.labelling.people import PeopleFinder
+from emotion_core.labelling.ensemble import SILENCE, Ensemble, Query
+from emotion_core.labelling.tracks import TrackFinder
+from emotion_core.labelling.views import common_view
 from emotion_core.labelling.windows import Piece, Windowing, split, windows
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
@@ -42,7 +42,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class View:
+class LabelOptions:
     """What is looked at, as far as the user decides it.
 
     Attributes:
@@ -74,7 +74,7 @@ class _Seen:
     def add(self, media: Media, piece: Piece) -> None:
         self.info = media.info
         self.pictures |= len(media.frames) > 0
-        self.people.update(piece.people())
+        self.people.update(piece.track_ids())
         self.decoder = self.decoder or media.decoder
         self.end_s = piece.end_s
         self.no_face_s += _without_face(piece)
@@ -98,9 +98,9 @@ class LabelStep:
     several people are, because then the sound belongs to nobody in particular.
 
     Args:
-        bundles: the models, which answer together (``panel.Panel``).
+        bundles: the models, which answer together (``ensemble.Ensemble``).
         detector: None when no bundle has a use for one.
-        view: windows and pictures.
+        options: windows and pictures.
         limits: how long things may take.
         clock: seconds that pass.
     """
@@ -109,23 +109,23 @@ class LabelStep:
         self,
         bundles: Sequence[Bundle],
         detector: Detector | None,
-        view: View = View(),  # noqa: B008 - frozen
+        options: LabelOptions = LabelOptions(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.panel = Panel(bundles)
+        self.ensemble = Ensemble(bundles)
         self.detector = detector
-        self.windowing = view.windowing
+        self.windowing = options.windowing
         self.limits = limits
         self.clock = clock
         self.decoder = IsolatedDecoder(limits.piece_s)
-        eyes = self.panel.eyes
-        if view.min_face is not None:
-            eyes = tuple(replace(eye, min_face=view.min_face) for eye in eyes)
-        self.eyes = eyes
+        views = self.ensemble.views
+        if options.min_face is not None:
+            views = tuple(replace(view, min_face=options.min_face) for view in views)
+        self.views = views
         self.plan = DecodePlan(
-            video=common_view(eyes, view.windowing, view.fps),
-            sample_rate=self.panel.sample_rate,
+            video=common_view(views, options.windowing, options.fps),
+            sample_rate=self.ensemble.sample_rate,
         )
 
     def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
@@ -134,31 +134,31 @@ class LabelStep:
     def _label(self, work: ClipWork) -> ClipWork:
         seen = _Seen()
         segments: list[Segment] = []
-        questions: list[Question] = []
+        queries: list[Query] = []
         for window in windows(self._pieces(work, seen), self.windowing):
-            asked = list(self._questions(window, seen))
-            seen.crowd |= len(window.people()) > 1 and any(q.face_id is None for q in asked)
-            questions += asked
-            if len(questions) >= BATCH:
-                segments += self.panel.answers(questions)
-                questions = []
-        segments += self.panel.answers(questions)
+            asked = list(self._queries(window, seen))
+            seen.crowd |= len(window.track_ids()) > 1 and any(q.track_id is None for q in asked)
+            queries += asked
+            if len(queries) >= BATCH:
+                segments += self.ensemble.answers(queries)
+                queries = []
+        segments += self.ensemble.answers(queries)
         return work.with_(
             segments=tuple(segments),
-            n_people=len(seen.people),
-            no_face_s=seen.no_face_s if self.eyes else None,
-            no_sound_s=seen.no_sound_s if self.panel.hears else None,
+            n_tracks=len(seen.people),
+            no_face_s=seen.no_face_s if self.views else None,
+            no_sound_s=seen.no_sound_s if self.ensemble.hears else None,
             duration_s=seen.end_s,
             decoder=seen.decoder or None,
             outcome=self._judge(work.outcome, seen, segments),
         )
 
-    def _questions(self, window: Piece, seen: _Seen) -> Iterator[Question]:
+    def _queries(self, window: Piece, seen: _Seen) -> Iterator[Query]:
         assert seen.info is not None
-        return self.panel.questions(window, seen.info.fps)
+        return self.ensemble.queries(window, seen.info.fps)
 
     def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
-        finder = PeopleFinder(self.eyes, self.detector)
+        finder = TrackFinder(self.views, self.detector)
         started = self.clock()
         with storage.local_copy(work.clip["uri"], work.clip["member"]) as path:
             chunks = self._chunks(path, started)
@@ -215,9 +215,9 @@ class LabelStep:
             return outcome.fail("decode", "empty", "empty: no sound and no picture in it")
         for message, reason in seen.troubles.items():
             outcome = outcome.degrade("decode", reason, message)
-        if self.panel.hears and info.kind == "video" and not info.has_audio:
+        if self.ensemble.hears and info.kind == "video" and not info.has_audio:
             outcome = outcome.degrade("decode", "no_audio", "no sound stream")
-        if self.eyes and seen.pictures and not seen.people:
+        if self.views and seen.pictures and not seen.people:
             outcome = outcome.degrade("faces", "no_face", "no face in any picture")
         if seen.crowd:
             outcome = outcome.degrade("faces", "several_people", "several people in one window")
@@ -233,7 +233,7 @@ def _without_face(piece: Piece) -> float:
     length = piece.end_s - piece.start_s
     if not piece.times_s:
         return length
-    with_face = {sight.time_s for sight in piece.sights}
+    with_face = {observation.time_s for observation in piece.observations}
     return length * sum(time not in with_face for time in piece.times_s) / len(piece.times_s)
 
 

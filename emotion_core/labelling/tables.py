@@ -24,8 +24,8 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.labelling.merging import merge
 from emotion_core.labelling.rows import segment_rows, video_rows
-from emotion_core.storage import commits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
+from emotion_core.storage import commits
 
 VIDEOS = "videos"
 SEGMENTS = "segments"
@@ -36,7 +36,7 @@ VIDEOS_PER_FILE = 200_000
 
 _SORTED = {
     VIDEOS: [("uri", "ascending")],
-    SEGMENTS: [("uri", "ascending"), ("start_s", "ascending"), ("face_id", "ascending")],
+    SEGMENTS: [("uri", "ascending"), ("start_s", "ascending"), ("track_id", "ascending")],
 }
 # A video of which this is said may fare better another time.
 _PASSING = ("timeout", "crash", "gone")

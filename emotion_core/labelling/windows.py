@@ -60,12 +60,12 @@ class Windowing:
 
 
 @dataclass(frozen=True)
-class Sight:
+class FaceObservation:
     """One face in one picture.
 
     Attributes:
         time_s: of the picture.
-        face_id: the person.
+        track_id: the person.
         box: x1 y1 x2 y2 as fractions of the picture.
         score: the detector's.
         crops: the face as each model wants it, uint8 (size, size, 3) or (size, size); None where
@@ -73,7 +73,7 @@ class Sight:
     """
 
     time_s: float
-    face_id: int
+    track_id: int
     box: tuple[float, ...]
     score: float
     crops: tuple[np.ndarray | None, ...]
@@ -88,7 +88,7 @@ class Piece:
         audio: float32 (samples,), empty without sound.
         sample_rate: of ``audio``, Hz; 0 without sound.
         times_s: of the pictures that were looked at.
-        sights: the faces in them, in order of time.
+        observations: the faces in them, in order of time.
     """
 
     start_s: float
@@ -96,11 +96,11 @@ class Piece:
     audio: np.ndarray
     sample_rate: int
     times_s: tuple[float, ...]
-    sights: tuple[Sight, ...]
+    observations: tuple[FaceObservation, ...]
 
-    def people(self) -> list[int]:
-        """Everybody seen, in order of ``face_id``."""
-        return sorted({sight.face_id for sight in self.sights})
+    def track_ids(self) -> list[int]:
+        """Everybody seen, by ``track_id``."""
+        return sorted({observation.track_id for observation in self.observations})
 
 
 def join(pieces: list[Piece]) -> Piece:
@@ -111,7 +111,7 @@ def join(pieces: list[Piece]) -> Piece:
         np.concatenate([piece.audio for piece in pieces]),
         max(piece.sample_rate for piece in pieces),
         tuple(time for piece in pieces for time in piece.times_s),
-        tuple(sight for piece in pieces for sight in piece.sights),
+        tuple(observation for piece in pieces for observation in piece.observations),
     )
 
 
@@ -131,7 +131,11 @@ def split(chunk: Piece, piece_s: float) -> Iterator[Piece]:
             chunk.audio[begin:end],
             chunk.sample_rate,
             tuple(time for time in chunk.times_s if start_s <= time < until_s),
-            tuple(sight for sight in chunk.sights if start_s <= sight.time_s < until_s),
+            tuple(
+                observation
+                for observation in chunk.observations
+                if start_s <= observation.time_s < until_s
+            ),
         )
 
 

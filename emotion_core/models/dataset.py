@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
-from emotion_core.models.samples import Sample, part_spans
+from emotion_core.models.samples import Sample, segment_spans
 from emotion_core.recipes.emotions import LABEL_SETS, LabelSet
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.storage.ragged import (
@@ -245,12 +245,12 @@ def _has_input(table: pa.Table, recipe: Recipe) -> np.ndarray:
     return has
 
 
-def in_parts(features: FeatureSet, recipe: Recipe) -> FeatureSet:
+def in_segments(features: FeatureSet, recipe: Recipe) -> FeatureSet:
     """A set whose rows are the parts that a network of ``recipe`` is trained on.
 
     Each part has its clip's row and label. Parts without sound and without a face are left out.
     """
-    if recipe.part_s is None:
+    if recipe.segment_s is None:
         return features
     none = Ragged(np.empty((0, 1), np.float32), np.zeros(len(features) + 1, np.int64))
     audio = none if features.audio is None else features.audio
@@ -261,7 +261,7 @@ def in_parts(features: FeatureSet, recipe: Recipe) -> FeatureSet:
     for row, (frames, count) in enumerate(
         zip(audio.lengths.tolist(), counts.tolist(), strict=True)
     ):
-        for sound, pictures in part_spans(frames, count, recipe):
+        for sound, pictures in segment_spans(frames, count, recipe):
             owner.append(row)
             sounds.append(audio[row][sound])
             entries.append(features.picture_offsets[row] + np.arange(*pictures.indices(count)))

@@ -54,18 +54,18 @@ def make_batch(
     )
 
 
-def part_spans(frames: int, pictures: int, recipe: Recipe) -> list[tuple[slice, slice]]:
-    """Where the parts of a clip lie (``Recipe.part_s``): slices of its sound frames and pictures.
+def segment_spans(frames: int, pictures: int, recipe: Recipe) -> list[tuple[slice, slice]]:
+    """Where a clip's segments lie (``Recipe.segment_s``): slices of sound frames and pictures.
 
     The last part may be shorter; a rest of less than half a part is left out, but never a whole
-    clip. Without ``part_s`` the clip is one part.
+    clip. Without ``segment_s`` the clip is one part.
 
     Raises:
         UsageError: a recipe whose sound and pictures cannot be cut alike.
     """
-    if recipe.part_s is None:
+    if recipe.segment_s is None:
         return [(slice(0, frames), slice(0, pictures))]
-    per_sound, per_pictures = _part_sizes(recipe)
+    per_sound, per_pictures = _segment_sizes(recipe)
     # half a part counts as one; round() would take every other half only
     count = max(1, int(frames / per_sound + 0.5), int(pictures / per_pictures + 0.5))
     return [
@@ -77,17 +77,17 @@ def part_spans(frames: int, pictures: int, recipe: Recipe) -> list[tuple[slice, 
     ]
 
 
-def _part_sizes(recipe: Recipe) -> tuple[int, int]:
+def _segment_sizes(recipe: Recipe) -> tuple[int, int]:
     """Sound frames and pictures of one part."""
-    audio, video, part_s = recipe.audio, recipe.video, recipe.part_s
-    assert part_s is not None
+    audio, video, segment_s = recipe.audio, recipe.video, recipe.segment_s
+    assert segment_s is not None
     if (video and video.sampling != "fps") or (audio and audio.trim_db is not None):
         raise UsageError(
-            f"recipe {recipe.name!r} cuts clips into parts of {part_s} s: that needs untrimmed "
+            f"recipe {recipe.name!r} cuts clips into parts of {segment_s} s: that needs untrimmed "
             "sound (trim_db=None) and pictures sampled by fps"
         )
-    sound = round(part_s * audio.sample_rate / audio.hop_length) if audio else 1
-    pictures = round(part_s * video.fps) if video else 1
+    sound = round(segment_s * audio.sample_rate / audio.hop_length) if audio else 1
+    pictures = round(segment_s * video.fps) if video else 1
     return max(1, sound), max(1, pictures)
 
 
@@ -95,7 +95,7 @@ def parts(sample: Sample, recipe: Recipe) -> list[Sample]:
     """The parts of a clip that a network of ``recipe`` is fed with, at least one."""
     frames = 0 if sample.audio is None else len(sample.audio)
     found = []
-    for sound, pictures in part_spans(frames, len(sample.faces), recipe):
+    for sound, pictures in segment_spans(frames, len(sample.faces), recipe):
         audio = None if sample.audio is None else sample.audio[sound]
         faces = sample.faces[pictures]
         if (audio is not None and len(audio)) or any(face is not None for face in faces):

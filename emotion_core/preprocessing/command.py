@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from emotion_core import cli, storage
+from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora import Scan, scan_all
 from emotion_core.recipes import load_recipe
 from emotion_core.report.progress import progress
 from emotion_core.report.summary import count_statuses, show_counts, show_reasons
-from emotion_core.clips.clip import manifest_table
 
 
 def main(

@@ -25,8 +25,8 @@ from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.preprocessing.decode import DecodeStep
 from emotion_core.preprocessing.faces import FaceStep
 from emotion_core.preprocessing.rows import feature_rows
-from emotion_core.recipes.specs import Recipe, VideoSpec
 from emotion_core.preprocessing.sound import SoundStep
+from emotion_core.recipes.specs import Recipe, VideoSpec
 from emotion_core.sound.backends import BACKENDS
 from emotion_core.storage import commits
 from emotion_core.storage.schemas import MANIFEST

@@ -6,7 +6,29 @@ import pyarrow as pa
 
 from emotion_core.clips.work import ClipWork, outcome_columns
 from emotion_core.faces.crop import encode_png
-from emotion_core.preprocessing.rows import FEATURES
+from emotion_core.storage.schemas import MANIFEST, STATUS
+
+_FACES = [
+    # One entry per sampled picture, in order of time; null where that picture has no face.
+    pa.field("faces", pa.list_(pa.binary())),  # PNG, face_size x face_size, RGB or grey
+    pa.field("face_boxes", pa.list_(pa.list_(pa.float32()))),
+    pa.field("face_scores", pa.list_(pa.float32())),
+    pa.field("frame_times_s", pa.list_(pa.float64())),
+]
+
+FEATURES = pa.schema(
+    [
+        *MANIFEST,
+        *STATUS,
+        pa.field("duration_s", pa.float64()),
+        pa.field("decoder", pa.string()),
+        *_FACES,
+        # Row-major (audio_frames, coefficients): one entry per hop, oldest first.
+        pa.field("audio_features", pa.list_(pa.list_(pa.float32()))),
+        pa.field("audio_frames", pa.int32(), nullable=False),
+        pa.field("seconds", pa.float64()),  # work spent on this clip
+    ]
+)
 
 
 def feature_rows(works: list[ClipWork]) -> pa.Table:

@@ -133,14 +133,26 @@ def recipe_from_json(data: Any) -> Recipe:
         UsageError: a key is unknown or missing, or a value has the wrong type: the file was made by
             another version, or by hand.
     """
-    values = _matching(Recipe, data)
+    values = _matching(Recipe, _of_today(data))
     for key, kind in (("audio", AudioSpec), ("video", VideoSpec), ("training", TrainSpec)):
         if values.get(key) is not None:
             values[key] = kind(**_matching(kind, values[key]))
     training = values.get("training")
     if training is not None:  # JSON knows no tuples
-        values["training"] = replace(training, stages=tuple(training.stages))
+        values["training"] = replace(training, phases=tuple(training.phases))
     return _checked(Recipe(**values), str(values["name"]))
+
+
+def _of_today(data: Any) -> Any:
+    """Bundles of version 0.1 called phases stages, and segments parts."""
+    if not isinstance(data, dict):
+        return data
+    renamed = {"segment_s" if key == "part_s" else key: value for key, value in data.items()}
+    if isinstance(training := data.get("training"), dict):
+        renamed["training"] = {
+            "phases" if key == "stages" else key: value for key, value in training.items()
+        }
+    return renamed
 
 
 def _matching(kind: type, data: Any) -> dict[str, Any]:

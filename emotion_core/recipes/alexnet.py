@@ -71,7 +71,7 @@ CONCAT = replace(
         weight_decay=1e-2,
         patience=8,
         label_smoothing=0.1,
-        stages=("audio", "face", "fusion"),
+        phases=("audio", "face", "fusion"),
     ),
     published="given as a picture only",
 )

@@ -84,16 +84,16 @@ class TrainSpec:
     """Optimisation with AdamW, a linear rise over one epoch, then a cosine down to nearly zero.
 
     Attributes:
-        epochs: at most, in each stage.
+        epochs: at most, in each phase.
         batch_size: over all workers together.
         lr: highest learning rate.
         weight_decay: AdamW's.
-        patience: epochs without a better validation UAR before a stage ends early.
+        patience: epochs without a better validation UAR before a phase ends early.
         class_weights: classes count alike in the loss, however often they occur.
         clip_grad_norm: longest gradient.
         augment: training clips are changed at random (``training.augment``).
         label_smoothing: share of the label that is spread over all classes.
-        stages: names that the network's ``enter`` takes, trained one after the other, each from the
+        phases: names that the network's ``enter`` takes, trained one after the other, each from the
             best weights of the one before; empty: everything at once.
     """
 
@@ -106,10 +106,10 @@ class TrainSpec:
     clip_grad_norm: float = 1.0
     augment: bool = True
     label_smoothing: float = 0.0
-    stages: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(self.stages))  # a list, in JSON
+        object.__setattr__(self, "phases", tuple(self.phases))  # a list, in JSON
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,10 @@ class Recipe:
         network_options: keyword arguments for that class.
         training: optimisation.
         published: the figure its authors give, in words; None when they give none.
-        part_s: a sample of the network is this many seconds, not a whole clip: a clip is cut into
-            parts, which are trained on one by one, and its answer is the mean of theirs. Sound must
-            not be trimmed then, and pictures be sampled by ``fps``, so that both are cut alike.
+        segment_s: a sample of the network is this many seconds, not a whole clip: a clip is cut
+            into segments, which are trained on one by one, and its answer is the mean of theirs.
+            Sound must not be trimmed then, and pictures be sampled by ``fps``, so that both are cut
+            alike.
     """
 
     name: str
@@ -143,4 +144,4 @@ class Recipe:
     network_options: dict[str, Any] = field(default_factory=dict)
     training: TrainSpec = TrainSpec()
     published: str | None = None
-    part_s: float | None = None
+    segment_s: float | None = None

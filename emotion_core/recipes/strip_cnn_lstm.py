@@ -15,7 +15,7 @@ STRIP_CNN_LSTM = Recipe(
     network="strip-cnn-lstm",
     training=TrainSpec(epochs=40, batch_size=64, lr=1e-3, patience=10, label_smoothing=0.1),
     published='"performed pretty well" on the validation fifth; no figure',
-    part_s=1.0,
+    segment_s=1.0,
 )
 
 RECIPES = (STRIP_CNN_LSTM,)

@@ -23,7 +23,7 @@ def model_card(
     Args:
         info: of the bundle.
         validation: figures on the validation side, None without one.
-        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``, ``stages``.
+        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``, ``phases``.
         parameters: number of weights.
     """
     recipe = info.recipe
@@ -41,7 +41,7 @@ def model_card(
         "the choice of the epoch.",
         f"- Training: {training['epochs']} epochs on {training['workers']} worker(s), "
         f"{training['seconds']:.0f} s; weights of epoch {training['best_epoch']}."
-        + (f" In stages: {', '.join(training['stages'])}." if training["stages"] else ""),
+        + (f" In phases: {', '.join(training['phases'])}." if training["phases"] else ""),
         "",
         "## Figures",
         "",

@@ -98,7 +98,7 @@ def _train(task: "Task", arguments: dict[str, Any]) -> None:
         return
     console.print(sides_table(task), *remarks(task), sep="\n")
     workers = choose_workers(arguments["num_workers"], **_resources())
-    lines = EpochLines(stages=task.plan.recipe.training.stages)
+    lines = EpochLines(phases=task.plan.recipe.training.phases)
     console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
     outcome = run_task(
         task, out, workers, lambda row: console.print(lines.line(row), soft_wrap=True)
@@ -108,7 +108,7 @@ def _train(task: "Task", arguments: dict[str, Any]) -> None:
 
 
 def _train_folds(folds: "Folds", arguments: dict[str, Any]) -> None:
-    from emotion_core.evaluation import FOLDS, FOLDS_KIND
+    from emotion_core.evaluation.folds import FOLDS, FOLDS_KIND
     from emotion_core.training.folds import choose_fold_workers, folds_record, run_folds
     from emotion_core.training.show import (
         EpochLines,
@@ -127,7 +127,7 @@ def _train_folds(folds: "Folds", arguments: dict[str, Any]) -> None:
     console.print(folds_sides_table(folds), *folds_remarks(folds), sep="\n")
     wanted, at_once = arguments["num_workers"], arguments["folds_at_once"]
     workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), **_resources())
-    lines = EpochLines(folds.names, folds.recipe.training.stages)
+    lines = EpochLines(folds.names, folds.recipe.training.phases)
     console.print(f"{slots} fold(s) at a time, {place_of(workers)} each\n{lines.head}")
     summary = run_folds(
         folds, out, workers, slots,

@@ -11,7 +11,7 @@ import numpy as np
 from emotion_core import storage
 from emotion_core.corpora.splits import assign_split
 from emotion_core.errors import UsageError
-from emotion_core.evaluation import FOLDS
+from emotion_core.evaluation.folds import FOLDS
 from emotion_core.evaluation.metrics import SHARES, STD_OF, mean_and_std
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes import recipe_to_json

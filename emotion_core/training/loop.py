@@ -15,7 +15,7 @@ from torchmetrics import MeanMetric
 
 from emotion_core.evaluation.metrics import FigureMeter
 from emotion_core.models.answers import probabilities
-from emotion_core.models.dataset import FeatureSet, in_parts
+from emotion_core.models.dataset import FeatureSet, in_segments
 from emotion_core.models.networks import Batch, build_network
 from emotion_core.models.samples import make_batch
 from emotion_core.recipes.specs import Recipe
@@ -36,8 +36,8 @@ Report = Callable[[Snapshot], None]
 class Training:
     """One worker's part of a training.
 
-    A recipe with stages is trained stage by stage, each from the best weights of the one before; a
-    stage that needs a modality which no training clip has is left out.
+    A recipe with phases is trained phase by phase, each from the best weights of the one before; a
+    phase that needs a modality which no training clip has is left out.
 
     Every worker goes through the same steps in the same order: which clips an epoch's batches hold
     does not depend on the number of workers, each takes its share of every batch, and the loss is
@@ -60,7 +60,7 @@ class Training:
         workers: int = 1,
         device: torch.device | str = "cpu",
     ):
-        self.plan, self.train, self.validation = plan, in_parts(train, plan.recipe), validation
+        self.plan, self.train, self.validation = plan, in_segments(train, plan.recipe), validation
         self.rank, self.workers, self.device = rank, workers, torch.device(device)
         torch.manual_seed(plan.seed)  # before the weights are drawn: every worker draws the same
         classes = len(train.label_set.labels)
@@ -70,7 +70,7 @@ class Training:
             self.train.labels, classes, plan.recipe.training.class_weights
         )
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
-        self.stages = [s for s in _stages(plan.recipe) if self._usable(self.train, s).any()]
+        self.phases = [s for s in _phases(plan.recipe) if self._usable(self.train, s).any()]
 
     def run(self, report: Report, resume: Snapshot | None = None) -> Snapshot | None:
         """All epochs that are left; ``report`` gets the state after each.
@@ -81,23 +81,23 @@ class Training:
         state = resume
         if resume is not None:
             self.network.load_state_dict(resume.last)
-        for stage in self.stages:
-            done = state.of_stage(stage) if state else ()
+        for phase in self.phases:
+            done = state.of_phase(phase) if state else ()
             if self._finished(done):
                 continue
             if state is not None and not done:
                 self.network.load_state_dict(state.best)
-            self._enter(stage)
+            self._enter(phase)
             if state is not None and done:
                 self.optimiser.load_state_dict(state.optimiser)
-            state = self._run_stage(stage, state, report)
+            state = self._run_phase(phase, state, report)
         return state
 
-    def _run_stage(self, stage: str, state: Snapshot | None, report: Report) -> Snapshot | None:
-        done = state.of_stage(stage) if state else ()
+    def _run_phase(self, phase: str, state: Snapshot | None, report: Report) -> Snapshot | None:
+        done = state.of_phase(phase) if state else ()
         while not self._finished(done):
             history = state.history if state else ()
-            row = self._epoch(stage, len(history), done)
+            row = self._epoch(phase, len(history), done)
             done = (*done, row)
             state = Snapshot(
                 history=(*history, row),
@@ -105,17 +105,17 @@ class Training:
                 best=weights_of(self.network) if row.best or state is None else state.best,
                 # a copy: the next epoch changes the tensors in place
                 optimiser=copy.deepcopy(self.optimiser.state_dict()),
-                finished=stage == self.stages[-1] and self._finished(done),
+                finished=phase == self.phases[-1] and self._finished(done),
             )
             report(state)
         return state
 
-    def _enter(self, stage: str) -> None:
-        """Make the network's weights that this stage trains the ones that move."""
+    def _enter(self, phase: str) -> None:
+        """Make the network's weights that this phase trains the ones that move."""
         spec = self.plan.recipe.training
         self.network.zero_grad(set_to_none=True)  # or what no longer moves counts in the norm
-        if stage:
-            self.network.enter(stage)  # type: ignore[operator]
+        if phase:
+            self.network.enter(phase)  # type: ignore[operator]
         if self.workers > 1:
             self.model = DistributedDataParallel(
                 self.network,
@@ -128,9 +128,9 @@ class Training:
             fused=True,  # an eighth of a step of AlexNet's dense layers, on one thread
         )
 
-    def _usable(self, features: FeatureSet, stage: str) -> np.ndarray:
-        """Which clips have what the stage looks at, bool (clips,)."""
-        needs = self.network.needs(stage) if stage else ()  # type: ignore[operator]
+    def _usable(self, features: FeatureSet, phase: str) -> np.ndarray:
+        """Which clips have what the phase looks at, bool (clips,)."""
+        needs = self.network.needs(phase) if phase else ()  # type: ignore[operator]
         usable = np.ones(len(features), bool)
         if "audio" in needs:
             usable &= features.has_audio
@@ -147,17 +147,17 @@ class Training:
         waited = len(done) - 1 - improved[-1] if improved else 0
         return len(self.validation) > 0 and waited >= spec.patience
 
-    def _epoch(self, stage: str, epoch: int, done: tuple[EpochRow, ...]) -> EpochRow:
+    def _epoch(self, phase: str, epoch: int, done: tuple[EpochRow, ...]) -> EpochRow:
         started = time.perf_counter()
         # dropout differs between workers and epochs; a restarted epoch repeats its own
         torch.manual_seed(
             int(np.random.default_rng([self.plan.seed, epoch, self.rank]).integers(2**31))
         )
-        loss, war, lr = self._train(stage, epoch, len(done))
-        validation_loss, validation_war, validation_uar = self._validate(stage)
+        loss, war, lr = self._train(phase, epoch, len(done))
+        validation_loss, validation_war, validation_uar = self._validate(phase)
         return EpochRow(
             epoch=epoch,
-            stage=stage,
+            phase=phase,
             lr=lr,
             loss=loss,
             war=war,
@@ -170,12 +170,12 @@ class Training:
             workers=self.workers,
         )
 
-    def _train(self, stage: str, epoch: int, before: int) -> tuple[float, float, float]:
+    def _train(self, phase: str, epoch: int, before: int) -> tuple[float, float, float]:
         spec, plan = self.plan.recipe.training, self.plan
         self.model.train()
         mean_loss, right = MeanMetric().to(self.device), MeanMetric().to(self.device)
         lr = spec.lr
-        usable = self._usable(self.train, stage)
+        usable = self._usable(self.train, phase)
         epoch_batches = global_batches(
             len(self.train), spec.batch_size, self.workers, plan.seed, epoch
         )
@@ -220,9 +220,9 @@ class Training:
         return make_batch(samples, self.plan.recipe.audio, self.plan.recipe.video, self.plan.frames)
 
     @torch.no_grad()
-    def _validate(self, stage: str) -> tuple[float | None, float | None, float | None]:
+    def _validate(self, phase: str) -> tuple[float | None, float | None, float | None]:
         """Loss, WAR and UAR over every clip of the validation side, each counted once."""
-        usable = np.flatnonzero(self._usable(self.validation, stage))
+        usable = np.flatnonzero(self._usable(self.validation, phase))
         if not len(usable):
             return None, None, None
         if self.workers > 1:  # running statistics of a network that keeps some
@@ -254,8 +254,8 @@ class Training:
         return nullcontext()
 
 
-def _stages(recipe: Recipe) -> tuple[str, ...]:
-    return recipe.training.stages or ("",)
+def _phases(recipe: Recipe) -> tuple[str, ...]:
+    return recipe.training.phases or ("",)
 
 
 def _is_best(uar: float | None, loss: float | None, history: tuple[EpochRow, ...]) -> bool:

@@ -10,13 +10,14 @@ import torch
 
 from emotion_core import storage
 from emotion_core.corpora.splits import SIDES, assign_split
-from emotion_core.evaluation import evaluate, shared_speakers
+from emotion_core.evaluation.answering import evaluate
 from emotion_core.evaluation.metrics import Figures
 from emotion_core.evaluation.plots import confusion_png, learning_png
+from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, audio_length, load_features
 from emotion_core.models.networks import build_network
-from emotion_core.models.samples import part_spans
+from emotion_core.models.samples import segment_spans
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.card import model_card
@@ -118,11 +119,11 @@ def divide(
 
 
 def padded_length(train: FeatureSet, recipe: Recipe) -> int:
-    """Frames that the sound of a sample is padded to: a clip's, or a part's (``Recipe.part_s``)."""
+    """Frames that the sound of a sample is padded to: a clip's, or a segment's."""
     frames = audio_length(train, recipe.audio)
-    if recipe.part_s is None or recipe.audio is None:
+    if recipe.segment_s is None or recipe.audio is None:
         return frames
-    return min(frames, part_spans(frames, 0, recipe)[0][0].stop)
+    return min(frames, segment_spans(frames, 0, recipe)[0][0].stop)
 
 
 def finished(out: str) -> Bundle | None:
@@ -232,7 +233,7 @@ def _write(task: Task, out: str, state: Snapshot) -> Outcome:
         "best_epoch": state.best_row.epoch + 1,
         "seconds": round(sum(row.seconds for row in state.history), 1),
         "workers": max(row.workers for row in state.history),
-        "stages": list(dict.fromkeys(row.stage for row in state.history if row.stage)),
+        "phases": list(dict.fromkeys(row.phase for row in state.history if row.phase)),
     }
     title = f"{info.recipe.name}, {task.split}"
     shown = draw_samples(task.sides["train"], task.plan.seed)

@@ -8,9 +8,9 @@ import numpy as np
 from rich.table import Table
 
 from emotion_core.corpora.splits import SIDES, is_speaker_independent
-from emotion_core.evaluation import clips_only, shared_speakers, strangers_remark
 from emotion_core.evaluation.metrics import SHARES
 from emotion_core.evaluation.report import NAMES, folds_table
+from emotion_core.evaluation.speakers import clips_only, shared_speakers, strangers_remark
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.training.folds import Folds
 from emotion_core.training.run import Outcome, Task
@@ -50,7 +50,7 @@ def remarks(task: Task) -> list[str]:
     recipe = task.plan.recipe
     if recipe.audio:
         lengths = _lengths(task.sides["train"])
-        of = f"a part of {recipe.part_s:g} s" if recipe.part_s else "a clip"
+        of = f"a part of {recipe.segment_s:g} s" if recipe.segment_s else "a clip"
         lines.append(
             f"sound: {lengths.mean():.1f} frames on average in training, {lengths.max()} in the "
             f"longest clip; {of} is padded to {task.plan.frames}"
@@ -102,7 +102,11 @@ def folds_remarks(folds: Folds) -> list[str]:
     recipe = folds.recipe
     if recipe.audio:
         longest = recipe.audio.max_frames or "the longest training clip of its fold"
-        part = f" (a part of {recipe.part_s:g} s: to the length of that)" if recipe.part_s else ""
+        part = (
+            f" (a part of {recipe.segment_s:g} s: to the length of that)"
+            if recipe.segment_s
+            else ""
+        )
         lines.append(
             f"sound is padded to {longest}{' frames' * bool(recipe.audio.max_frames)}{part}"
         )
@@ -115,21 +119,21 @@ class EpochLines:
 
     Attributes:
         folds: names of the folds that train; empty for a single training.
-        stages: names of the recipe's stages; empty where there are none.
+        phases: names of the recipe's phases; empty where there are none.
     """
 
     folds: Sequence[str] = ()
-    stages: Sequence[str] = ()
+    phases: Sequence[str] = ()
 
     @property
     def head(self) -> str:
         """The names of the columns."""
-        start = self._start("fold", "stage")
+        start = self._start("fold", "phase")
         return f"{start}epoch    rate  train loss  valid. loss     WAR     UAR  best  seconds"
 
     def line(self, row: EpochRow, fold: str = "") -> str:
-        """One epoch; an asterisk where it is the best so far (of its stage)."""
-        start = f"{self._start(fold, row.stage)}{row.epoch + 1:5d} {row.lr:7.5f} {row.loss:11.3f}"
+        """One epoch; an asterisk where it is the best so far (of its phase)."""
+        start = f"{self._start(fold, row.phase)}{row.epoch + 1:5d} {row.lr:7.5f} {row.loss:11.3f}"
         if row.validation_uar is None:
             return f"{start}  {'(no validation clip)':33} {row.seconds:8.1f}"
         return (
@@ -137,8 +141,8 @@ class EpochLines:
             f"{row.validation_uar:7.1%}  {'*' if row.best else ' ':4} {row.seconds:8.1f}"
         )
 
-    def _start(self, fold: str, stage: str) -> str:
-        cells = [(fold, self.folds, "fold"), (stage, self.stages, "stage")]
+    def _start(self, fold: str, phase: str) -> str:
+        cells = [(fold, self.folds, "fold"), (phase, self.phases, "phase")]
         return "".join(
             f"{text:{max(map(len, (*names, title)))}} " for text, names, title in cells if names
         )

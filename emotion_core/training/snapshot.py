@@ -21,8 +21,8 @@ OPTIMISER = "optimiser.pt"
 class EpochRow:
     """What one epoch did. ``seconds`` are of training and validation, ``time`` is Unix time.
 
-    ``epoch`` counts from 0 over all stages; ``stage`` is empty for a recipe without
-    stages. The validation fields are None when there is no validation side.
+    ``epoch`` counts from 0 over all phases; ``phase`` is empty for a recipe without
+    phases. The validation fields are None when there is no validation side.
     """
 
     epoch: int
@@ -36,7 +36,7 @@ class EpochRow:
     seconds: float
     time: float
     workers: int
-    stage: str = ""
+    phase: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Snapshot:
     Attributes:
         history: one row an epoch, first to last.
         last: the network's weights.
-        best: the weights of the best epoch so far, of the last stage that has begun.
+        best: the weights of the best epoch so far, of the last phase that has begun.
         optimiser: the optimiser's ``state_dict``.
         finished: no epoch is left to do.
     """
@@ -65,9 +65,9 @@ class Snapshot:
         """The epoch that ``best`` is from."""
         return [row for row in self.history if row.best][-1]
 
-    def of_stage(self, stage: str) -> tuple[EpochRow, ...]:
-        """The rows of one stage."""
-        return tuple(row for row in self.history if row.stage == stage)
+    def of_phase(self, phase: str) -> tuple[EpochRow, ...]:
+        """The rows of one phase."""
+        return tuple(row for row in self.history if row.phase == phase)
 
     def to_files(self) -> dict[str, bytes]:
         """File names and contents; ``progress.json`` holds the checksums of the others."""

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core import storage
+from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
 from emotion_core.corpora.lists import read_list
 from emotion_core.errors import UsageError
-from emotion_core.clips.clip import manifest_table
 from tests.support.s3 import S3Server
 
 NAMES = ("plain.mp4", "a b#1 100%.mkv", "[x]?*.mov", "ü/猫.wav", "one/same.mp4", "two/same.mp4")

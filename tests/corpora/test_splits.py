@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emotion_core.clips.clip import Clip
+from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.corpora import ravdess, savee, scan_all
 from emotion_core.corpora.protocols import EMOBOX6, LUNA5, PROTOCOLS
 from emotion_core.corpora.splits import SIDES, assign_split, expand, is_speaker_independent
 from emotion_core.errors import UsageError
-from emotion_core.clips.clip import manifest_table
 
 NAMED = ("elte", *(f"{name}:{fold}" for name in ("luna5", "emobox6") for fold in range(5)))
 NAMED += ("emobox6:5", *(f"savee4:{fold}" for fold in range(4)))

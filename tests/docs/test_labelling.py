@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.models.bundle import load_bundle, save_bundle
 from emotion_core.storage import commits
 from emotion_core.storage.schemas import REASONS
-from emotion_core.labelling.schemas import segments_schema, videos_schema
 from jobs.label import main
 from tests.support.jobs import ROOT, run_job
 from tests.support.labelling import LABELS, untrained
@@ -151,7 +151,7 @@ def check_timeline(labels: Labels, rows: Sequence[tuple]) -> None:
     mine = [
         row
         for row in labels.segments
-        if row["uri"].endswith("/mood change.mp4") and row["face_id"] == 0
+        if row["uri"].endswith("/mood change.mp4") and row["track_id"] == 0
     ]
     said = [(row["start_s"], row["emotion"], row["modalities"]) for row in mine]
     assert [(start, emotion, rest) for start, _, emotion, _, rest in rows] == sorted(said)
@@ -168,7 +168,7 @@ def check_disagreement(labels: Labels, rows: Sequence[tuple]) -> None:
                 np.array([row[f"{kind}_p_{label}"] for label in LABELS])
                 for kind in ("audio", "face")
             )
-            key = (row["uri"], row["face_id"], row["start_s"], row["end_s"])
+            key = (row["uri"], row["track_id"], row["start_s"], row["end_s"])
             distances[key] = float(np.linalg.norm(heard - seen))
     assert 5 < len(distances) <= 20, "all of them fit"
     assert {row[:4]: row[4] for row in rows} == {key: near(d) for key, d in distances.items()}
@@ -215,9 +215,9 @@ def test_pandas_says_the_same(here: Labels) -> None:
     longest = max((r for r in here.videos if r["duration_s"]), key=lambda r: r["duration_s"])
     mine = [row for row in here.segments if row["uri"] == longest["uri"]]
     assert len(mine) == longest["n_segments"] > 0
-    columns = ("face_id", "start_s", "own_s", "emotion", "confidence")
-    found = names["timeline"].sort_values(["start_s", "face_id"])
-    wanted = sorted(mine, key=lambda row: (row["start_s"], row["face_id"]))
+    columns = ("track_id", "start_s", "own_s", "emotion", "confidence")
+    found = names["timeline"].sort_values(["start_s", "track_id"])
+    wanted = sorted(mine, key=lambda row: (row["start_s"], row["track_id"]))
     assert found.to_numpy().tolist() == [[row[name] for name in columns] for row in wanted]
 
 

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core.corpora.splits import expand
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.models.networks import build_network, network_class
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage import RunRecord, write_json, write_run_record
-from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.training.options import with_options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def test_links_lead_somewhere(name: str) -> None:
     assert gone == []
 
 
-def segment(uri: str, face_id: int, emotion: str, p_angry: float) -> dict:
+def segment(uri: str, track_id: int, emotion: str, p_angry: float) -> dict:
     rest = {f"p_{label}": 0.0 for label in LABELS} | {"p_angry": p_angry}
     return {
         "clip_id": uri,
@@ -118,7 +118,7 @@ def segment(uri: str, face_id: int, emotion: str, p_angry: float) -> dict:
         "start_s": 0.0,
         "end_s": 4.0,
         "own_s": 4.0,
-        "face_id": face_id,
+        "track_id": track_id,
         "emotion": emotion,
         "confidence": p_angry,
         "modalities": ["face"],
@@ -129,7 +129,7 @@ def segment(uri: str, face_id: int, emotion: str, p_angry: float) -> dict:
 
 def video(uri: str, status: str, reasons: list[str]) -> dict:
     identity = {"clip_id": uri, "uri": uri, "size": 1, "version": "1"}
-    return {**identity, "status": status, "reasons": reasons, "n_segments": 1, "n_people": 1}
+    return {**identity, "status": status, "reasons": reasons, "n_segments": 1, "n_tracks": 1}
 
 
 @pytest.fixture

@@ -12,23 +12,15 @@ import torch
 
 from emotion_core.corpora.splits import assign_split
 from emotion_core.errors import UsageError
-from emotion_core.evaluation import (
-    FOLDS,
-    Shelf,
-    ask,
-    assess_all,
-    check_speakers,
-    evaluate,
-    find_folds,
-    load_matching_features,
-    mean_of_answers,
-    questions,
-    strangers_remark,
-    together,
-)
+from emotion_core.evaluation.answering import assess_all, evaluate, load_matching_features
+from emotion_core.evaluation.combining import together
+from emotion_core.evaluation.fold_queries import ask, fold_queries
+from emotion_core.evaluation.folds import FOLDS, Shelf, find_folds
 from emotion_core.evaluation.metrics import figures
 from emotion_core.evaluation.pictures import evaluation_pictures
 from emotion_core.evaluation.plots import confusion_png, learning_png, recall_png
+from emotion_core.evaluation.speakers import check_speakers, strangers_remark
+from emotion_core.models.answers import mean_of_answers
 from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
 from emotion_core.models.networks import build_network
@@ -329,7 +321,7 @@ def test_two_models_answer_together(pair: tuple[str, str], tmp_path: Path) -> No
     places = incomplete(tmp_path)
     _, folds = find_folds(pair)
     shelf = Shelf()
-    (asked,) = questions(folds, shelf, places)
+    (asked,) = fold_queries(folds, shelf, places)
     found = ask(asked, shelf)
 
     singles = {}
@@ -379,7 +371,7 @@ def test_folds_of_two_models_together(place: str, tmp_path: Path) -> None:
     assert metrics["n"] == 192 and len(metrics["folds"]) == 5
     shelf = Shelf()
     _, folds = find_folds(both)
-    asked = questions(folds, shelf, [place])
+    asked = fold_queries(folds, shelf, [place])
     second = ask(asked[1], shelf)
     alone = [
         evaluate(one, features.select(rows)).probabilities
@@ -432,7 +424,7 @@ def test_a_clip_that_one_of_them_has_learned_from_is_not_asked(
     places = [write_features(tmp_path / "few", few, HEARD),
               write_features(tmp_path / "many", rows(SEEN, ("face",)), SEEN)]  # fmt: skip
     _, folds = find_folds(made)
-    (asked,) = questions(folds, Shelf(), places)
+    (asked,) = fold_queries(folds, Shelf(), places)
     sides = []
     for features in asked.features:
         drawn = assign_split("random", features.clips, 0)

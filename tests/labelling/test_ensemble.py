@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from emotion_core.errors import UsageError
-from emotion_core.labelling.ensemble import Panel
-from emotion_core.labelling.looking import common_view, pictures_for
-from emotion_core.labelling.windows import Piece, Sight, Windowing
+from emotion_core.labelling.ensemble import Ensemble
+from emotion_core.labelling.views import common_view, pictures_for
+from emotion_core.labelling.windows import FaceObservation, Piece, Windowing
 from emotion_core.media.sampling import sample_times
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import load_recipe
@@ -30,44 +30,44 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "low ears": untrained(
             folder / "low", ("audio",), replace(ears, audio=replace(ears.audio, sample_rate=8000))
         ),
-        "eyes": untrained(folder / "eyes", ("face",), small("fer-cnn")),
+        "views": untrained(folder / "views", ("face",), small("fer-cnn")),
         "both": untrained(folder / "both", ("audio", "face"), small("timedist-blstm")),
         "eight": untrained(folder / "eight", ("audio", "face"), small("strip-cnn-lstm")),
     }
 
 
-def panel(models: dict[str, Path], *names: str) -> Panel:
-    return Panel([load_bundle(str(models[name])) for name in names])
+def ensemble(models: dict[str, Path], *names: str) -> Ensemble:
+    return Ensemble([load_bundle(str(models[name])) for name in names])
 
 
-def window(eyes: tuple[VideoSpec, ...], people: int = 1, rate: int = RATE) -> Piece:
+def window(views: tuple[VideoSpec, ...], people: int = 1, rate: int = RATE) -> Piece:
     """Four seconds of noise, and noise for faces in six pictures."""
     rng = np.random.default_rng(3)
     times = tuple((np.arange(6) + 0.5) * 4 / 6)
 
-    def crop(eye: VideoSpec) -> np.ndarray:
-        shape = (eye.face_size,) * 2 + (() if eye.grey else (3,))
+    def crop(view: VideoSpec) -> np.ndarray:
+        shape = (view.face_size,) * 2 + (() if view.grey else (3,))
         return rng.integers(0, 255, shape, np.uint8)
 
-    sights = tuple(
-        Sight(time, who, (0, 0, 1, 1), 0.9, tuple(crop(eye) for eye in eyes))
+    observations = tuple(
+        FaceObservation(time, who, (0, 0, 1, 1), 0.9, tuple(crop(view) for view in views))
         for time in times
         for who in range(people)
     )
     audio = rng.normal(0, 0.1, 4 * rate).astype(np.float32)
-    return Piece(0.0, 4.0, audio, rate, times, sights)
+    return Piece(0.0, 4.0, audio, rate, times, observations)
 
 
-def answers(asked: Panel, piece: Piece) -> list:
-    return asked.answers(list(asked.questions(piece, 25.0)))
+def answers(asked: Ensemble, piece: Piece) -> list:
+    return asked.answers(list(asked.queries(piece, 25.0)))
 
 
 def test_sound_and_face_of_two_models_are_averaged(models):
-    both = panel(models, "ears", "eyes")
-    piece = window(both.eyes)
+    both = ensemble(models, "ears", "views")
+    piece = window(both.views)
     (together,) = answers(both, piece)
-    (heard,) = answers(panel(models, "ears"), replace(piece, sights=()))
-    (seen,) = answers(panel(models, "eyes"), piece)
+    (heard,) = answers(ensemble(models, "ears"), replace(piece, observations=()))
+    (seen,) = answers(ensemble(models, "views"), piece)
     np.testing.assert_allclose(together.audio_probabilities, heard.probabilities, atol=1e-6)
     np.testing.assert_allclose(together.face_probabilities, seen.probabilities, atol=1e-6)
     mean = (heard.probabilities + seen.probabilities) / 2
@@ -77,11 +77,11 @@ def test_sound_and_face_of_two_models_are_averaged(models):
 
 
 def test_a_model_of_both_beside_one_of_sound_answers_with_both_and_with_each(models):
-    asked = panel(models, "ears", "both")
-    piece = window(asked.eyes)
+    asked = ensemble(models, "ears", "both")
+    piece = window(asked.views)
     (together,) = answers(asked, piece)
-    (heard,) = answers(panel(models, "ears"), replace(piece, sights=()))
-    (joint,) = answers(panel(models, "both"), piece)
+    (heard,) = answers(ensemble(models, "ears"), replace(piece, observations=()))
+    (joint,) = answers(ensemble(models, "both"), piece)
     np.testing.assert_allclose(
         together.audio_probabilities,
         (heard.probabilities + joint.audio_probabilities) / 2,
@@ -94,44 +94,44 @@ def test_a_model_of_both_beside_one_of_sound_answers_with_both_and_with_each(mod
 
 
 def test_in_a_crowd_the_model_of_sound_has_a_row_of_its_own(models):
-    asked = panel(models, "ears", "eyes")
-    found = answers(asked, window(asked.eyes, people=2))
-    assert [(s.face_id, s.modalities) for s in found] == [
+    asked = ensemble(models, "ears", "views")
+    found = answers(asked, window(asked.views, people=2))
+    assert [(s.track_id, s.modalities) for s in found] == [
         (0, ("face",)), (1, ("face",)), (None, ("audio",))
     ]  # fmt: skip
 
 
 def test_the_order_of_the_models_does_not_matter(models):
-    one, other = panel(models, "ears", "eyes"), panel(models, "eyes", "ears")
+    one, other = ensemble(models, "ears", "views"), ensemble(models, "views", "ears")
     assert one.model_id == other.model_id
     assert one.model_id not in {bundle.model_id for bundle in one.bundles}
     for ours, theirs in zip(
-        answers(one, window(one.eyes)), answers(other, window(other.eyes)), strict=True
+        answers(one, window(one.views)), answers(other, window(other.views)), strict=True
     ):
         np.testing.assert_array_equal(ours.probabilities, theirs.probabilities)
-    assert panel(models, "ears").model_id == load_bundle(str(models["ears"])).model_id
+    assert ensemble(models, "ears").model_id == load_bundle(str(models["ears"])).model_id
 
 
 def test_each_model_gets_features_of_its_own_recipe(models, monkeypatch):
-    asked = panel(models, "ears", "both")
+    asked = ensemble(models, "ears", "both")
     heard = {}
-    for judge in asked._judges:
-        name = judge._bundle.recipe.name
-        make = judge._features
-        judge._features = lambda sounds, make=make, name=name: heard.setdefault(name, make(sounds))
-    piece = window(asked.eyes)
-    list(asked.questions(piece, 25.0))
+    for member in asked._members:
+        name = member._bundle.recipe.name
+        make = member._features
+        member._features = lambda sounds, make=make, name=name: heard.setdefault(name, make(sounds))
+    piece = window(asked.views)
+    list(asked.queries(piece, 25.0))
     assert set(heard) == {"audio-cnn1d", "timedist-blstm"}
     for name, (matrix,) in heard.items():
         np.testing.assert_array_equal(matrix, audio_features(piece.audio, small(name).audio))
 
 
 def test_models_of_different_sample_rates_hear_the_same_sound(models):
-    asked = panel(models, "ears", "low ears")
+    asked = ensemble(models, "ears", "low ears")
     assert asked.sample_rate == RATE
     tone = 0.3 * np.sin(2 * np.pi * 500 * np.arange(4 * RATE) / RATE).astype(np.float32)
     piece = replace(window(()), audio=tone)
-    low = next(judge for judge in asked._judges if judge.sample_rate == 8000)
+    low = next(member for member in asked._members if member.sample_rate == 8000)
     direct = 0.3 * np.sin(2 * np.pi * 500 * np.arange(4 * 8000) / 8000).astype(np.float32)
     given = low.sound(piece)
     expected = audio_features(direct, low._bundle.recipe.audio)
@@ -146,33 +146,33 @@ def test_models_of_different_sample_rates_hear_the_same_sound(models):
 
 def test_models_that_do_not_fit_are_refused(models):
     with pytest.raises(UsageError, match="other classes.*one label set"):
-        panel(models, "both", "eight")
+        ensemble(models, "both", "eight")
     with pytest.raises(UsageError, match="twice"):
-        panel(models, "ears", "ears")
+        ensemble(models, "ears", "ears")
     whole = VideoSpec(detect=False)
     with pytest.raises(UsageError, match="cannot be combined"):
         common_view([VideoSpec(), whole], Windowing(), None)
 
 
 def test_two_models_on_a_real_video(models, demo):
-    done = labelled(models["ears"], models["eyes"], path=demo / "wild" / "holiday clip #2.mp4")
+    done = labelled(models["ears"], models["views"], path=demo / "wild" / "holiday clip #2.mp4")
     assert what_was_seen(done) == [(0.0, 0, ("audio", "face"))]
     assert done.outcome.status == "ok"
     (segment,) = done.segments
     mean = (segment.audio_probabilities + segment.face_probabilities) / 2
     np.testing.assert_allclose(segment.probabilities, mean, atol=1e-6)
-    memo = labelled(models["ears"], models["eyes"], path=demo / "wild" / "voice memo.m4a")
+    memo = labelled(models["ears"], models["views"], path=demo / "wild" / "voice memo.m4a")
     assert what_was_seen(memo) == [(0.0, None, ("audio",))]
 
 
 @pytest.mark.parametrize(
-    ("name", "seen"), [("ears", [(0.0, None, ("audio",))]), ("eyes", [(0.0, 0, ("face",))])]
+    ("name", "seen"), [("ears", [(0.0, None, ("audio",))]), ("views", [(0.0, 0, ("face",))])]
 )
 def test_a_recipe_without_pictures_or_without_sound_works_alone(models, demo, name, seen):
     done = labelled(models[name], path=demo / "wild" / "holiday clip #2.mp4")
     assert what_was_seen(done) == seen
     assert done.outcome.status == "ok"
-    assert (done.no_face_s is None, done.no_sound_s is None) == (name == "ears", name == "eyes")
+    assert (done.no_face_s is None, done.no_sound_s is None) == (name == "ears", name == "views")
 
 
 def test_a_model_that_counts_pictures_gets_as_many_as_it_counts(models, demo):
@@ -202,4 +202,4 @@ def test_pictures_looked_at_serve_the_model_that_needs_most():
 
 
 def test_labels_of_the_panel_are_the_models(models):
-    assert panel(models, "ears", "eyes").labels == LABELS
+    assert ensemble(models, "ears", "views").labels == LABELS

@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core import storage
+from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import collect
 from emotion_core.errors import UsageError
 from emotion_core.labelling.job import Labelling, label
-from emotion_core.labelling.step import View
+from emotion_core.labelling.schemas import segments_schema, videos_schema
+from emotion_core.labelling.step import LabelOptions
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage import commits
-from emotion_core.clips.clip import manifest_table
-from emotion_core.labelling.schemas import segments_schema, videos_schema
 from tests.support.jobs import run_job
 from tests.support.labelling import LABELS, manifest, quiet, untrained
 from tests.support.small_recipes import small
@@ -164,7 +164,8 @@ def test_another_detector_than_the_model_was_trained_with_is_refused(model, corp
 
 
 @pytest.mark.parametrize(
-    ("view", "told"), [(View(fps=0.0), "--fps 0"), (View(min_face=-1), "--min-face -1")]
+    ("view", "told"),
+    [(LabelOptions(fps=0.0), "--fps 0"), (LabelOptions(min_face=-1), "--min-face -1")],
 )
 def test_numbers_that_make_no_sense_are_refused(model, view, told):
     with pytest.raises(UsageError, match=told):
@@ -173,10 +174,10 @@ def test_numbers_that_make_no_sense_are_refused(model, view, told):
 
 def test_two_models_together(demo, tmp_path, ray_local):
     ears = untrained(tmp_path / "ears", ("audio",), small("audio-cnn1d"))
-    eyes = untrained(tmp_path / "eyes", ("face",), small("fer-cnn"))
-    both = Labelling((str(ears), str(eyes)))
+    views = untrained(tmp_path / "views", ("face",), small("fer-cnn"))
+    both = Labelling((str(ears), str(views)))
     both.check()
-    assert both.settings() == Labelling((str(eyes), str(ears))).settings()
+    assert both.settings() == Labelling((str(views), str(ears))).settings()
     assert both.settings()["model_id"] not in both.settings()["models"]
     clips = collect([str(demo / "wild/holiday clip #2.mp4"), str(demo / "wild/voice memo.m4a")])
     videos, done = label(manifest_table(clips.clips), both, str(tmp_path / "out"), quiet)

@@ -85,7 +85,7 @@ class Trial:
         job = command("label", "--videos", archive.folder, "--model", model, "--out", out)
         return cls(job, out, set(), {})
 
-    def look(self, told: str) -> None:
+    def appearance(self, told: str) -> None:
         """After a run that told this: check what it had to do, and that nothing is lost."""
         to_label = re.search(r"(\d+) of (\d+) inputs to label", told)
         if to_label:
@@ -170,7 +170,7 @@ def undisturbed(trial: Trial, log: Path) -> Timeline:
             wait_for(lambda p=pattern: any(trial.out.glob(p)) or process.poll() is not None, 900)
             times.append(time.monotonic() - start)
         assert process.wait(timeout=900) == 0, log.read_text()
-    trial.look(log.read_text())
+    trial.appearance(log.read_text())
     return Timeline(*times)
 
 
@@ -188,7 +188,7 @@ def killed(trial: Trial, phase: str, delay_s: float, log: Path) -> bool:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=delay_s)
     told = log.read_text()
-    trial.look(told)
+    trial.appearance(told)
     assert process.returncode in (0, -signal.SIGKILL), told
     return process.returncode != 0
 

@@ -21,12 +21,12 @@ SCRIPT = """
 import json, resource, sys
 from pathlib import Path
 from emotion_core.models.bundle import load_bundle
-from emotion_core.labelling.step import LabelStep, View
+from emotion_core.labelling.step import LabelStep, LabelOptions
 from tests.support.labelling import OneFace, work_on
 
 if __name__ == "__main__":
     model, video = sys.argv[1:]
-    step = LabelStep([load_bundle(model)], OneFace(), View(fps=4.0))
+    step = LabelStep([load_bundle(model)], OneFace(), LabelOptions(fps=4.0))
     (done,) = step([work_on(Path(video))])
     step.decoder.close()
     peaks = [resource.getrusage(who).ru_maxrss / 1024

@@ -19,9 +19,9 @@ from emotion_core.labelling.report.labels import (
     short_name,
     stretches,
 )
+from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.recipes.emotions import EMOTIONS
 from emotion_core.report.colours import EMOTION_COLOURS, colour_of
-from emotion_core.labelling.schemas import segments_schema, videos_schema
 
 MOST = 6
 
@@ -29,7 +29,7 @@ MOST = 6
 def video(clip_id: str, status: str = "ok", reasons: tuple[str, ...] = (), **values: Any) -> dict:
     row = {
         "clip_id": clip_id, "uri": f"/archive/{clip_id}.mp4", "size": 1, "version": "1",
-        "status": status, "reasons": list(reasons), "n_segments": 1, "n_people": 1,
+        "status": status, "reasons": list(reasons), "n_segments": 1, "n_tracks": 1,
         "duration_s": 8.0, "answered_s": 8.0,
         **{f"share_{label}": values.pop(label, 0.0) for label in EMOTIONS},
     }  # fmt: skip
@@ -42,7 +42,7 @@ def segment(
     return {
         "clip_id": clip_id, "uri": f"/archive/{clip_id}.mp4", "start_s": start, "end_s": end,
         "own_s": end - start if own is None else own,
-        "face_id": face, "emotion": emotion, "confidence": 0.9, "modalities": ["face"],
+        "track_id": face, "emotion": emotion, "confidence": 0.9, "modalities": ["face"],
         "model_id": "m", **{f"p_{label}": 0.1 for label in EMOTIONS},
     }  # fmt: skip
 
@@ -102,9 +102,9 @@ def test_the_archive_is_added_up_from_its_videos() -> None:
 def test_the_videos_shown_are_those_with_most_to_see() -> None:
     names = [f"v{i}" for i in range(MOST + 2)]
     table = videos_table(
-        [video("broken", "failed", ("unreadable",), n_segments=0, n_people=0, duration_s=None)]
+        [video("broken", "failed", ("unreadable",), n_segments=0, n_tracks=0, duration_s=None)]
         + [
-            video(name, n_people=2 if name == "v7" else 1, sad=0.5, happy=0.5 * (name == "v5"))
+            video(name, n_tracks=2 if name == "v7" else 1, sad=0.5, happy=0.5 * (name == "v5"))
             for name in names
         ]
     )

@@ -47,7 +47,7 @@ def html_of(videos: pa.Table, segments: pa.Table) -> str:
 def page() -> str:
     videos = videos_table(
         [
-            video("a", uri=EVIL, happy=0.75, angry=0.25, n_people=2),
+            video("a", uri=EVIL, happy=0.75, angry=0.25, n_tracks=2),
             video("b", "degraded", ("no_face",), error="no face in any picture", sad=1.0),
             video("c", "failed", ("unreadable",), error="unreadable: <b>broken</b>"),
         ]
@@ -135,7 +135,7 @@ def test_reasons_by_how_much_they_cost() -> None:
     assert found[0].examples == (("x.mp4", "/archive/x.mp4", "timeout: too long"),)
 
 
-@pytest.mark.parametrize("rows", [[], [video("a", "failed", ("unreadable",), n_people=0)]])
+@pytest.mark.parametrize("rows", [[], [video("a", "failed", ("unreadable",), n_tracks=0)]])
 def test_nothing_labelled(rows: list[dict]) -> None:
     page = html_of(videos_table(rows), segments_table([]))
     assert "Nothing was labelled." in page

@@ -10,11 +10,11 @@ import pytest
 
 from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.labelling.rows import own_seconds, segment_rows, video_rows
-from emotion_core.labelling.step import LabelStep, Limits, View
+from emotion_core.labelling.schemas import segments_schema, videos_schema
+from emotion_core.labelling.step import LabelOptions, LabelStep, Limits
 from emotion_core.labelling.windows import Windowing
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.samples import Sample
-from emotion_core.labelling.schemas import segments_schema, videos_schema
 from examples.demo.actors import actor
 from examples.demo.files import write_clip
 from examples.demo.performance import Part, perform
@@ -43,7 +43,7 @@ def test_one_person_who_speaks(model, demo):
     assert segment.end_s == pytest.approx(3.0, abs=0.1)
     x1, y1, x2, y2 = segment.face_box
     assert 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
-    assert done.n_people == 1
+    assert done.n_tracks == 1
     assert (done.no_face_s, done.no_sound_s) == (0, pytest.approx(0, abs=0.2))
 
 
@@ -117,7 +117,7 @@ def test_a_video_that_was_cut_short_is_labelled_as_far_as_it_goes(model, demo):
 def test_a_long_video_is_covered_by_windows_of_the_same_person(model, demo):
     done = labelled(model, path=demo / "wild" / "mood change.mp4")
     assert [s.start_s for s in done.segments] == [0, 2, 4, 6, 8]
-    assert {s.face_id for s in done.segments} == {0}
+    assert {s.track_id for s in done.segments} == {0}
     assert done.segments[-1].end_s == pytest.approx(12, abs=0.1)
     assert own_seconds(done.segments) == pytest.approx([2, 2, 2, 2, 4], abs=0.1)
 
@@ -136,14 +136,14 @@ def test_a_model_of_sound_alone_answers_from_the_sound_and_still_says_whose_it_i
 
 
 def test_a_model_of_faces_alone_leaves_the_sound(demo, tmp_path):
-    eyes = untrained(tmp_path / "eyes", ("face",))
-    two = labelled(eyes, path=demo / "wild" / "two at the table.mkv")
+    views = untrained(tmp_path / "views", ("face",))
+    two = labelled(views, path=demo / "wild" / "two at the table.mkv")
     assert [s.modalities for s in two.segments] == [("face",), ("face",)]
     # it misses nothing: nobody asked whose voice it is, nor for one
     assert (two.outcome.status, two.no_sound_s) == ("ok", None)
-    silent = labelled(eyes, path=demo / "wild" / "phone/café 100 %.mp4")
+    silent = labelled(views, path=demo / "wild" / "phone/café 100 %.mp4")
     assert silent.outcome.status == "ok"
-    memo = labelled(eyes, path=demo / "wild" / "voice memo.m4a")
+    memo = labelled(views, path=demo / "wild" / "voice memo.m4a")
     assert (memo.outcome.status, memo.segments) == ("failed", ())
 
 
@@ -165,7 +165,7 @@ def test_the_network_is_shown_what_its_recipe_asks_for_however_many_are_looked_a
     asked: list[int] = []
 
     def watch(labeller: LabelStep) -> ClipWork:
-        (bundle,) = labeller.panel.bundles
+        (bundle,) = labeller.ensemble.bundles
         detect, predict = labeller.detector.detect, type(bundle).predict
 
         def watched(self, samples: list[Sample]) -> np.ndarray:
@@ -181,18 +181,18 @@ def test_the_network_is_shown_what_its_recipe_asks_for_however_many_are_looked_a
     usual = watch(step(model))
     assert (set(shown), sum(asked)) == ({6}, 18)
     shown.clear(), asked.clear()
-    dense = watch(step(model, view=View(fps=5.0)))
+    dense = watch(step(model, options=LabelOptions(fps=5.0)))
     assert (set(shown), sum(asked)) == ({6}, 60)
     assert what_was_seen(dense) == what_was_seen(usual)
     shown.clear(), asked.clear()
-    sparse = watch(step(model, view=View(fps=0.5)))
+    sparse = watch(step(model, options=LabelOptions(fps=0.5)))
     assert (set(shown), sum(asked)) == ({2}, 6)
     assert what_was_seen(sparse) == what_was_seen(usual)
 
 
 def test_small_hops_do_not_make_more_pictures(model, demo):
     """Pieces of 0.1 s, but a window is still six pictures."""
-    labeller = step(model, view=View(Windowing(4.0, 1.7)))
+    labeller = step(model, options=LabelOptions(Windowing(4.0, 1.7)))
     looked: list[int] = []
     detect = labeller.detector.detect
     labeller.detector.detect = lambda images: (looked.append(len(images)), detect(images))[1]
@@ -203,9 +203,9 @@ def test_small_hops_do_not_make_more_pictures(model, demo):
 
 def test_faces_that_are_too_small_are_not_labelled(model, demo):
     path = demo / "wild" / "holiday clip #2.mp4"
-    (segment,) = labelled(model, path=path, view=View(min_face=20)).segments
-    assert segment.face_id == 0
-    done = labelled(model, path=path, view=View(min_face=600))
+    (segment,) = labelled(model, path=path, options=LabelOptions(min_face=20)).segments
+    assert segment.track_id == 0
+    done = labelled(model, path=path, options=LabelOptions(min_face=600))
     assert what_was_seen(done) == [(0.0, None, ("audio",))]
     assert done.outcome.reasons == ("no_face",)
 
@@ -215,7 +215,7 @@ def test_a_video_that_takes_too_long_keeps_what_was_done(model, demo):
     clock = iter(range(0, 10_000, 10))
     limits = Limits(piece_s=60, video_s=25)
     bundles = [load_bundle(str(model))]
-    labeller = LabelStep(bundles, OneFace(), View(), limits, lambda: next(clock))
+    labeller = LabelStep(bundles, OneFace(), LabelOptions(), limits, lambda: next(clock))
     (done,) = labeller([work_on(demo / "wild" / "mood change.mp4")])
     assert (done.outcome.status, done.outcome.reasons) == ("degraded", ("timeout",))
     assert "longer than 25 s" in done.outcome.error
@@ -223,7 +223,7 @@ def test_a_video_that_takes_too_long_keeps_what_was_done(model, demo):
 
 
 def test_a_video_that_takes_too_long_for_anything_fails(model, demo):
-    labeller = LabelStep([load_bundle(str(model))], OneFace(), View(), Limits(video_s=1e-6))
+    labeller = LabelStep([load_bundle(str(model))], OneFace(), LabelOptions(), Limits(video_s=1e-6))
     (done,) = labeller([work_on(demo / "wild" / "mood change.mp4")])
     assert (done.outcome.status, done.outcome.reasons) == ("failed", ("timeout",))
 
@@ -231,10 +231,10 @@ def test_a_video_that_takes_too_long_for_anything_fails(model, demo):
 # --- rows ----------------------------------------------------------------------------------------
 
 
-def segment(start_s: float, end_s: float, face_id: int | None, **probabilities: float) -> Segment:
+def segment(start_s: float, end_s: float, track_id: int | None, **probabilities: float) -> Segment:
     answer = np.array([probabilities.get(label, 0.0) for label in LABELS], np.float32)
     return Segment(
-        start_s, end_s, face_id, (0, 0, 1, 1), 0.9, start_s, answer, ("face",), None, answer
+        start_s, end_s, track_id, (0, 0, 1, 1), 0.9, start_s, answer, ("face",), None, answer
     )
 
 
@@ -305,14 +305,14 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_cut_to_somebody_else_is_somebody_else(edited, tmp_path):
-    eyes = untrained(tmp_path / "eyes", ("face",))
-    view = View(Windowing(0.5, 0.5), fps=8.0)
-    done = labelled(eyes, path=edited, view=view)
-    who = {s.start_s: s.face_id for s in done.segments}
+    views = untrained(tmp_path / "views", ("face",))
+    view = LabelOptions(Windowing(0.5, 0.5), fps=8.0)
+    done = labelled(views, path=edited, options=view)
+    who = {s.start_s: s.track_id for s in done.segments}
     assert [who[start] for start in (0.0, 2.0, 3.5)] == [0, 0, 0]
     assert who[4.5] == 1
     # back after an insert: in the same place and looking the same
     assert [who[start] for start in (5.5, 7.0, 8.5)] == [0, 0, 0]
     # back after four seconds: nobody can say
     assert {who[start] for start in (9.5, 11.0, 12.5)} == {2}
-    assert done.n_people == 3
+    assert done.n_tracks == 3

@@ -11,13 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core import storage
-from emotion_core.clips.clip import Clip
+from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.labelling import merging
 from emotion_core.labelling import tables as label_tables
-from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.clips.clip import manifest_table
+from emotion_core.labelling.tables import LabelTables
 from tests.support.labelling import LABELS
 
 Rows = list[tuple]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from emotion_core.errors import UsageError
-from emotion_core.labelling.windows import Piece, Sight, Windowing, join, split, windows
+from emotion_core.labelling.windows import FaceObservation, Piece, Windowing, join, split, windows
 
 RATE = 10  # samples a second, enough to see what went where
 
 
-def sight(time_s: float, face_id: int) -> Sight:
-    return Sight(time_s, face_id, (0, 0, 1, 1), 0.9, (np.zeros((2, 2), np.uint8),))
+def observation(time_s: float, track_id: int) -> FaceObservation:
+    return FaceObservation(time_s, track_id, (0, 0, 1, 1), 0.9, (np.zeros((2, 2), np.uint8),))
 
 
 def pieces(duration: float, windowing: Windowing) -> list[Piece]:
@@ -24,7 +24,7 @@ def pieces(duration: float, windowing: Windowing) -> list[Piece]:
             audio=samples[round(start * RATE) : round((start + windowing.piece_s) * RATE)],
             sample_rate=RATE,
             times_s=(float(start),),
-            sights=(sight(float(start), i % 2),),
+            observations=(observation(float(start), i % 2),),
         )
         for i, start in enumerate(starts)
     ]
@@ -66,8 +66,8 @@ def test_no_pieces_no_windows():
 def test_a_window_holds_the_people_of_its_pieces():
     windowing = Windowing(2.0, 1.0)
     first, *_ = windows(pieces(4.0, windowing), windowing)
-    assert first.people() == [0, 1]
-    assert [s.time_s for s in first.sights] == [0.0, 1.0]
+    assert first.track_ids() == [0, 1]
+    assert [s.time_s for s in first.observations] == [0.0, 1.0]
 
 
 def test_only_one_window_is_held_at_a_time():
@@ -112,17 +112,17 @@ def test_pieces_fit_windows_and_chunks_hold_whole_pieces(window, hop, piece, chu
 def test_a_chunk_is_cut_into_its_pieces_and_nothing_is_lost():
     audio = np.arange(37, dtype=np.float32)  # 3.7 s: the sound ends before the pictures
     times = (4.1, 4.9, 5.0, 7.6)
-    chunk = Piece(4.0, 7.8, audio, RATE, times, tuple(sight(time, 0) for time in times))
+    chunk = Piece(4.0, 7.8, audio, RATE, times, tuple(observation(time, 0) for time in times))
     parts = list(split(chunk, 1.0))
     assert [(part.start_s, part.end_s) for part in parts] == [(4, 5), (5, 6), (6, 7), (7, 7.8)]
     assert [len(part.audio) for part in parts] == [10, 10, 10, 7]
     assert [part.times_s for part in parts] == [(4.1, 4.9), (5.0,), (), (7.6,)]
     again = join(parts)
     np.testing.assert_array_equal(again.audio, audio)
-    assert (again.times_s, again.sights) == (chunk.times_s, chunk.sights)
+    assert (again.times_s, again.observations) == (chunk.times_s, chunk.observations)
 
 
 def test_a_picture_is_one_piece_without_length():
-    still = Piece(0.0, 0.0, np.empty(0, np.float32), 0, (0.0,), (sight(0.0, 0),))
+    still = Piece(0.0, 0.0, np.empty(0, np.float32), 0, (0.0,), (observation(0.0, 0),))
     (only,) = split(still, 2.0)
-    assert only.sights == still.sights
+    assert only.observations == still.observations

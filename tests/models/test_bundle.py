@@ -175,7 +175,7 @@ def test_loading_never_unpickles(tmp_path: Path) -> None:
 
 
 def test_model_card_says_what_matters() -> None:
-    training = {"epochs": 9, "best_epoch": 4, "seconds": 12.3, "workers": 2, "stages": []}
+    training = {"epochs": 9, "best_epoch": 4, "seconds": 12.3, "workers": 2, "phases": []}
     label = torch.tensor([0, 0, 1, 3])
     found = figures(torch.tensor([0, 1, 1, 3]), label, LABEL_SETS["emotions7"])
     card = model_card(info(modalities=("audio",)), found, training, 12345)
@@ -185,6 +185,6 @@ def test_model_card_says_what_matters() -> None:
         assert words in card
     other = model_card(info(clips={"mine": 3}), None, training, 1)
     assert "mine: see the terms" in other and "no validation side" in other
-    assert "never saw" not in other and "In stages" not in other
-    staged = model_card(info(), None, {**training, "stages": ["audio", "fusion"]}, 1)
-    assert "In stages: audio, fusion." in staged
+    assert "never saw" not in other and "In phases" not in other
+    phased = model_card(info(), None, {**training, "phases": ["audio", "fusion"]}, 1)
+    assert "In phases: audio, fusion." in phased

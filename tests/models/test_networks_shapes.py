@@ -61,7 +61,7 @@ def test_a_second_is_a_strip_of_five_and_fifty_frames_of_sound() -> None:
     assert seen["dense"] == ((200,), (8,))
 
     recipe = RECIPES["strip-cnn-lstm"]
-    assert recipe.part_s == 1.0 and recipe.audio is not None and recipe.video is not None
+    assert recipe.segment_s == 1.0 and recipe.audio is not None and recipe.video is not None
     matrix = audio_features(np.random.default_rng(0).uniform(-1, 1, 48000), recipe.audio)
     clip = replace(samples(recipe)[0], audio=matrix, faces=samples(recipe)[0].faces * 5)
     cut = parts(clip, recipe)

@@ -9,9 +9,9 @@ import torch
 
 from emotion_core.errors import UsageError
 from emotion_core.models.answers import probabilities
-from emotion_core.models.dataset import in_parts, load_features
+from emotion_core.models.dataset import in_segments, load_features
 from emotion_core.models.networks import build_network
-from emotion_core.models.samples import Sample, make_batch, part_spans, parts
+from emotion_core.models.samples import Sample, make_batch, parts, segment_spans
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 from tests.support.synthetic_features import SMALL, face, png, rows, sound, write_features
 
@@ -20,7 +20,7 @@ SECONDS = replace(
     # 10 frames of sound and 2 pictures a second
     audio=AudioSpec(n_mfcc=6, sample_rate=16000, hop_length=1600),
     video=VideoSpec(sampling="fps", fps=2.0, face_size=16),
-    part_s=1.0,
+    segment_s=1.0,
 )
 
 
@@ -39,14 +39,14 @@ SECONDS = replace(
     ],
 )
 def test_a_rest_of_half_a_part_is_a_part(frames: int, pictures: int, count: int) -> None:
-    spans = part_spans(frames, pictures, SECONDS)
+    spans = segment_spans(frames, pictures, SECONDS)
     assert len(spans) == count
     assert spans[0] == (slice(0, 10), slice(0, 2))
     assert spans[-1][0].start == (count - 1) * 10 and spans[-1][1].start == (count - 1) * 2
 
 
 def test_without_parts_a_clip_is_one() -> None:
-    assert part_spans(36, 7, SMALL) == [(slice(0, 36), slice(0, 7))]
+    assert segment_spans(36, 7, SMALL) == [(slice(0, 36), slice(0, 7))]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_without_parts_a_clip_is_one() -> None:
 )
 def test_what_cannot_be_cut_alike_is_refused(changes: dict) -> None:
     with pytest.raises(UsageError, match="parts of 1.0 s.*trim_db=None"):
-        part_spans(10, 2, replace(SECONDS, **changes))
+        segment_spans(10, 2, replace(SECONDS, **changes))
 
 
 def test_a_part_without_anything_is_left_out() -> None:
@@ -80,7 +80,7 @@ def features(place: Path):
 
 def test_training_and_answers_see_the_same_parts(tmp_path: Path) -> None:
     whole = features(tmp_path / "f")
-    cut = in_parts(whole, SECONDS)
+    cut = in_segments(whole, SECONDS)
     expected = [part for row in range(len(whole)) for part in parts(whole.sample(row), SECONDS)]
     assert len(cut) == len(expected) > len(whole)
     assert cut.clips.num_rows == len(cut)
@@ -97,15 +97,17 @@ def test_sound_or_pictures_alone_are_cut_too(tmp_path: Path) -> None:
     heard = replace(SECONDS, video=None)
     seen = replace(SECONDS, audio=None)
     features(tmp_path / "f")
-    in_sound = in_parts(load_features(str(tmp_path / "f"), heard), heard)
-    in_pictures = in_parts(load_features(str(tmp_path / "f"), seen), seen)
+    in_sound = in_segments(load_features(str(tmp_path / "f"), heard), heard)
+    in_pictures = in_segments(load_features(str(tmp_path / "f"), seen), seen)
     assert in_sound.audio is not None and in_sound.pictures is None
     assert in_sound.audio.lengths.tolist() == [10, 6, 10, 9, 10, 10, 10, 10, 5]
     assert len(in_pictures) == 3 * 2  # the fourth clip shows no face
-    assert in_parts(load_features(str(tmp_path / "f"), SMALL_HEARD), SMALL_HEARD).audio is not None
+    assert (
+        in_segments(load_features(str(tmp_path / "f"), SMALL_HEARD), SMALL_HEARD).audio is not None
+    )
 
 
-SMALL_HEARD = replace(SECONDS, video=None, part_s=None)
+SMALL_HEARD = replace(SECONDS, video=None, segment_s=None)
 
 
 def test_a_clips_answer_is_the_mean_of_its_parts(tmp_path: Path) -> None:

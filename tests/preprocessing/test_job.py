@@ -17,16 +17,16 @@ import ray.data
 from PIL import Image
 
 from emotion_core import storage
+from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora import scan
 from emotion_core.engine.cluster import Resources, connect
 from emotion_core.engine.run import Group, run_groups
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.preprocessing import job as pipeline
 from emotion_core.preprocessing.job import Preprocessing, plan_groups, preprocess
+from emotion_core.preprocessing.rows import FEATURES
 from emotion_core.recipes import load_recipe
 from emotion_core.storage import commits
-from emotion_core.preprocessing.rows import FEATURES
-from emotion_core.clips.clip import manifest_table
 from tests.support.jobs import command, environment, run_job
 from tests.support.s3 import environment_of, free_port, start_server
 

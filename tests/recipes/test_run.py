@@ -86,8 +86,8 @@ def test_every_recipe_runs(
     trained = train.main(str(features), str(model), recipe=str(file), split="random", num_workers=1)
     assert trained == 0
     history = json.loads((model / "history.json").read_text())
-    stages = RECIPES[name].training.stages
-    assert [row["stage"] for row in history] == list(stages or [""])
+    phases = RECIPES[name].training.phases
+    assert [row["phase"] for row in history] == list(phases or [""])
 
     assert evaluate.main([str(model)], [str(features)], str(evaluation)) == 0
     metrics = json.loads((evaluation / "metrics.json").read_text())

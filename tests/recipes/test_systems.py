@@ -11,7 +11,7 @@ import torch
 
 from emotion_core.corpora.splits import expand, is_speaker_independent
 from emotion_core.models.networks import NETWORKS, build_network
-from emotion_core.models.samples import Sample, make_batch, part_spans
+from emotion_core.models.samples import Sample, make_batch, segment_spans
 from emotion_core.recipes import RECIPES, load_recipe, recipe_from_json, recipe_to_json
 from emotion_core.recipes.specs import AudioSpec, Recipe, VideoSpec
 from tests.support.synthetic_features import sound
@@ -50,7 +50,7 @@ def test_json_and_back_as_it_is(name: str) -> None:
     recipe = RECIPES[name]
     back = recipe_from_json(json.loads(json.dumps(recipe_to_json(recipe))))
     assert back == recipe
-    assert isinstance(back.training.stages, tuple)
+    assert isinstance(back.training.phases, tuple)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -127,8 +127,8 @@ def test_what_the_systems_see() -> None:
 
 
 def test_only_strips_are_parts_of_a_clip() -> None:
-    assert [name for name, recipe in RECIPES.items() if recipe.part_s] == ["strip-cnn-lstm"]
-    spans = part_spans(150, 15, RECIPES["strip-cnn-lstm"])
+    assert [name for name, recipe in RECIPES.items() if recipe.segment_s] == ["strip-cnn-lstm"]
+    spans = segment_spans(150, 15, RECIPES["strip-cnn-lstm"])
     assert spans == [(slice(50 * n, 50 * n + 50), slice(5 * n, 5 * n + 5)) for n in range(3)]
 
 

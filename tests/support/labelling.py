@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from emotion_core.clips.clip import Clip
+from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork
 from emotion_core.corpora.inputs import collect
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.faces.types import Detections
-from emotion_core.labelling.step import LabelStep, View
+from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
 from emotion_core.models.networks import build_network
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import Recipe
-from emotion_core.clips.clip import manifest_table
 
 LABELS = LABEL_SETS["emotions7"].labels
 
@@ -48,12 +47,14 @@ def untrained(
     return out
 
 
-def step(*models: Path, view: View | None = None, detector: Any = "centerface") -> LabelStep:
+def step(
+    *models: Path, options: LabelOptions | None = None, detector: Any = "centerface"
+) -> LabelStep:
     """What ``jobs/label.py`` runs in its workers."""
     bundles = [load_bundle(str(model)) for model in models]
     if detector == "centerface":
         detector = load_detector("centerface", "cpu")
-    return LabelStep(bundles, detector, view or View())
+    return LabelStep(bundles, detector, options or LabelOptions())
 
 
 def work_on(path: Path) -> ClipWork:
@@ -61,13 +62,13 @@ def work_on(path: Path) -> ClipWork:
     return ClipWork(row)
 
 
-def labelled(*models: Path, path: Path, view: View | None = None) -> ClipWork:
-    (done,) = step(*models, view=view)([work_on(path)])
+def labelled(*models: Path, path: Path, options: LabelOptions | None = None) -> ClipWork:
+    (done,) = step(*models, options=options)([work_on(path)])
     return done
 
 
 def what_was_seen(done: ClipWork) -> list[tuple]:
-    return [(s.start_s, s.face_id, s.modalities) for s in done.segments]
+    return [(s.start_s, s.track_id, s.modalities) for s in done.segments]
 
 
 def quiet(total: int) -> AbstractContextManager:

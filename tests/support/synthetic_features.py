@@ -11,10 +11,10 @@ from PIL import Image
 
 from emotion_core import storage
 from emotion_core.clips.clip import Clip
+from emotion_core.preprocessing.rows import FEATURES
 from emotion_core.recipes.emotions import EMOTIONS
 from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 from emotion_core.recipes.timedist_blstm import TIMEDIST_BLSTM
-from emotion_core.preprocessing.rows import FEATURES
 
 SMALL = replace(
     TIMEDIST_BLSTM,

@@ -19,7 +19,7 @@ import torch
 from emotion_core import storage
 from emotion_core.corpora.splits import expand
 from emotion_core.errors import UsageError
-from emotion_core.evaluation import FOLDS, find_folds
+from emotion_core.evaluation.folds import FOLDS, find_folds
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.dataset import load_features
 from emotion_core.models.networks import Batch

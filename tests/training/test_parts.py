@@ -224,8 +224,8 @@ def test_epochs_as_lines() -> None:
         "5", "0.10000", "1.000", "1.100", "50.0%", "50.0%", "*", "2.0"]  # fmt: skip
     assert "no validation" in plain.line(epoch_row(0, uar=None))
     both = EpochLines(("luna5:0", "luna5:1"), ("audio", "fusion"))
-    row = replace(epoch_row(4, best=False), stage="audio")
-    assert both.head.split()[:3] == ["fold", "stage", "epoch"]
+    row = replace(epoch_row(4, best=False), phase="audio")
+    assert both.head.split()[:3] == ["fold", "phase", "epoch"]
     assert both.line(row, "luna5:1").split()[:4] == ["luna5:1", "audio", "5", "0.10000"]
     assert "*" not in both.line(row, "luna5:1")
     for lines, line in ((plain, plain.line(epoch_row(0))), (both, both.line(row, "luna5:1"))):
@@ -234,19 +234,19 @@ def test_epochs_as_lines() -> None:
     assert len(without) == len(both.head)
 
 
-def test_a_card_names_the_stages() -> None:
+def test_a_card_names_the_phases() -> None:
     told = BundleInfo(SMALL, LABEL_SETS["emotions7"], {}, 16, ("audio", "face"), "elte", 0)
-    training = {"epochs": 3, "best_epoch": 2, "seconds": 1.0, "workers": 1, "stages": []}
-    assert "stages" not in model_card(told, None, training, 5)
-    staged = {**training, "stages": ["audio", "fusion"]}
-    assert "In stages: audio, fusion." in model_card(told, None, staged, 5)
+    training = {"epochs": 3, "best_epoch": 2, "seconds": 1.0, "workers": 1, "phases": []}
+    assert "phases" not in model_card(told, None, training, 5)
+    phased = {**training, "phases": ["audio", "fusion"]}
+    assert "In phases: audio, fusion." in model_card(told, None, phased, 5)
 
 
-@pytest.mark.parametrize(("part_s", "longest"), [(None, 15), (0.128, 8), (10.0, 15)])
+@pytest.mark.parametrize(("segment_s", "longest"), [(None, 15), (0.128, 8), (10.0, 15)])
 def test_sound_is_padded_to_a_clip_or_to_a_part(
-    tmp_path: Path, part_s: float | None, longest: int
+    tmp_path: Path, segment_s: float | None, longest: int
 ) -> None:
     """16 ms a frame: a part of 0.128 s has 8 frames."""
-    recipe = replace(SMALL, video=None, part_s=part_s)
+    recipe = replace(SMALL, video=None, segment_s=segment_s)
     found = load_features(write_features(tmp_path / "f", rows(recipe, ("audio",)), recipe), recipe)
     assert padded_length(found, recipe) == longest

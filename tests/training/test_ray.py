@@ -13,7 +13,7 @@ import ray
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
-from emotion_core.evaluation import evaluate, load_matching_features
+from emotion_core.evaluation.answering import evaluate, load_matching_features
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import RECIPES, load_recipe, with_training
 from emotion_core.training.loop import Training

@@ -28,7 +28,7 @@ _MOST_VIDEOS = 6
 _MOST_PEOPLE = 4  # rows of one timeline; the rest of a crowd is left out
 _MOST_LETTERS = 42
 _DPI = 130
-NOBODY = -1  # in place of a face_id
+NOBODY = -1  # in place of a track_id
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Stretches:
 
     Attributes:
         clip: clip_id.
-        person: face_id, -1 where the answer belongs to no face.
+        person: track_id, -1 where the answer belongs to no face.
         start_s, end_s: seconds from the start of the file.
         emotion: label.
         confidence: 0 to 1.
@@ -66,7 +66,7 @@ def stretches(segments: pa.Table) -> Stretches:
         segments: as ``tables.segments_schema``.
     """
     clip = segments["clip_id"].to_numpy()
-    person = segments["face_id"].fill_null(NOBODY).to_numpy()
+    person = segments["track_id"].fill_null(NOBODY).to_numpy()
     start = segments["start_s"].to_numpy()
     order = np.lexsort((start, person, clip.astype(str)))
     return Stretches(
@@ -144,10 +144,10 @@ def choose(videos: pa.Table, most: int) -> list[dict]:
     """
     counts = np.sum([share > 0 for share in _shares(videos).values()], axis=0)
     ids = videos["clip_id"].to_pylist()
-    n_people = videos["n_people"].to_pylist()
+    n_tracks = videos["n_tracks"].to_pylist()
     lengths = videos["duration_s"].to_pylist()
     places = np.flatnonzero(counts).tolist()
-    places.sort(key=lambda i: (-counts[i], -n_people[i], -(lengths[i] or 0.0), ids[i]))
+    places.sort(key=lambda i: (-counts[i], -n_tracks[i], -(lengths[i] or 0.0), ids[i]))
     return videos.take(pa.array(places[:most], pa.int64())).to_pylist()
 
 

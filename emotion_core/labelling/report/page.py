@@ -157,7 +157,7 @@ def page_html(
         inputs=len(videos),
         media=shown_time(float(np.nansum(videos["duration_s"].fill_null(0.0).to_numpy()))),
         answered=shown_time(sum(seconds.values())),
-        people=sum(videos["n_people"].to_pylist()),
+        people=sum(videos["n_tracks"].to_pylist()),
         statuses=[(name, statuses[name], STATUS_COLOURS[name]) for name in STATUSES],
         reasons=reasons(videos),
         emotions=_emotions(seconds),

@@ -31,7 +31,7 @@ def thumbnails(videos: Iterable[dict], segments: pa.Table) -> dict[tuple[str, in
         segments: as ``tables.segments_schema``; those of other videos do not matter.
 
     Returns:
-        ``(clip_id, face_id)`` -> JPEG. Nobody whose video cannot be read any more, or is so large
+        ``(clip_id, track_id)`` -> JPEG. Nobody whose video cannot be read any more, or is so large
         and far away that fetching it would take long, is in it.
     """
     best = _best_sights(segments)
@@ -52,15 +52,15 @@ def thumbnails(videos: Iterable[dict], segments: pa.Table) -> dict[tuple[str, in
 
 def _best_sights(segments: pa.Table) -> dict[tuple[str, int], tuple[float, list[float]]]:
     """When and where each person's face has its highest score."""
-    columns = ("clip_id", "face_id", "face_score", "face_time_s", "face_box")
+    columns = ("clip_id", "track_id", "face_score", "face_time_s", "face_box")
     best: dict[tuple[str, int], tuple[float, float, list[float]]] = {}
-    for clip_id, face_id, score, time_s, box in zip(
+    for clip_id, track_id, score, time_s, box in zip(
         *(segments[name].to_pylist() for name in columns), strict=True
     ):
-        if face_id is None or box is None or time_s is None:
+        if track_id is None or box is None or time_s is None:
             continue
-        if score > best.get((clip_id, face_id), (-1.0, 0.0, []))[0]:
-            best[clip_id, face_id] = (score, time_s, box)
+        if score > best.get((clip_id, track_id), (-1.0, 0.0, []))[0]:
+            best[clip_id, track_id] = (score, time_s, box)
     return {key: (time_s, box) for key, (_, time_s, box) in best.items()}
 
 

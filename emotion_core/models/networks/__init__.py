@@ -5,10 +5,10 @@ A network is a class whose constructor takes ``(audio, video, n_classes, **optio
 ``network_options``. For distributed training every parameter should take part in every forward
 pass; a network for which that is not so says ``skips_parameters = True`` as a class attribute.
 
-A network that is trained in stages (``TrainSpec.stages``) has two more methods. ``needs(stage)``
-names the modalities (``audio``, ``face``) that a clip must have to take part in that stage.
-``enter(stage)`` sets ``requires_grad`` of its weights, and lets ``forward`` answer as that stage
-does; a new network answers as after its last stage. A clip with one modality is answered from that
+A network that is trained in phases (``TrainSpec.phases``) has two more methods. ``needs(phase)``
+names the modalities (``audio``, ``face``) that a clip must have to take part in that phase.
+``enter(phase)`` sets ``requires_grad`` of its weights, and lets ``forward`` answer as that phase
+does; a new network answers as after its last phase. A clip with one modality is answered from that
 one.
 
 A network may take ``pretrained`` (None, or what ``networks.pretrained`` understands) among its

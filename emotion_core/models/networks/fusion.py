@@ -21,7 +21,7 @@ from emotion_core.models.networks.masking import (
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
 FUSIONS = ("concat", "single", "multi")
-STAGES = ("audio", "face", "fusion")
+PHASES = ("audio", "face", "fusion")
 
 
 def middle(mask: Tensor) -> Tensor:
@@ -65,8 +65,8 @@ class ConcatenatedLayers(nn.Module):
 class AlexNetFusion(nn.Module):
     """The network of the recipes ``alexnet-fusion-*``.
 
-    It is trained in the two steps of its author: each modality alone (stages ``audio`` and
-    ``face``), then what joins them (stage ``fusion``), with both encoders frozen. A clip with one
+    It is trained in the two steps of its author: each modality alone (phases ``audio`` and
+    ``face``), then what joins them (phase ``fusion``), with both encoders frozen. A clip with one
     modality is answered by that modality's own head, also afterwards.
 
     Args:
@@ -110,19 +110,19 @@ class AlexNetFusion(nn.Module):
             if fusion == "concat"
             else WeightedAnswers()
         )
-        self.stage = STAGES[-1]
+        self.phase = PHASES[-1]
         self.frozen: tuple[str, ...] = ()
 
-    def needs(self, stage: str) -> tuple[str, ...]:
-        """Modalities that a clip of this stage must have."""
-        return ("audio", "face") if chosen("stage", stage, STAGES) == "fusion" else (stage,)
+    def needs(self, phase: str) -> tuple[str, ...]:
+        """Modalities that a clip of this phase must have."""
+        return ("audio", "face") if chosen("phase", phase, PHASES) == "fusion" else (phase,)
 
-    def enter(self, stage: str) -> None:
-        """Let only this stage's weights move, and answer as it does."""
-        self.stage = chosen("stage", stage, STAGES)
-        self.frozen = tuple(part for part in STAGES if part != stage)
-        for part in STAGES:
-            self.get_submodule(part).requires_grad_(part == stage)
+    def enter(self, phase: str) -> None:
+        """Let only this phase's weights move, and answer as it does."""
+        self.phase = chosen("phase", phase, PHASES)
+        self.frozen = tuple(part for part in PHASES if part != phase)
+        for part in PHASES:
+            self.get_submodule(part).requires_grad_(part == phase)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "AlexNetFusion":
@@ -133,10 +133,10 @@ class AlexNetFusion(nn.Module):
         return self
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, float (b, n_classes); zeros for a clip without the stage's modality."""
-        if self.stage == "audio":
+        """Logits, float (b, n_classes); zeros for a clip without the phase's modality."""
+        if self.phase == "audio":
             return self.audio.head(self._hear(batch)) * batch.has_audio[:, None]
-        if self.stage == "face":
+        if self.phase == "face":
             return self._see(batch, batch.face_mask)[1]
         both = batch.has_audio & batch.has_faces
         mask = batch.face_mask

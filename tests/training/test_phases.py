@@ -1,4 +1,4 @@
-"""Trainings in stages: each moves its own weights, from the best of the one before."""
+"""Trainings in phases: each moves its own weights, from the best of the one before."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +16,11 @@ from tests.support.synthetic_features import SMALL, rows, write_features
 
 RECIPE = replace(
     SMALL,
-    network="tests.support.staged_network:Staged",
+    network="tests.support.phased_network:Phased",
     network_options={},
     training=TrainSpec(
         epochs=3, batch_size=24, lr=0.01, patience=5, augment=False,
-        stages=("audio", "face", "fusion"),
+        phases=("audio", "face", "fusion"),
     ),
 )  # fmt: skip
 
@@ -42,24 +42,24 @@ def train(place: str, resume: Snapshot | None = None, recipe: Recipe = RECIPE) -
 
 def test_each_stage_moves_its_own_weights(place: str) -> None:
     states = train(place)
-    assert [row.stage for row in states[-1].history] == ["audio"] * 3 + ["face"] * 3 + [
+    assert [row.phase for row in states[-1].history] == ["audio"] * 3 + ["face"] * 3 + [
         "fusion"
     ] * 3
     assert [row.epoch for row in states[-1].history] == list(range(9))
     assert [state.finished for state in states] == [False] * 8 + [True]
-    # the rate rises and falls anew in every stage
+    # the rate rises and falls anew in every phase
     rates = [row.lr for row in states[-1].history]
     assert rates[:3] == rates[3:6] == rates[6:] and rates[0] > rates[2]
     for before, after in zip(states, states[1:], strict=False):
-        stage, new = after.history[-1].stage, len(after.of_stage(after.history[-1].stage)) == 1
+        phase, new = after.history[-1].phase, len(after.of_phase(after.history[-1].phase)) == 1
         start = before.best if new else before.last
         moved = {n.split(".")[0] for n, w in after.last.items() if not torch.equal(w, start[n])}
-        assert moved == {stage}
+        assert moved == {phase}
 
 
-def test_the_best_weights_are_those_of_the_last_stage(place: str) -> None:
+def test_the_best_weights_are_those_of_the_last_phase(place: str) -> None:
     last = train(place)[-1]
-    assert last.best_row.stage == "fusion"
+    assert last.best_row.phase == "fusion"
     first_of_fusion = train(place)[6]
     assert first_of_fusion.best_row == first_of_fusion.history[-1]
 
@@ -77,11 +77,11 @@ def test_a_stopped_run_ends_like_one_that_was_not(place: str, stopped_after: int
 def test_a_stage_without_anything_to_learn_from_is_left_out(tmp_path: Path) -> None:
     heard = write_features(tmp_path / "heard", rows(modalities=("audio",)))
     last = train(heard)[-1]
-    assert {row.stage for row in last.history} == {"audio"} and last.finished
+    assert {row.phase for row in last.history} == {"audio"} and last.finished
 
 
 def test_clips_that_lack_what_a_stage_needs_do_not_count(tmp_path: Path) -> None:
-    """Whatever they are said to show, the stage that cannot see them goes the same way."""
+    """Whatever they are said to show, the phase that cannot see them goes the same way."""
     right, wrong = (rows() for _ in range(2))
     for row, other in zip(right[::2], wrong[::2], strict=True):
         row["faces"] = other["faces"] = [None, None]
@@ -90,14 +90,14 @@ def test_clips_that_lack_what_a_stage_needs_do_not_count(tmp_path: Path) -> None
     recipe = replace(RECIPE, training=replace(RECIPE.training, class_weights=False))
     one = train(write_features(tmp_path / "right", right), recipe=recipe)[-1]
     two = train(write_features(tmp_path / "wrong", wrong), recipe=recipe)[-1]
-    assert {row.stage for row in one.history} == {"audio", "face", "fusion"}
+    assert {row.phase for row in one.history} == {"audio", "face", "fusion"}
     assert figures(one, "face") == figures(two, "face")
     assert figures(one, "audio") != figures(two, "audio")
 
 
-def figures(state: Snapshot, stage: str) -> list[tuple[float | None, ...]]:
-    """What each epoch of the stage said of both sides."""
+def figures(state: Snapshot, phase: str) -> list[tuple[float | None, ...]]:
+    """What each epoch of the phase said of both sides."""
     return [
         (row.loss, row.war, row.validation_loss, row.validation_war, row.validation_uar)
-        for row in state.of_stage(stage)
+        for row in state.of_phase(phase)
     ]

@@ -6,79 +6,83 @@ import numpy as np
 
 from emotion_core.faces.boxes import is_face, take
 from emotion_core.faces.crop import as_fractions, crop_face
-from emotion_core.faces.people import PeopleTracker
-from emotion_core.faces.shots import Shots, look
+from emotion_core.faces.shots import Shots, appearance
+from emotion_core.faces.tracks import FaceTracker
 from emotion_core.faces.types import Detections, Detector
-from emotion_core.labelling.windows import Piece, Sight
+from emotion_core.labelling.windows import FaceObservation, Piece
 from emotion_core.media.types import Media
 from emotion_core.recipes.specs import VideoSpec
 
 
-class PeopleFinder:
+class TrackFinder:
     """Everybody in one video. Feed it the video's media in order of time.
 
     Args:
-        eyes: how each model wants faces found and cut; a face is what one of them takes for one.
+        views: how each model wants faces found and cut; a face is what one of them takes for one.
             Empty: faces do not matter. All detect, or none does.
-        detector: None only without eyes, or when they do not detect.
+        detector: None only without views, or when they do not detect.
     """
 
-    def __init__(self, eyes: Sequence[VideoSpec], detector: Detector | None):
-        self.eyes = tuple(eyes)
+    def __init__(self, views: Sequence[VideoSpec], detector: Detector | None):
+        self.views = tuple(views)
         self.detector = detector
-        self.tracker = PeopleTracker()
+        self.tracker = FaceTracker()
         self.shots = Shots()
 
     def piece(self, media: Media, start_s: float, end_s: float) -> Piece:
         """``media``, which lies between these times, as a piece of windows."""
-        sights: list[Sight] = []
-        if self.eyes and len(media.frames):
+        observations: list[FaceObservation] = []
+        if self.views and len(media.frames):
             found = self._detect(media.frames)
             for frame, time_s, faces in zip(media.frames, media.frame_times_s, found, strict=True):
-                sights += self._sights(frame, float(time_s), faces)
+                observations += self._observations(frame, float(time_s), faces)
         times = tuple(float(time) for time in media.frame_times_s)
-        return Piece(start_s, end_s, media.audio, media.sample_rate, times, tuple(sights))
+        return Piece(start_s, end_s, media.audio, media.sample_rate, times, tuple(observations))
 
     def _detect(self, frames: np.ndarray) -> list[Detections]:
-        if not self.eyes[0].detect:
+        if not self.views[0].detect:
             return [_whole_picture(frame) for frame in frames]
         assert self.detector is not None
         return [
-            take(faces, np.logical_or.reduce([_good(faces, eye) for eye in self.eyes]))
+            take(faces, np.logical_or.reduce([_good(faces, view) for view in self.views]))
             for faces in self.detector.detect(frames)
         ]
 
-    def _sights(self, frame: np.ndarray, time_s: float, faces: Detections) -> list[Sight]:
+    def _observations(
+        self, frame: np.ndarray, time_s: float, faces: Detections
+    ) -> list[FaceObservation]:
         cut = self.shots.begins(frame)
-        looks = np.stack([look(frame, box) for box in faces.boxes]) if len(faces.boxes) else None
-        ids = self.tracker.update(time_s, faces, cut, looks)
+        appearances = (
+            np.stack([appearance(frame, box) for box in faces.boxes]) if len(faces.boxes) else None
+        )
+        ids = self.tracker.update(time_s, faces, cut, appearances)
         height, width = frame.shape[:2]
-        crops = [self._crops(frame, faces, eye) for eye in self.eyes]
+        crops = [self._crops(frame, faces, view) for view in self.views]
         return [
-            Sight(
+            FaceObservation(
                 time_s,
-                face_id,
+                track_id,
                 as_fractions(faces.boxes[face], height, width),
                 float(faces.scores[face]),
                 tuple(mine[face] for mine in crops),
             )
-            for face, face_id in enumerate(ids)
+            for face, track_id in enumerate(ids)
         ]
 
     def _crops(
-        self, frame: np.ndarray, faces: Detections, eye: VideoSpec
+        self, frame: np.ndarray, faces: Detections, view: VideoSpec
     ) -> list[np.ndarray | None]:
-        margin = eye.margin if eye.detect else 0.0
+        margin = view.margin if view.detect else 0.0
         return [
-            crop_face(frame, box, eye.face_size, margin, eye.grey) if good else None
-            for box, good in zip(faces.boxes, _good(faces, eye), strict=True)
+            crop_face(frame, box, view.face_size, margin, view.grey) if good else None
+            for box, good in zip(faces.boxes, _good(faces, view), strict=True)
         ]
 
 
-def _good(faces: Detections, eye: VideoSpec) -> np.ndarray:
-    if not eye.detect:
+def _good(faces: Detections, view: VideoSpec) -> np.ndarray:
+    if not view.detect:
         return np.ones(len(faces.boxes), bool)
-    return is_face(faces, eye.min_score, eye.min_face)
+    return is_face(faces, view.min_score, view.min_face)
 
 
 def _whole_picture(frame: np.ndarray) -> Detections:

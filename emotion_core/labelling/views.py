@@ -22,7 +22,7 @@ def view_of(recipe: Recipe) -> VideoSpec | None:
     That is its recipe's spec. A model whose clips are cut into parts by counting pictures must get
     all of them, however long the window: thinned ones would lie beside another part's sound.
     """
-    if recipe.video is None or recipe.part_s is None:
+    if recipe.video is None or recipe.segment_s is None:
         return recipe.video
     return replace(recipe.video, max_frames=_NO_CAP)
 
@@ -81,7 +81,7 @@ def pictures_for(
     assert spec is not None
     known = np.asarray(times_s)
     wanted = sample_times(spec, start_s, max(end_s, start_s + 1e-3), fps)
-    counted = recipe.part_s is not None
+    counted = recipe.segment_s is not None
     if not len(known) or len(known) == len(wanted) or (len(known) < len(wanted) and not counted):
         return known.tolist()
     nearest = np.abs(known[None, :] - wanted[:, None]).argmin(axis=1)
