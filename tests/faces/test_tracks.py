@@ -95,34 +95,34 @@ def test_a_cut_is_survived_by_place_and_look_together(
     x: float, angle: float, expected: int
 ) -> None:
     tracker = FaceTracker()
-    tracker.update(0.0, faces(box(100)), looks=looks(0))
-    assert tracker.update(0.7, faces(box(x)), cut=True, looks=looks(angle)) == [expected]
+    tracker.update(0.0, faces(box(100)), appearances=looks(0))
+    assert tracker.update(0.7, faces(box(x)), cut=True, appearances=looks(angle)) == [expected]
 
 
 def test_without_a_cut_looks_do_not_matter() -> None:
     tracker = FaceTracker()
-    tracker.update(0.0, faces(box(100)), looks=looks(0))
-    assert tracker.update(0.7, faces(box(100)), looks=looks(90)) == [0]
+    tracker.update(0.0, faces(box(100)), appearances=looks(0))
+    assert tracker.update(0.7, faces(box(100)), appearances=looks(90)) == [0]
 
 
 def test_an_insert_does_not_cost_anybody_their_number() -> None:
     """A talks, B is shown for a second, A talks on: three shots, two people."""
     tracker = FaceTracker(max_gap_s=2.0)
     ids = [
-        tracker.update(0.0, faces(box(100)), looks=looks(0)),
-        tracker.update(0.7, faces(box(110)), cut=True, looks=looks(90)),
-        tracker.update(1.4, faces(box(110)), cut=False, looks=looks(90)),
-        tracker.update(2.0, faces(box(100)), cut=True, looks=looks(5)),
-        tracker.update(2.7, faces(box(104)), cut=False, looks=looks(60)),
+        tracker.update(0.0, faces(box(100)), appearances=looks(0)),
+        tracker.update(0.7, faces(box(110)), cut=True, appearances=looks(90)),
+        tracker.update(1.4, faces(box(110)), cut=False, appearances=looks(90)),
+        tracker.update(2.0, faces(box(100)), cut=True, appearances=looks(5)),
+        tracker.update(2.7, faces(box(104)), cut=False, appearances=looks(60)),
     ]
     assert ids == [[0], [1], [1], [0], [0]]
 
 
 def test_who_is_in_the_shot_comes_before_who_was_in_the_last_one() -> None:
     tracker = FaceTracker()
-    tracker.update(0.0, faces(box(100)), looks=looks(0))
-    tracker.update(0.5, faces(box(130)), cut=True, looks=looks(90))
-    assert tracker.update(1.0, faces(box(102)), looks=looks(0)) == [1]
+    tracker.update(0.0, faces(box(100)), appearances=looks(0))
+    tracker.update(0.5, faces(box(130)), cut=True, appearances=looks(90))
+    assert tracker.update(1.0, faces(box(102)), appearances=looks(0)) == [1]
 
 
 def test_a_number_is_never_used_twice() -> None:

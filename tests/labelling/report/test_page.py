@@ -22,7 +22,7 @@ from emotion_core.labelling.report.page import (
 )
 from emotion_core.labelling.report.thumbnails import SIDE, thumbnails
 from emotion_core.report.colours import EMOTION_COLOURS
-from tests.support.labelling.test_report_labels import segment, segments_table, video, videos_table
+from tests.labelling.report.test_labels import segment, segments_table, video, videos_table
 
 FACTS = Facts(("s3://bucket/clips",), "s3://bucket/labels", {"fps": None}, 2,
               "2026-01-02T03:04:05+00:00")  # fmt: skip
