@@ -72,17 +72,25 @@ def main(
         float,
         typer.Option(help="Exit with 3 when a larger share of the inputs failed.", min=0, max=1),
     ] = 1.0,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop rows of inputs that are not among these any more.")
+    ] = False,
+    compact_to: Annotated[
+        str | None,
+        typer.Option(help="A new folder for a copy in few large files, for large archives."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Start over, whatever --out holds.")] = False,
 ) -> int:
     """Label any collection of videos with the emotions seen and heard in them.
 
     OUT/segments has a row for each window and person, OUT/videos exactly one for each input: what
-    could not be labelled is there with the reason. Both appear when all is done. Repeating the
-    command goes on where it stopped; new files are added, changed ones done again, missing dropped.
+    could not be labelled is there with the reason. Both grow while the job runs. Repeating the
+    command goes on where it stopped: new files are added, changed ones done again.
 
     Example: python jobs/label.py --videos s3://bucket/clips --model out/model --out out/labels
     """
     arguments, clock = dict(locals()), storage.Clock()
+    from emotion_core.labelling.compact import compact
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.labels import choose, labels_picture
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
@@ -104,10 +112,12 @@ def main(
 
         if not overwrite:
             storage.check_output(out, "labels", how.settings())
+            how.tables(out).published.refuse_narrowing(manifest, prune)
         show_forecast(cli.console, out, forecast(manifest, how, out, overwrite, retry_failed))
         return 0
     storage.start_output(out, "labels", how.settings(), overwrite)
-    rows, done = label(manifest, how, out, partial(_progress, len(manifest)), retry_failed)
+    show = partial(_progress, len(manifest))
+    rows, done = label(manifest, how, out, show, retry_failed, prune)
     tables, counts = how.tables(out), count_statuses(rows)
     chosen = choose(rows, MOST_VIDEOS)
     sample = tables.segments([row["clip_id"] for row in chosen])
@@ -122,7 +132,7 @@ def main(
             counts=counts,
             seconds=clock.seconds,
             started=clock.started,
-            files=["manifest.parquet", *tables.files(), "labels.png", "report.html"],
+            files=["manifest.parquet", *tables.published.files(), "labels.png", "report.html"],
             extra={
                 "schema_version": LABELS_SCHEMA_VERSION,
                 "labelled": done,
@@ -131,6 +141,8 @@ def main(
             },
         ),
     )
+    if compact_to is not None:
+        compact(tables, storage.absolute(compact_to))
     if found.others:
         cli.console.print(f"{len(found.others)} files are not media, such as {found.others[0]}")
     show_counts(cli.console, f"Labels in {out}", rows)

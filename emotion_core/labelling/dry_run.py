@@ -47,7 +47,9 @@ def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: b
         fresh: count what is done there as not done.
         retry: failed inputs would be done again.
     """
-    pending = manifest if fresh else how.tables(out).pending(manifest, retry)
+    pending = manifest
+    if not fresh:
+        pending, _ = how.tables(out).published.pending(manifest, retry)
     workers = workers_for(how, connect())
     open_ids = set(pending["clip_id"].to_pylist())
     inputs = manifest.select(["clip_id", "uri", "size", "version"]).to_pylist()

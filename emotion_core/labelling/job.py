@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from emotion_core import storage
 from emotion_core.engine.cluster import Resources, connect
-from emotion_core.engine.run import CPU_SLOT, Group, Part, ShowProgress, follow, run_groups
+from emotion_core.engine.run import CPU_SLOT, Group, Part, ShowProgress, Writer, follow, run_groups
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.labelling.ensemble import Ensemble
@@ -124,48 +124,45 @@ def label(
     out: str,
     show: ShowProgress,
     retry_failed: bool = False,
+    prune: bool = False,
 ) -> tuple[pa.Table, int]:
     """Label every video of the manifest: exactly one row each in ``videos/``.
 
-    Videos that have their row already are left alone; rows of videos that are no longer in the
-    manifest, or have changed since, are dropped.
+    Videos that have their row already are left alone; those that changed are done again.
 
     Args:
-        manifest: schema ``tables.MANIFEST``.
+        manifest: schema ``schemas.MANIFEST``.
         how: see there.
         out: URI of a folder that ``storage.start_output`` has claimed.
         show: gives the progress bar.
         retry_failed: videos that failed, or were left unfinished, are done again.
+        prune: rows of videos that are not in the manifest are dropped.
 
     Returns:
         ``videos/`` as a table, and how many videos had to be done.
 
     Raises:
-        UsageError: what the folder holds cannot be read.
+        UsageError: what the folder holds cannot be read, or is more than the manifest names.
         StorageError: it cannot be written, or no longer be read.
     """
-    storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
     tables = how.tables(out)
-    pending = tables.pending(manifest, retry_failed)
-    tables.clear_up(manifest, pending)
-    if len(pending):
-        follow(_parts(pending, how, tables, connect()), len(pending), show)
+    tables.published.refuse_narrowing(manifest, prune)
+    storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
+
+    def work(pending: pa.Table, changed: frozenset[str]) -> None:
+        write = partial(tables.write, changed=changed)
+        follow(_parts(pending, how, write, connect()), len(pending), show)
+
+    done = tables.published.fill(manifest, work, retry_failed, prune)
     with storage.reading_back():
-        tables.publish(manifest)
         videos = tables.videos()
-    if videos is None or sorted(videos["clip_id"].to_pylist()) != sorted(
-        manifest["clip_id"].to_pylist()
-    ):
-        raise RuntimeError(f"{out} does not hold one row for each of {len(manifest)} videos")
-    return videos, len(pending)
+    assert videos is not None
+    return videos, done
 
 
 def _parts(
-    pending: pa.Table, how: Labelling, tables: LabelTables, resources: Resources
+    pending: pa.Table, how: Labelling, write: Writer, resources: Resources
 ) -> Iterator[Part]:
-    # by their ids, which is at random: large ones do not come all at once, and the time that is
-    # left can be told from what is done
-    pending = pending.sort_by("clip_id")
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
@@ -174,7 +171,7 @@ def _parts(
     if resources.gpus:
         step = partial(bare.step, "cuda")
         group = Group((step,), workers_for(how, resources), CPU_SLOT, how.gpus_per_worker)
-    return run_groups(pending, [group], tables.write, max(1, per_part), max(1, per_call))
+    return run_groups(pending, [group], write, max(1, per_part), max(1, per_call))
 
 
 def workers_for(how: Labelling, resources: Resources) -> int:

@@ -47,6 +47,9 @@ def main(
     max_failed: Annotated[
         float, typer.Option(help="Exit with 3 when a larger share of the clips failed.")
     ] = 0.0,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop rows of clips that are not among these any more.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Start over, whatever --out holds.")] = False,
 ) -> int:
     """Turn labelled corpora into features, one row per clip whatever happens.
@@ -69,7 +72,12 @@ def main(
     clips = list({clip.clip_id: clip for scan in scans for clip in scan.clips}.values())[:limit]
     storage.start_output(out, "features", how.settings(), overwrite)
     rows, decoded = preprocess(
-        manifest_table(clips), how, out, partial(progress, cli.console, "preprocess"), retry_failed
+        manifest_table(clips),
+        how,
+        out,
+        partial(progress, cli.console, "preprocess"),
+        retry_failed,
+        prune,
     )
     counts = count_statuses(rows)
     storage.write_run_record(

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from emotion_core import storage
 from emotion_core.clips.work import ClipWork
@@ -28,8 +27,7 @@ from emotion_core.preprocessing.rows import feature_rows
 from emotion_core.preprocessing.sound import SoundStep
 from emotion_core.recipes.specs import Recipe, VideoSpec
 from emotion_core.sound.backends import BACKENDS
-from emotion_core.storage import commits
-from emotion_core.storage.schemas import MANIFEST
+from emotion_core.storage.published import Published
 
 DECODERS = ("auto", "decord", "pyav")
 
@@ -89,62 +87,53 @@ def preprocess(
     out: str,
     show: ShowProgress,
     retry_failed: bool = False,
+    prune: bool = False,
 ) -> tuple[pa.Table, int]:
     """Features of every clip of the manifest, one row each whatever happens.
 
-    Clips that have their row already are left alone; rows of clips that are no longer in the
-    manifest, or have changed since, are dropped.
+    Clips that have their row already are left alone; those that changed are done again.
 
     Args:
-        manifest: schema ``tables.MANIFEST``; written to ``out`` first, and the work starts from
-            what was written.
+        manifest: schema ``schemas.MANIFEST``.
         how: see there.
         out: URI of a folder that ``storage.start_output`` has claimed.
         show: gives the progress bar.
         retry_failed: failed clips are done again.
+        prune: rows of clips that are not in the manifest are dropped.
 
     Returns:
         What the features say of each clip (identity and outcome, without the features themselves),
         and how many clips had to be done.
 
     Raises:
-        UsageError: what the folder holds cannot be read.
+        UsageError: what the folder holds cannot be read, or is more than the manifest names.
         StorageError: it cannot be written, or no longer be read.
     """
-    folder = storage.join(out, FEATURES_FOLDER)
+    table = Published(out, FEATURES_FOLDER)
+    table.refuse_narrowing(manifest, prune)
     storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
-    manifest = storage.read_parquet(storage.join(out, MANIFEST_FILE)).cast(MANIFEST)
-    storage.remove_unfinished(folder)
-    commits.drop_stale(folder, manifest["clip_id"])
-    if retry_failed:
-        commits.drop_failed(folder)
-    done = commits.committed(folder, ["clip_id"])
-    pending = manifest
-    if done is not None:
-        known = pc.is_in(manifest["clip_id"], value_set=done["clip_id"])
-        pending = manifest.filter(pc.invert(known))
-    if len(pending):
-        follow(_parts(pending, how, folder, connect()), len(pending), show)
+
+    def work(pending: pa.Table, changed: frozenset[str]) -> None:
+        write = partial(_write, table, _metadata(how), changed)
+        follow(_parts(pending, how, write, connect()), len(pending), show)
+
+    done = table.fill(manifest, work, retry_failed, prune)
     with storage.reading_back():
-        rows = commits.committed(folder, OUTCOME_COLUMNS)
-    if rows is None or sorted(rows["clip_id"].to_pylist()) != sorted(
-        manifest["clip_id"].to_pylist()
-    ):
-        raise RuntimeError(f"{folder} does not hold one row for each of {len(manifest)} clips")
-    return rows, len(pending)
+        rows = table.rows(OUTCOME_COLUMNS)
+    assert rows is not None
+    return rows, done
 
 
 def _parts(
-    pending: pa.Table, how: Preprocessing, folder: str, resources: Resources
+    pending: pa.Table, how: Preprocessing, write: Writer, resources: Resources
 ) -> Iterator[Part]:
     # an eighth of the job at most: a job that is killed has lost little, and the bar moves
     rows_per_part = max(1, min(MOST_ROWS_PER_PART, len(pending) // 8))
-    return run_groups(pending, plan_groups(how, resources), _writer(how, folder), rows_per_part)
+    return run_groups(pending, plan_groups(how, resources), write, rows_per_part)
 
 
-def _writer(how: Preprocessing, folder: str) -> Writer:
-    settings = {key: str(value) for key, value in how.settings().items()}
-    return partial(_write, folder, settings)
+def _metadata(how: Preprocessing) -> dict[str, str]:
+    return {key: str(value) for key, value in how.settings().items()}
 
 
 def plan_groups(how: Preprocessing, resources: Resources) -> list[Group]:
@@ -180,8 +169,8 @@ def _face_step(video: VideoSpec, detector: str, device: str) -> FaceStep:
     return FaceStep(video, load_detector(detector, device))
 
 
-def _write(folder: str, settings: dict[str, str], works: list[ClipWork]) -> str:
-    table = feature_rows(works)
-    return commits.write_part(
-        folder, commits.part_name(table["clip_id"].to_pylist()), table, settings
-    )
+def _write(
+    table: Published, metadata: dict[str, str], changed: frozenset[str], works: list[ClipWork]
+) -> str:
+    rows = feature_rows(works).replace_schema_metadata(metadata)
+    return table.write(rows, None, changed)

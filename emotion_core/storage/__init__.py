@@ -25,6 +25,7 @@ from emotion_core.storage.outputs import (
 from emotion_core.storage.reading import (
     local_copy,
     open_read,
+    parquet_rows,
     read_bytes,
     read_json,
     read_parquet,
@@ -59,6 +60,7 @@ __all__ = [
     "open_read",
     "open_write",
     "package_versions",
+    "parquet_rows",
     "path_of",
     "read_bytes",
     "read_json",

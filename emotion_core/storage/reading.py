@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,12 +19,15 @@ from emotion_core.storage.listing import list_files
 from emotion_core.storage.uris import explain, filesystem, is_local, path_of, scheme
 
 _CHUNK = 1 << 20
+_PIECE = 1 << 18
+# Files read at once.
+_AT_ONCE = 8
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 _SAFE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
-def open_read(uri: str) -> BinaryIO:
-    """``uri`` as a binary file; errors as the filesystem raises them."""
+def open_read(uri: str, block_size: int = 8 << 20) -> BinaryIO:
+    """``uri`` as a binary file, fetched in blocks; errors as the filesystem raises them."""
     fs, path = filesystem(uri)
     if is_local(uri):
         return open(path, "rb")
@@ -31,7 +35,7 @@ def open_read(uri: str) -> BinaryIO:
         if path not in fs.zip.NameToInfo:
             raise FileNotFoundError(path)
         return fs.zip.open(path)
-    return fs.open(path, "rb", block_size=8 << 20)
+    return fs.open(path, "rb", block_size=block_size)
 
 
 def read_bytes(uri: str, start: int | None = None, end: int | None = None) -> bytes:
@@ -144,12 +148,15 @@ def read_json(uri: str) -> Any:
         raise UsageError(f"{uri}: not a JSON file ({error})") from error
 
 
-def read_parquet(uris: str | list[str], columns: list[str] | None = None) -> pa.Table:
+def read_parquet(
+    uris: str | list[str], columns: list[str] | None = None, optional: Sequence[str] = ()
+) -> pa.Table:
     """One table from Parquet files, in the order given.
 
     Args:
         uris: files; a single string may also be a folder, whose Parquet files are read by name.
         columns: only these, in this order; None reads all.
+        optional: and these, where a file has them.
 
     Raises:
         UsageError: there is no Parquet file, one cannot be read, or lacks a column.
@@ -161,21 +168,40 @@ def read_parquet(uris: str | list[str], columns: list[str] | None = None) -> pa.
         uris = listed
     if not uris:
         raise UsageError("no Parquet file to read")
-    tables = [_table(uri, columns) for uri in uris]
+    with ThreadPoolExecutor(min(_AT_ONCE, len(uris))) as pool:
+        tables = list(pool.map(lambda uri: _table(uri, columns, optional), uris))
     try:
         return pa.concat_tables(tables)
     except pa.ArrowInvalid as error:
         raise UsageError(f"{uris[0]} and the files beside it have different columns") from error
 
 
-def _table(uri: str, columns: list[str] | None) -> pa.Table:
-    with _readable(uri), open_read(uri) as file:
+def _table(uri: str, columns: list[str] | None, optional: Sequence[str]) -> pa.Table:
+    with _parquet(uri) as file:
+        there = file.schema_arrow.names
+        if missing := sorted(set(columns or ()) - set(there)):
+            raise UsageError(f"{uri}: no column {', '.join(missing)}")
+        if columns is None:
+            return file.read()
+        wanted = [*columns, *(name for name in optional if name in there)]
+        return file.read(columns=wanted).select(wanted)
+
+
+def parquet_rows(uri: str) -> int:
+    """How many rows a Parquet file has, as its footer says.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    with _parquet(uri) as file:
+        return file.metadata.num_rows
+
+
+@contextmanager
+def _parquet(uri: str) -> Iterator[pq.ParquetFile]:
+    # in pieces as they are asked for: of one column, or the footer, the rest stays where it is
+    with _readable(uri), open_read(uri, _PIECE) as file:
         try:
-            parquet = pq.ParquetFile(file)
-            missing = sorted(set(columns or ()) - set(parquet.schema_arrow.names))
-            if missing:
-                raise UsageError(f"{uri}: no column {', '.join(missing)}")
-            table = parquet.read(columns=columns)
+            yield pq.ParquetFile(file, pre_buffer=True)
         except pa.ArrowInvalid as error:
             raise UsageError(f"{uri}: not a readable Parquet file") from error
-    return table if columns is None else table.select(columns)

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from emotion_core.storage import commits
+from tests.labelling.test_job import rows
 from tests.preprocessing.test_job import wait_for
 from tests.support.cluster import MARK, marked_processes
 from tests.support.jobs import command, environment
 from tests.support.labelling import untrained
-from tests.labelling.test_job import rows
 from tests.support.small_recipes import small
 
 INPUTS, SEED = 24, 4

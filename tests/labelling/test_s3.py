@@ -14,11 +14,11 @@ from emotion_core.errors import StorageError
 from emotion_core.labelling.job import Labelling, label
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.storage import commits
+from tests.labelling.test_tables import manifest, write
 from tests.preprocessing.test_job import wait_for
 from tests.support.cluster import RayCluster, ray_cluster
 from tests.support.jobs import ROOT, command, environment, run_job
 from tests.support.labelling import untrained
-from tests.labelling.test_tables import manifest, write
 from tests.support.s3 import S3Server, environment_of, free_port, serve, start_server
 from tests.support.small_recipes import small
 

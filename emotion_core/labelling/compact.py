@@ -1,6 +1,7 @@
-"""Many small Parquet files become few large ones, in bounded memory."""
+"""Finished tables of many files as a copy of few large ones, in bounded memory."""
 
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -8,10 +9,15 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion_core import storage
+from emotion_core.errors import UsageError
+from emotion_core.labelling.tables import SEGMENTS, VIDEOS, LabelTables
+from emotion_core.storage.parts import SUFFIX, parts
+
+# A file of each table holds this many videos and their segments, up to about a gigabyte.
+VIDEOS_PER_FILE = 200_000
 
 # Rows of one row group, all files that are written at once together, and the least of one file.
 _ROWS_AT_ONCE = 400_000
@@ -23,26 +29,49 @@ _LOOKED_UP = ("clip_id", "uri")
 _FALSE_ALARMS = 0.01
 
 
-def merge(
-    sources: list[tuple[str, pa.Array]],
+def compact(tables: LabelTables, to: str) -> list[str]:
+    """A copy of finished tables in few large files, for readers of archives of many videos.
+
+    Args:
+        tables: complete.
+        to: URI of a folder that holds nothing yet: within one folder, many files could not become
+            few without a moment in which rows are there twice or not at all.
+
+    Returns:
+        The files, relative to ``to``.
+
+    Raises:
+        UsageError: there is something at ``to``.
+        StorageError: it cannot be written.
+    """
+    if storage.exists(to) and storage.list_files(to):
+        raise UsageError(f"--compact-to {to}: there is something already, choose a new folder")
+    sources = storage.join(tables.out, VIDEOS)
+    clips = sum(storage.parquet_rows(uri) for uri in parts(sources))
+    count = max(1, -(-clips // VIDEOS_PER_FILE))
+    made = []
+    for table in (SEGMENTS, VIDEOS):
+        names = [f"{table}/{table}-{i:04d}-of-{count:04d}{SUFFIX}" for i in range(count)]
+        order = tables.published.order if table == SEGMENTS else ("uri",)
+        _merge(
+            parts(storage.join(tables.out, table)),
+            [storage.join(to, name) for name in names],
+            tables.schemas[table],
+            [(column, "ascending") for column in order],
+            clips,
+        )
+        made += names
+    return made
+
+
+def _merge(
+    sources: list[str],
     targets: list[str],
     schema: pa.Schema,
     order: list[tuple[str, str]],
     clips: int,
 ) -> None:
-    """Write the rows of the clips that each source stands for; all targets appear at the end.
-
-    Args:
-        sources: URI of a Parquet file, and the clip_ids whose rows are taken from it.
-        targets: URIs. A row's depends on its URI only, so that a changed video stays in its file.
-        schema: of the targets; has ``clip_id`` and ``uri``.
-        order: rows are sorted by these columns (name, direction) within each row group.
-        clips: how many there are; decides how large the Bloom filters are.
-
-    Raises:
-        UsageError: a source cannot be read.
-        StorageError: a target cannot be written.
-    """
+    """All rows of the sources; a row's target depends on its URI only."""
     most = max(_LEAST_ROWS, _ROWS_AT_ONCE // len(targets))
     with ExitStack() as stack:
         files = [
@@ -114,7 +143,7 @@ class _File:
 
 
 def _by_file(rows: pa.Table, count: int) -> Iterator[tuple[int, pa.Table]]:
-    """Rows by the number of their file: by URI, so that a changed video stays in its file."""
+    """Rows by the number of their file."""
     if count == 1 or not len(rows):
         yield 0, rows
         return
@@ -125,19 +154,13 @@ def _by_file(rows: pa.Table, count: int) -> Iterator[tuple[int, pa.Table]]:
         yield int(number), rows.filter(pa.array(of_row == number))
 
 
-def _read_ahead(sources: list[tuple[str, pa.Array]]) -> Iterator[pa.Table]:
-    """Each source's rows of its clips; several are read while one is worked on."""
-
-    def read(source: tuple[str, pa.Array]) -> pa.Table:
-        uri, clip_ids = source
-        rows = storage.read_parquet([uri])
-        return rows.filter(pc.is_in(rows["clip_id"], value_set=clip_ids)).replace_schema_metadata()
-
+def _read_ahead(sources: list[str]) -> Iterator[pa.Table]:
+    """Each source's rows; several are read while one is worked on."""
     with ThreadPoolExecutor(_READ_AHEAD) as pool:
-        waiting: list[Future[pa.Table]] = []
-        for source in sources:
-            waiting.append(pool.submit(read, source))
+        waiting: deque[Future[pa.Table]] = deque()
+        for uri in sources:
+            waiting.append(pool.submit(storage.read_parquet, [uri]))
             if len(waiting) > _READ_AHEAD:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

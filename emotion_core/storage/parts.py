@@ -1,0 +1,97 @@
+"""Parquet files of a table, and what each says of the clips in it."""
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emotion_core.storage.listing import exists, list_files
+from emotion_core.storage.reading import read_parquet
+
+SUFFIX = ".parquet"
+
+# Requests under way at once: an object store answers many as fast as one.
+AT_ONCE = 16
+
+# A clip of which this is said may fare better another time.
+_PASSING = pa.array(["timeout", "crash", "gone"])
+
+INDEX = pa.schema(
+    [
+        ("file", pa.string()),
+        ("clip_id", pa.string()),
+        ("uri", pa.string()),
+        ("identity", pa.string()),  # the clip's place, whatever its content
+        ("again", pa.bool_()),  # it may fare better another time
+        ("n_details", pa.int64()),
+    ]
+)
+
+
+def part_name(clip_ids: Iterable[str]) -> str:
+    """File name of the part that holds exactly these clips: work that Ray repeats, repeats it."""
+    digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()
+    return f"part-{digest[:20]}{SUFFIX}"
+
+
+def parts(folder: str) -> list[str]:
+    """URIs of the Parquet files in ``folder``, sorted; none where the folder does not exist."""
+    if not exists(folder):
+        return []
+    return [file.uri for file in list_files(folder, frozenset({SUFFIX}))]
+
+
+def read_parts(folder: str, columns: list[str] | None = None) -> pa.Table | None:
+    """These columns (None: all) of all files together, or None when there is no file."""
+    found = parts(folder)
+    return read_parquet(found, columns) if found else None
+
+
+def read_index(folder: str, n_details: str | None = None) -> pa.Table:
+    """``INDEX`` of every row below ``folder``, files by name.
+
+    Args:
+        folder: URI; need not exist.
+        n_details: the column that says how many rows a clip has elsewhere.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda uri: _index_of(uri, n_details), parts(folder)))
+    return pa.concat_tables([INDEX.empty_table(), *found]).combine_chunks()
+
+
+def _index_of(uri: str, n_details: str | None) -> pa.Table:
+    counted = [n_details] if n_details else []
+    wanted = ["clip_id", "uri", "status", "reasons", *counted]
+    rows = read_parquet([uri], wanted, optional=("member",)).combine_chunks()
+    reasons = rows["reasons"].combine_chunks()
+    passing = pc.is_in(pc.list_flatten(reasons), value_set=_PASSING)
+    places = pc.list_parent_indices(reasons).filter(passing)
+    again = pc.is_in(pa.array(range(len(rows)), pa.int64()), value_set=places.cast(pa.int64()))
+    columns = {
+        "file": pa.array([name_of(uri)] * len(rows), pa.string()),
+        "clip_id": rows["clip_id"],
+        "uri": rows["uri"],
+        "identity": identity(rows),
+        "again": pc.or_(again, pc.equal(rows["status"], "failed")),
+        "n_details": (rows[n_details] if n_details else pa.nulls(len(rows))).cast(pa.int64()),
+    }
+    return pa.table(columns, schema=INDEX)
+
+
+def identity(rows: pa.Table) -> pa.ChunkedArray:
+    """A clip's place: its URI, and the member of a file that holds several."""
+    if "member" not in rows.column_names:
+        return rows["uri"]
+    return pc.binary_join_element_wise(rows["uri"], pc.fill_null(rows["member"], ""), "\n")
+
+
+def rows_of(rows: pa.Table, clip_ids: pa.ChunkedArray) -> pa.Table:
+    """The rows of these clips."""
+    return rows.filter(pc.is_in(rows["clip_id"], value_set=clip_ids))
+
+
+def name_of(uri: str) -> str:
+    """The file's name."""
+    return uri.rsplit("/", 1)[-1]

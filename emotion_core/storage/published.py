@@ -1,0 +1,307 @@
+"""Tables that hold each clip's rows once, at every moment that somebody may look.
+
+A job's result is a folder of Parquet files, ``OUT/TABLE/*.parquet``, with one row for each clip;
+a second table may hold details of the clips (the segments of a video), in files of the same names.
+Whoever reads the globs while a job runs, or after it was killed anywhere, sees what follows.
+
+Guaranteed, after every single call to the store, for one writer at a time (``storage.claims``):
+
+* each file is whole: it appears, and is replaced, in one step;
+* each published clip has its row once in TABLE, and all its rows once in the details;
+* finished clips become readable while the job runs: first the file of their details, then, as the
+  proof that these are whole, the file of their rows. New clips are new files, of which an archive
+  that grew by one clip gets one; nothing that was there is touched;
+* a clip that changed, or was tried again, keeps its old rows until the new ones take their place
+  in the same file, in one step a table.
+
+Not guaranteed: that two tables change at the same moment. Details of a clip may be there a moment
+before its row; take those whose ``clip_id`` the first table holds. A read that overlaps the
+replacement of a file fails where the store checks versions (S3: the ETag), and reads the file as it
+was where an open file stays what it is (local disks); on other stores it may fail in other ways.
+
+Compacting files would need two steps in which rows are doubled or missing, so it is done only on
+request, and into another folder (``labelling.compact``).
+
+New rows of clips that have some wait in ``OUT/changed/`` until the end of the job, because a batch
+of them belongs to many files. What is there is whole, and is put in its place by the next run if
+this one is killed.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emotion_core.errors import UsageError
+from emotion_core.storage.listing import exists
+from emotion_core.storage.parts import (
+    AT_ONCE,
+    SUFFIX,
+    identity,
+    name_of,
+    part_name,
+    parts,
+    read_index,
+    read_parts,
+    rows_of,
+)
+from emotion_core.storage.reading import parquet_rows, read_parquet, reading_back
+from emotion_core.storage.uris import join
+from emotion_core.storage.writing import remove, remove_unfinished, write_parquet
+
+CHANGED = "changed"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One table, or a table and its details, below one folder.
+
+    Attributes:
+        out: URI of the folder.
+        table: its name; has ``clip_id uri status reasons`` and may have ``member``.
+        details: name of the second table, which has ``clip_id``; None without one.
+        n_details: the column of the first table that says how many rows a clip has in the second.
+        order: columns that a file of the details is sorted by; the table's are by ``uri``.
+    """
+
+    out: str
+    table: str
+    details: str | None = None
+    n_details: str | None = None
+    order: tuple[str, ...] = ()
+
+    def rows(self, columns: list[str] | None = None) -> pa.Table | None:
+        """The table, None when nothing was published yet."""
+        return read_parts(join(self.out, self.table), columns)
+
+    def files(self) -> list[str]:
+        """The globs that a reader takes, relative to ``out``."""
+        return [f"{name}/*{SUFFIX}" for name in self._names]
+
+    def write(
+        self, rows: pa.Table, details: pa.Table | None, changed: frozenset[str] = frozenset()
+    ) -> str:
+        """Publish finished clips, or lay those in ``changed`` by; the URI of the last file.
+
+        Args:
+            rows: of the first table, one a clip, with the metadata of its files.
+            details: their rows of the second, likewise, in any order.
+            changed: ``clip_id`` of clips that have rows already (see ``fill``).
+
+        Raises:
+            StorageError: they cannot be written.
+        """
+        uri = ""
+        again = pc.is_in(rows["clip_id"], value_set=pa.array(sorted(changed), pa.string()))
+        for place, which in ((self, pc.invert(again)), (self._changed, again)):
+            some = rows.filter(which)
+            if len(some):
+                name = part_name(some["clip_id"].to_pylist())
+                if self.details is not None and details is not None:
+                    place._write(self.details, name, rows_of(details, some["clip_id"]))
+                uri = place._write(self.table, name, some)
+        return uri
+
+    def fill(
+        self,
+        manifest: pa.Table,
+        work: Callable[[pa.Table, frozenset[str]], None],
+        retry_failed: bool = False,
+        prune: bool = False,
+    ) -> int:
+        """Make the tables hold exactly the clips of the manifest.
+
+        Args:
+            manifest: schema ``schemas.MANIFEST``.
+            work: does these clips, of which those in its second argument have rows already, and has
+                ``write`` called with each, in any process, before it returns.
+            retry_failed: clips that failed, or of which something was left out for want of time or
+                because something crashed, are done again.
+            prune: rows of clips that the manifest does not name go; without it that is refused.
+
+        Returns:
+            How many clips had to be done.
+
+        Raises:
+            UsageError: the tables hold clips that the manifest does not name, or cannot be read.
+            StorageError: they cannot be written, or no longer be read.
+            RuntimeError: they do not hold in the end what they should.
+        """
+        self.refuse_narrowing(manifest, prune)
+        damaged = self._repair()
+        self._drop(self._not_named(manifest))
+        todo, again = self.pending(manifest, retry_failed, damaged)
+        if len(todo):
+            work(todo, again)
+        with reading_back():
+            self._replace_changed()
+            self._check(manifest)
+        return len(todo)
+
+    def refuse_narrowing(self, manifest: pa.Table, prune: bool) -> None:
+        """Raises ``UsageError`` when rows would go that nobody asked to drop."""
+        left = self._not_named(manifest)
+        if len(left) and not prune:
+            raise UsageError(
+                f"{self.out} holds {len(left)} clips that are not among these inputs, such as "
+                f"{left['uri'][0]}: pass --prune to drop their rows, or choose another --out"
+            )
+
+    def pending(
+        self, manifest: pa.Table, retry_failed: bool = False, damaged: pa.Array | None = None
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """What of the manifest has to be done, and which of it has rows; nothing is changed.
+
+        New clips come first, by their ids, which is at random: large ones do not come all at once,
+        and the time that is left can be told from what is done. Those that have rows come in the
+        order of their files, so that the new rows can take their place file by file.
+        """
+        held, waiting = self._index(), self._changed._index()
+        done = held if not retry_failed else held.filter(pc.invert(held["again"]))
+        if damaged is not None:
+            done = done.filter(pc.invert(pc.is_in(done["clip_id"], value_set=damaged)))
+        ids = pa.chunked_array([*done["clip_id"].chunks, *waiting["clip_id"].chunks], pa.string())
+        todo = manifest.filter(pc.invert(pc.is_in(manifest["clip_id"], value_set=ids)))
+        place = pc.index_in(identity(todo), value_set=held["identity"])
+        again = todo.filter(pc.is_valid(place))["clip_id"].to_pylist()
+        keys = [("place", "ascending"), ("clip_id", "ascending")]
+        order = pc.sort_indices(
+            pa.table({"place": place, "clip_id": todo["clip_id"]}), keys, null_placement="at_start"
+        )
+        return todo.take(order), frozenset(again)
+
+    # --- before the work ---------------------------------------------------------------------
+
+    def _not_named(self, manifest: pa.Table) -> pa.Table:
+        held = self._index()
+        return held.filter(pc.invert(pc.is_in(held["identity"], value_set=identity(manifest))))
+
+    def _repair(self) -> pa.Array:
+        """Finish or undo what a killed job left; ``clip_id`` of clips whose details are lost."""
+        for place in (self, self._changed):
+            for name in self._names:
+                remove_unfinished(join(place.out, name))
+            proven = {name_of(uri) for uri in parts(join(place.out, self.table))}
+            for uri in parts(join(place.out, self.details)) if self.details else ():
+                if name_of(uri) not in proven:
+                    remove(uri)  # their clips will be done again, perhaps in other files
+        self._replace_changed()
+        # a worker that outlived its job may have written what the next job did as well
+        held = self._index()
+        first = pc.index_in(held["identity"], value_set=held["identity"])
+        doubled = pc.not_equal(first, pa.array(range(len(held)), pa.int32()))
+        self._drop(held.filter(doubled))
+        return self._restore_details()
+
+    def _restore_details(self) -> pa.Array:
+        """Only details that a row proves stay; clips that do not have all of theirs."""
+        held, lost = self._index(), [pa.array([], pa.string())]
+        for name in self._disagreeing(held):
+            self._rewrite(name)
+            rows = held.filter(pc.equal(held["file"], name))
+            uri = join(self.out, str(self.details), name)
+            ids = read_parquet([uri], ["clip_id"])["clip_id"] if exists(uri) else lost[0]
+            found = pc.value_counts(ids)
+            at = pc.index_in(rows["clip_id"], value_set=found.field("values"))
+            counts = pc.fill_null(found.field("counts").take(at), 0)
+            lost += rows.filter(pc.not_equal(rows["n_details"], counts))["clip_id"].chunks
+        return pa.concat_arrays(lost)
+
+    def _drop(self, rows: pa.Table) -> None:
+        for name in pc.unique(rows["file"]).to_pylist():
+            mine = rows.filter(pc.equal(rows["file"], name))
+            self._rewrite(name, mine["clip_id"])
+
+    # --- after it ----------------------------------------------------------------------------
+
+    def _replace_changed(self) -> None:
+        """New rows take the place of old ones, each in its own file; then they wait no longer."""
+        waiting, held = self._changed._index(), self._index()
+        if len(waiting):
+            at = pc.index_in(waiting["identity"], value_set=held["identity"])
+            # where the old row is gone, the new one gets a file as every new clip does
+            target = pc.coalesce(held["file"].take(at), waiting["file"])
+            read = lru_cache(maxsize=8)(lambda uri: read_parquet([uri]))
+            for name in pc.unique(target).to_pylist():
+                chosen = pc.equal(target, name)
+                mine, old = waiting.filter(chosen), held["clip_id"].take(at.filter(chosen))
+                new = {}
+                for table in self._names:
+                    folder = join(self._changed.out, table)
+                    files = pc.unique(mine["file"]).to_pylist()
+                    found = pa.concat_tables([read(join(folder, file)) for file in files])
+                    new[table] = rows_of(found, mine["clip_id"])
+                self._rewrite(name, old.drop_null(), new)
+        for table in self._names:  # the proof first: without it, details do not count
+            for uri in parts(join(self._changed.out, table)):
+                remove(uri)
+        remove(self._changed.out)
+
+    def _check(self, manifest: pa.Table) -> None:
+        held = self._index()
+        if sorted(held["clip_id"].to_pylist()) != sorted(manifest["clip_id"].to_pylist()):
+            raise RuntimeError(f"{self.out} does not hold one row for each of its inputs")
+        if wrong := self._disagreeing(held):
+            raise RuntimeError(
+                f"{join(self.out, str(self.details), wrong[0])} does not hold the rows that "
+                f"{self.table}/ promises"
+            )
+
+    def _disagreeing(self, held: pa.Table) -> list[str]:
+        """Names of files of details that do not hold as many rows as their proof says."""
+        if self.details is None:
+            return []
+        sums = held.group_by("file").aggregate([("n_details", "sum")]).to_pydict()
+        there = {name_of(uri): uri for uri in parts(join(self.out, self.details))}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            counts = pool.map(lambda n: parquet_rows(there[n]) if n in there else -1, sums["file"])
+            pairs = zip(sums["file"], sums["n_details_sum"], counts, strict=True)
+            return [name for name, promised, count in pairs if promised != count]
+
+    # --- files -------------------------------------------------------------------------------
+
+    def _rewrite(
+        self,
+        name: str,
+        old: pa.Array | pa.ChunkedArray | None = None,
+        new: Mapping[str, pa.Table] | None = None,
+    ) -> None:
+        """One file of each table without the clips in ``old``, and with the rows in ``new``."""
+        held = {
+            table: read_parquet([uri])
+            for table in self._names
+            if exists(uri := join(self.out, table, name))
+        }
+        proof = held.get(self.table)
+        keep = proof["clip_id"] if proof is not None else pa.chunked_array([], pa.string())
+        if old is not None:
+            keep = keep.filter(pc.invert(pc.is_in(keep, value_set=old)))
+        # what goes, goes from the proof first; what comes, comes there last
+        for table in self._names if new is None else reversed(self._names):
+            before = held.get(table)
+            after = [] if before is None else [rows_of(before, keep)]
+            after += [] if new is None else [new[table]]
+            if new is None and not len(keep):
+                remove(join(self.out, table, name))
+            elif new is not None or (before is not None and len(after[0]) < len(before)):
+                self._write(table, name, pa.concat_tables(after))
+
+    def _write(self, table: str, name: str, rows: pa.Table) -> str:
+        order = self.order if table == self.details else ("uri",)
+        uri = join(self.out, table, name)
+        write_parquet(uri, rows.sort_by([(column, "ascending") for column in order]))
+        return uri
+
+    def _index(self) -> pa.Table:
+        return read_index(join(self.out, self.table), self.n_details)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (self.table,) if self.details is None else (self.table, self.details)
+
+    @property
+    def _changed(self) -> "Published":
+        return replace(self, out=join(self.out, CHANGED))
