@@ -90,7 +90,7 @@ def main(
     Example: python jobs/label.py --videos s3://bucket/clips --model out/model --out out/labels
     """
     arguments, clock = dict(locals()), storage.Clock()
-    from emotion_core.labelling.compact import compact
+    from emotion_core.labelling.compact import compact, refuse_used
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.labels import choose, labels_picture
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
@@ -104,6 +104,9 @@ def main(
         Limits(video_s=video_timeout),
     )
     how.check()
+    compact_to = None if compact_to is None else storage.absolute(compact_to)
+    if compact_to is not None:
+        refuse_used(compact_to)
     found = collect(videos, Wanted(tuple(include or ()), tuple(exclude or ()), limit))
     manifest = manifest_table(found.clips)
     if dry_run:
@@ -112,7 +115,8 @@ def main(
 
         if not overwrite:
             storage.check_output(out, "labels", how.settings())
-            how.tables(out).published.refuse_narrowing(manifest, prune)
+            published = how.tables(out).published
+            published.refuse_narrowing(published.index(), manifest, prune)
         show_forecast(cli.console, out, forecast(manifest, how, out, overwrite, retry_failed))
         return 0
     storage.start_output(out, "labels", how.settings(), overwrite)
@@ -124,6 +128,7 @@ def main(
     labels_picture(rows, chosen, sample, storage.join(out, "labels.png"))
     facts = Facts(tuple(videos), out, how.settings(), len(found.others), clock.started)
     write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
+    copied = [] if compact_to is None else compact(tables, compact_to)
     storage.write_run_record(
         out,
         storage.RunRecord(
@@ -137,12 +142,11 @@ def main(
                 "schema_version": LABELS_SCHEMA_VERSION,
                 "labelled": done,
                 "not_media": len(found.others),
+                "compact_copy": copied,
                 "settings": how.settings(),
             },
         ),
     )
-    if compact_to is not None:
-        compact(tables, storage.absolute(compact_to))
     if found.others:
         cli.console.print(f"{len(found.others)} files are not media, such as {found.others[0]}")
     show_counts(cli.console, f"Labels in {out}", rows)

@@ -44,8 +44,7 @@ def compact(tables: LabelTables, to: str) -> list[str]:
         UsageError: there is something at ``to``.
         StorageError: it cannot be written.
     """
-    if storage.exists(to) and storage.list_files(to):
-        raise UsageError(f"--compact-to {to}: there is something already, choose a new folder")
+    refuse_used(to)
     sources = storage.join(tables.out, VIDEOS)
     clips = sum(storage.parquet_rows(uri) for uri in parts(sources))
     count = max(1, -(-clips // VIDEOS_PER_FILE))
@@ -62,6 +61,12 @@ def compact(tables: LabelTables, to: str) -> list[str]:
         )
         made += names
     return made
+
+
+def refuse_used(to: str) -> None:
+    """Raises ``UsageError`` when there is something at ``to``."""
+    if storage.exists(to) and storage.list_files(to):
+        raise UsageError(f"--compact-to {to}: there is something already, choose a new folder")
 
 
 def _merge(

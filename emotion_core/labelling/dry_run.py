@@ -49,7 +49,8 @@ def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: b
     """
     pending = manifest
     if not fresh:
-        pending, _ = how.tables(out).published.pending(manifest, retry)
+        published = how.tables(out).published
+        pending, _ = published.pending(published.index(), manifest, retry)
     workers = workers_for(how, connect())
     open_ids = set(pending["clip_id"].to_pylist())
     inputs = manifest.select(["clip_id", "uri", "size", "version"]).to_pylist()

@@ -20,8 +20,6 @@ from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import common_view
 from emotion_core.models.bundle import Bundle, load_bundle
 
-MANIFEST_FILE = "manifest.parquet"
-
 # A part holds about this much of an archive, and so many videos at most: what a kill may cost.
 _BYTES_PER_PART = 1 << 30
 _MOST_VIDEOS_PER_PART = 64
@@ -146,8 +144,6 @@ def label(
         StorageError: it cannot be written, or no longer be read.
     """
     tables = how.tables(out)
-    tables.published.refuse_narrowing(manifest, prune)
-    storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
 
     def work(pending: pa.Table, changed: frozenset[str]) -> None:
         write = partial(tables.write, changed=changed)

@@ -31,7 +31,6 @@ from emotion_core.storage.published import Published
 
 DECODERS = ("auto", "decord", "pyav")
 
-MANIFEST_FILE = "manifest.parquet"
 FEATURES_FOLDER = "features"
 MOST_ROWS_PER_PART = 256
 OUTCOME_COLUMNS = [
@@ -110,8 +109,6 @@ def preprocess(
         StorageError: it cannot be written, or no longer be read.
     """
     table = Published(out, FEATURES_FOLDER)
-    table.refuse_narrowing(manifest, prune)
-    storage.write_parquet(storage.join(out, MANIFEST_FILE), manifest)
 
     def work(pending: pa.Table, changed: frozenset[str]) -> None:
         write = partial(_write, table, _metadata(how), changed)

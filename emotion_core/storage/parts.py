@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion_core.storage.listing import exists, list_files
-from emotion_core.storage.reading import read_parquet
+from emotion_core.storage.reading import parquet_rows, read_parquet
 
 SUFFIX = ".parquet"
 
@@ -84,12 +84,27 @@ def identity(rows: pa.Table) -> pa.ChunkedArray:
     """A clip's place: its URI, and the member of a file that holds several."""
     if "member" not in rows.column_names:
         return rows["uri"]
-    return pc.binary_join_element_wise(rows["uri"], pc.fill_null(rows["member"], ""), "\n")
+    return pc.binary_join_element_wise(rows["uri"], rows["member"], "\n", null_handling="skip")
 
 
 def rows_of(rows: pa.Table, clip_ids: pa.ChunkedArray) -> pa.Table:
     """The rows of these clips."""
     return rows.filter(pc.is_in(rows["clip_id"], value_set=clip_ids))
+
+
+def not_named(held: pa.Table, manifest: pa.Table) -> pa.Table:
+    """Rows of an ``INDEX`` whose clips the manifest does not name."""
+    return held.filter(pc.invert(pc.is_in(held["identity"], value_set=identity(manifest))))
+
+
+def disagreeing(held: pa.Table, details: str) -> list[str]:
+    """Names of the files below ``details`` that do not hold as many rows as ``held`` says."""
+    sums = held.group_by("file").aggregate([("n_details", "sum")]).to_pydict()
+    there = {name_of(uri): uri for uri in parts(details)}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        counts = pool.map(lambda n: parquet_rows(there[n]) if n in there else -1, sums["file"])
+        pairs = zip(sums["file"], sums["n_details_sum"], counts, strict=True)
+        return [name for name, promised, count in pairs if promised != count]
 
 
 def name_of(uri: str) -> str:

@@ -9,26 +9,20 @@ Guaranteed, after every single call to the store, for one writer at a time (``st
 * each file is whole: it appears, and is replaced, in one step;
 * each published clip has its row once in TABLE, and all its rows once in the details;
 * finished clips become readable while the job runs: first the file of their details, then, as the
-  proof that these are whole, the file of their rows. New clips are new files, of which an archive
-  that grew by one clip gets one; nothing that was there is touched;
+  proof that these are whole, the file of their rows. New clips are new files, one of each table for
+  an archive that grew by one; nothing that was there is touched;
 * a clip that changed, or was tried again, keeps its old rows until the new ones take their place
-  in the same file, in one step a table.
+  in the same file, one step a table. They wait for that in ``OUT/changed/``, until the job ends or
+  the next one begins, because a batch of them belongs to many files.
 
 Not guaranteed: that two tables change at the same moment. Details of a clip may be there a moment
 before its row; take those whose ``clip_id`` the first table holds. A read that overlaps the
 replacement of a file fails where the store checks versions (S3: the ETag), and reads the file as it
-was where an open file stays what it is (local disks); on other stores it may fail in other ways.
-
-Compacting files would need two steps in which rows are doubled or missing, so it is done only on
-request, and into another folder (``labelling.compact``).
-
-New rows of clips that have some wait in ``OUT/changed/`` until the end of the job, because a batch
-of them belongs to many files. What is there is whole, and is put in its place by the next run if
-this one is killed.
+was where an open file stays what it is (local disks). Fewer, larger files would need a moment in
+which rows are doubled or missing, so they are made on request, elsewhere (``labelling.compact``).
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -38,20 +32,22 @@ import pyarrow.compute as pc
 from emotion_core.errors import UsageError
 from emotion_core.storage.listing import exists
 from emotion_core.storage.parts import (
-    AT_ONCE,
     SUFFIX,
+    disagreeing,
     identity,
     name_of,
+    not_named,
     part_name,
     parts,
     read_index,
     read_parts,
     rows_of,
 )
-from emotion_core.storage.reading import parquet_rows, read_parquet, reading_back
+from emotion_core.storage.reading import read_parquet, reading_back
 from emotion_core.storage.uris import join
 from emotion_core.storage.writing import remove, remove_unfinished, write_parquet
 
+MANIFEST_FILE = "manifest.parquet"
 CHANGED = "changed"
 
 
@@ -112,7 +108,7 @@ class Published:
         retry_failed: bool = False,
         prune: bool = False,
     ) -> int:
-        """Make the tables hold exactly the clips of the manifest.
+        """Make the tables hold exactly the clips of the manifest, which is written there first.
 
         Args:
             manifest: schema ``schemas.MANIFEST``.
@@ -130,20 +126,26 @@ class Published:
             StorageError: they cannot be written, or no longer be read.
             RuntimeError: they do not hold in the end what they should.
         """
-        self.refuse_narrowing(manifest, prune)
-        damaged = self._repair()
-        self._drop(self._not_named(manifest))
-        todo, again = self.pending(manifest, retry_failed, damaged)
+        held = self.index()
+        self.refuse_narrowing(held, manifest, prune)
+        write_parquet(join(self.out, MANIFEST_FILE), manifest)
+        held, damaged = self._repair(held)
+        held = self._drop(held, not_named(held, manifest))
+        todo, again = self.pending(held, manifest, retry_failed, damaged)
         if len(todo):
             work(todo, again)
         with reading_back():
             self._replace_changed()
-            self._check(manifest)
+            self._check(self.index() if len(todo) else held, manifest)
         return len(todo)
 
-    def refuse_narrowing(self, manifest: pa.Table, prune: bool) -> None:
+    def index(self) -> pa.Table:
+        """What there is: ``parts.INDEX`` of every row of the first table."""
+        return read_index(join(self.out, self.table), self.n_details)
+
+    def refuse_narrowing(self, held: pa.Table, manifest: pa.Table, prune: bool) -> None:
         """Raises ``UsageError`` when rows would go that nobody asked to drop."""
-        left = self._not_named(manifest)
+        left = not_named(held, manifest)
         if len(left) and not prune:
             raise UsageError(
                 f"{self.out} holds {len(left)} clips that are not among these inputs, such as "
@@ -151,7 +153,11 @@ class Published:
             )
 
     def pending(
-        self, manifest: pa.Table, retry_failed: bool = False, damaged: pa.Array | None = None
+        self,
+        held: pa.Table,
+        manifest: pa.Table,
+        retry_failed: bool = False,
+        damaged: pa.Array | None = None,
     ) -> tuple[pa.Table, frozenset[str]]:
         """What of the manifest has to be done, and which of it has rows; nothing is changed.
 
@@ -159,28 +165,22 @@ class Published:
         and the time that is left can be told from what is done. Those that have rows come in the
         order of their files, so that the new rows can take their place file by file.
         """
-        held, waiting = self._index(), self._changed._index()
-        done = held if not retry_failed else held.filter(pc.invert(held["again"]))
+        done = held.filter(pc.invert(held["again"])) if retry_failed else held
         if damaged is not None:
             done = done.filter(pc.invert(pc.is_in(done["clip_id"], value_set=damaged)))
+        waiting = self._changed.index()
         ids = pa.chunked_array([*done["clip_id"].chunks, *waiting["clip_id"].chunks], pa.string())
         todo = manifest.filter(pc.invert(pc.is_in(manifest["clip_id"], value_set=ids)))
         place = pc.index_in(identity(todo), value_set=held["identity"])
         again = todo.filter(pc.is_valid(place))["clip_id"].to_pylist()
-        keys = [("place", "ascending"), ("clip_id", "ascending")]
-        order = pc.sort_indices(
-            pa.table({"place": place, "clip_id": todo["clip_id"]}), keys, null_placement="at_start"
-        )
+        keys = pa.table({"place": pc.fill_null(place, -1), "clip_id": todo["clip_id"]})
+        order = pc.sort_indices(keys, [("place", "ascending"), ("clip_id", "ascending")])
         return todo.take(order), frozenset(again)
 
     # --- before the work ---------------------------------------------------------------------
 
-    def _not_named(self, manifest: pa.Table) -> pa.Table:
-        held = self._index()
-        return held.filter(pc.invert(pc.is_in(held["identity"], value_set=identity(manifest))))
-
-    def _repair(self) -> pa.Array:
-        """Finish or undo what a killed job left; ``clip_id`` of clips whose details are lost."""
+    def _repair(self, held: pa.Table) -> tuple[pa.Table, pa.Array]:
+        """Finish or undo what a killed job left: what there is then, and whose details are lost."""
         for place in (self, self._changed):
             for name in self._names:
                 remove_unfinished(join(place.out, name))
@@ -188,17 +188,17 @@ class Published:
             for uri in parts(join(place.out, self.details)) if self.details else ():
                 if name_of(uri) not in proven:
                     remove(uri)  # their clips will be done again, perhaps in other files
-        self._replace_changed()
+        if self._replace_changed():
+            held = self.index()
         # a worker that outlived its job may have written what the next job did as well
-        held = self._index()
         first = pc.index_in(held["identity"], value_set=held["identity"])
         doubled = pc.not_equal(first, pa.array(range(len(held)), pa.int32()))
-        self._drop(held.filter(doubled))
-        return self._restore_details()
+        held = self._drop(held, held.filter(doubled))
+        return held, self._restore_details(held)
 
-    def _restore_details(self) -> pa.Array:
+    def _restore_details(self, held: pa.Table) -> pa.Array:
         """Only details that a row proves stay; clips that do not have all of theirs."""
-        held, lost = self._index(), [pa.array([], pa.string())]
+        lost = [pa.array([], pa.string())]
         for name in self._disagreeing(held):
             self._rewrite(name)
             rows = held.filter(pc.equal(held["file"], name))
@@ -210,38 +210,42 @@ class Published:
             lost += rows.filter(pc.not_equal(rows["n_details"], counts))["clip_id"].chunks
         return pa.concat_arrays(lost)
 
-    def _drop(self, rows: pa.Table) -> None:
+    def _drop(self, held: pa.Table, rows: pa.Table) -> pa.Table:
+        """Without these rows of ``held``; what there is then."""
         for name in pc.unique(rows["file"]).to_pylist():
             mine = rows.filter(pc.equal(rows["file"], name))
             self._rewrite(name, mine["clip_id"])
+        return self.index() if len(rows) else held
 
     # --- after it ----------------------------------------------------------------------------
 
-    def _replace_changed(self) -> None:
-        """New rows take the place of old ones, each in its own file; then they wait no longer."""
-        waiting, held = self._changed._index(), self._index()
-        if len(waiting):
-            at = pc.index_in(waiting["identity"], value_set=held["identity"])
-            # where the old row is gone, the new one gets a file as every new clip does
-            target = pc.coalesce(held["file"].take(at), waiting["file"])
-            read = lru_cache(maxsize=8)(lambda uri: read_parquet([uri]))
-            for name in pc.unique(target).to_pylist():
-                chosen = pc.equal(target, name)
-                mine, old = waiting.filter(chosen), held["clip_id"].take(at.filter(chosen))
-                new = {}
-                for table in self._names:
-                    folder = join(self._changed.out, table)
-                    files = pc.unique(mine["file"]).to_pylist()
-                    found = pa.concat_tables([read(join(folder, file)) for file in files])
-                    new[table] = rows_of(found, mine["clip_id"])
-                self._rewrite(name, old.drop_null(), new)
+    def _replace_changed(self) -> bool:
+        """New rows take the place of old ones, each in its own file; True when there were some."""
+        waiting = self._changed.index()
+        if not len(waiting):
+            return False
+        held = self.index()
+        at = pc.index_in(waiting["identity"], value_set=held["identity"])
+        # where the old row is gone, the new one gets a file as every new clip does
+        target = pc.coalesce(held["file"].take(at), waiting["file"])
+        read = lru_cache(maxsize=8)(lambda uri: read_parquet([uri]))
+        for name in pc.unique(target).to_pylist():
+            chosen = pc.equal(target, name)
+            mine, old = waiting.filter(chosen), held["clip_id"].take(at.filter(chosen))
+            new = {}
+            for table in self._names:
+                folder = join(self._changed.out, table)
+                files = pc.unique(mine["file"]).to_pylist()
+                found = pa.concat_tables([read(join(folder, file)) for file in files])
+                new[table] = rows_of(found, mine["clip_id"])
+            self._rewrite(name, old.drop_null(), new)
         for table in self._names:  # the proof first: without it, details do not count
             for uri in parts(join(self._changed.out, table)):
                 remove(uri)
         remove(self._changed.out)
+        return True
 
-    def _check(self, manifest: pa.Table) -> None:
-        held = self._index()
+    def _check(self, held: pa.Table, manifest: pa.Table) -> None:
         if sorted(held["clip_id"].to_pylist()) != sorted(manifest["clip_id"].to_pylist()):
             raise RuntimeError(f"{self.out} does not hold one row for each of its inputs")
         if wrong := self._disagreeing(held):
@@ -251,15 +255,7 @@ class Published:
             )
 
     def _disagreeing(self, held: pa.Table) -> list[str]:
-        """Names of files of details that do not hold as many rows as their proof says."""
-        if self.details is None:
-            return []
-        sums = held.group_by("file").aggregate([("n_details", "sum")]).to_pydict()
-        there = {name_of(uri): uri for uri in parts(join(self.out, self.details))}
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            counts = pool.map(lambda n: parquet_rows(there[n]) if n in there else -1, sums["file"])
-            pairs = zip(sums["file"], sums["n_details_sum"], counts, strict=True)
-            return [name for name, promised, count in pairs if promised != count]
+        return disagreeing(held, join(self.out, self.details)) if self.details else []
 
     # --- files -------------------------------------------------------------------------------
 
@@ -294,9 +290,6 @@ class Published:
         uri = join(self.out, table, name)
         write_parquet(uri, rows.sort_by([(column, "ascending") for column in order]))
         return uri
-
-    def _index(self) -> pa.Table:
-        return read_index(join(self.out, self.table), self.n_details)
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import pytest
 
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.models.bundle import load_bundle, save_bundle
-from emotion_core.storage import commits
+from emotion_core.storage.parts import read_parts
 from emotion_core.storage.schemas import REASONS
 from jobs.label import main
 from tests.support.jobs import ROOT, run_job
@@ -94,7 +94,7 @@ def labels(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Labels:
     model = opinionated(folder / "model")
     done = run_job("label", "--videos", demo / "wild", "--model", model, "--out", out)
     assert done.returncode == 0, done.stderr
-    tables = (commits.committed(str(out / name)) for name in ("videos", "segments"))
+    tables = (read_parts(str(out / name)) for name in ("videos", "segments"))
     videos, segments = (table.to_pylist() for table in tables if table is not None)
     made = Labels(folder, videos, segments)
     with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:

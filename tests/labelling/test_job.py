@@ -16,7 +16,7 @@ from emotion_core.labelling.job import Labelling, label
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.labelling.step import LabelOptions
 from emotion_core.recipes.emotions import LABEL_SETS
-from emotion_core.storage import commits
+from emotion_core.storage.parts import read_parts
 from tests.support.jobs import run_job
 from tests.support.labelling import LABELS, manifest, quiet, untrained
 from tests.support.small_recipes import small
@@ -29,7 +29,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows(out: Path) -> tuple[list[dict], list[dict]]:
     """What the job wrote, but the time it took, in an order that does not depend on the run."""
-    videos, segments = (commits.committed(str(out / name)) for name in ("videos", "segments"))
+    videos, segments = (read_parts(str(out / name)) for name in ("videos", "segments"))
     assert videos is not None and segments is not None
     return (
         videos.drop_columns(["seconds"]).sort_by("uri").to_pylist(),
@@ -58,7 +58,7 @@ def test_every_input_has_one_row(labels, demo):
         **{status: by_status.count(status) for status in ("ok", "degraded", "failed")},
     }
     assert record["extra"]["schema_version"] == 1
-    assert all((labels / name).exists() for name in record["files"])
+    assert all(list(labels.glob(name)) for name in record["files"])
     for row in videos:
         mine = [s for s in segments if s["clip_id"] == row["clip_id"]]
         assert len(mine) == row["n_segments"]
@@ -68,9 +68,9 @@ def test_every_input_has_one_row(labels, demo):
 
 
 def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
-    (videos,), (segments,) = ((labels / n).iterdir() for n in ("videos", "segments"))
-    assert pq.read_schema(videos).remove_metadata() == videos_schema(LABELS)
-    assert pq.read_schema(segments).remove_metadata() == segments_schema(LABELS)
+    for name, schema in (("videos", videos_schema), ("segments", segments_schema)):
+        for path in (labels / name).iterdir():
+            assert pq.read_schema(path).remove_metadata() == schema(LABELS)
     total = " + ".join(f"p_{name}" for name in LABELS)
     wrong = duckdb.sql(
         f"select count(*) from '{labels}/segments/*.parquet' "
@@ -109,7 +109,9 @@ def test_an_archive_that_grows_is_labelled_where_it_grew(model, demo, tmp_path, 
     hidden.rename(late)
     shutil.copy(demo / "wild" / "voice memo.m4a", kept)  # another content under the same name
     (wild / "cut short.mp4").unlink()
-    videos, done = label(manifest(wild), how, str(out), quiet)
+    with pytest.raises(UsageError, match="holds 1 clips .*cut short.*--prune"):
+        label(manifest(wild), how, str(out), quiet)
+    videos, done = label(manifest(wild), how, str(out), quiet, prune=True)
     assert (len(videos), done) == (7, 2)
     found, segments = rows(out)
     assert {s["clip_id"] for s in segments} <= {row["clip_id"] for row in found}
@@ -174,10 +176,10 @@ def test_numbers_that_make_no_sense_are_refused(model, view, told):
 
 def test_two_models_together(demo, tmp_path, ray_local):
     ears = untrained(tmp_path / "ears", ("audio",), small("audio-cnn1d"))
-    views = untrained(tmp_path / "views", ("face",), small("fer-cnn"))
-    both = Labelling((str(ears), str(views)))
+    eyes = untrained(tmp_path / "eyes", ("face",), small("fer-cnn"))
+    both = Labelling((str(ears), str(eyes)))
     both.check()
-    assert both.settings() == Labelling((str(views), str(ears))).settings()
+    assert both.settings() == Labelling((str(eyes), str(ears))).settings()
     assert both.settings()["model_id"] not in both.settings()["models"]
     clips = collect([str(demo / "wild/holiday clip #2.mp4"), str(demo / "wild/voice memo.m4a")])
     videos, done = label(manifest_table(clips.clips), both, str(tmp_path / "out"), quiet)
@@ -225,6 +227,27 @@ def test_only_what_is_wanted(model, demo, tmp_path):
     assert done.returncode == 0, done.stderr
     videos, _ = rows(tmp_path / "out")
     assert [Path(row["uri"]).name for row in videos] == ["café 100 %.mp4", "voice memo.m4a"]
+
+
+def test_a_narrower_selection_does_not_take_rows_away(labels, model, demo):
+    """Each of these dropped all other rows of a finished output, unasked, in version 0.1."""
+    before = rows(labels)
+    for option in (("--limit", 1), ("--include", "*.m4a"), ("--exclude", "phone/*")):
+        for mode in ((), ("--dry-run",)):
+            job = ("--videos", demo / "wild", "--model", model, "--out", labels)
+            done = run_job("label", *job, *option, *mode)
+            assert done.returncode == 2, done.stdout
+            assert "--prune" in done.stderr and done.stderr.count("\n") == 1
+    assert rows(labels) == before
+
+
+def test_a_compact_copy_beside_the_labels(labels, model, demo, tmp_path):
+    job = ("--videos", demo / "wild", "--model", model, "--out", labels)
+    done = run_job("label", *job, "--compact-to", tmp_path / "copy")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path / "copy") == rows(labels)
+    again = run_job("label", *job, "--compact-to", tmp_path / "copy")
+    assert again.returncode == 2 and "choose a new folder" in again.stderr
 
 
 def test_more_failures_than_allowed_is_exit_code_3(model, demo, tmp_path):

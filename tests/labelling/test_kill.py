@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotion_core.storage import commits
+from emotion_core.storage.parts import read_parts
 from tests.labelling.test_job import rows
 from tests.preprocessing.test_job import wait_for
 from tests.support.cluster import MARK, marked_processes
@@ -85,21 +85,16 @@ class Trial:
         job = command("label", "--videos", archive.folder, "--model", model, "--out", out)
         return cls(job, out, set(), {})
 
-    def appearance(self, told: str) -> None:
+    def look(self, told: str) -> None:
         """After a run that told this: check what it had to do, and that nothing is lost."""
         to_label = re.search(r"(\d+) of (\d+) inputs to label", told)
         if to_label:
             assert to_label.groups() == (str(INPUTS - len(self.uris)), str(INPUTS)), told
-        found = {
-            row["uri"]
-            for folder in ("parts/videos", "videos")
-            for row in _rows(commits.committed(str(self.out / folder), ["uri"]))
-        }
+        found = {row["uri"] for row in _rows(read_parts(str(self.out / "videos"), ["uri"]))}
         assert self.uris <= found, "a committed video is there no more"
-        parts = {path.name: path.read_bytes() for path in self.out.glob("parts/videos/*.parquet")}
+        parts = {path.name: path.read_bytes() for path in self.out.glob("videos/*.parquet")}
         for name, content in self.parts.items():
-            published = name not in parts and (self.out / "videos").exists()
-            assert published or parts[name] == content, "a part was written again"
+            assert parts[name] == content, "a part was written again"
         self.uris, self.parts = found, parts
 
 
@@ -166,11 +161,11 @@ def undisturbed(trial: Trial, log: Path) -> Timeline:
     times = []
     with running(trial.job, log) as process:
         start = time.monotonic()
-        for pattern in ("parts/videos/*.parquet", "videos", "run.json"):
+        for pattern in ("videos/*.parquet", "report.html", "run.json"):
             wait_for(lambda p=pattern: any(trial.out.glob(p)) or process.poll() is not None, 900)
             times.append(time.monotonic() - start)
         assert process.wait(timeout=900) == 0, log.read_text()
-    trial.appearance(log.read_text())
+    trial.look(log.read_text())
     return Timeline(*times)
 
 
@@ -180,15 +175,15 @@ def killed(trial: Trial, phase: str, delay_s: float, log: Path) -> bool:
 
     def in_phase() -> bool:
         if phase == "labelling":
-            return {path.name for path in trial.out.glob("parts/videos/*.parquet")} > before
-        return phase == "start" or (trial.out / "videos").exists()
+            return {path.name for path in trial.out.glob("videos/*.parquet")} > before
+        return phase == "start" or (trial.out / "report.html").exists()
 
     with running(trial.job, log) as process:
         wait_for(lambda: in_phase() or process.poll() is not None, 900)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=delay_s)
     told = log.read_text()
-    trial.appearance(told)
+    trial.look(told)
     assert process.returncode in (0, -signal.SIGKILL), told
     return process.returncode != 0
 
@@ -207,7 +202,6 @@ def test_killed_at_ten_random_moments_and_repeated_it_ends_as_if_it_had_not_been
         record = json.loads((trial.out / "run.json").read_text())
         assert record["counts"] == {"inputs": INPUTS, "ok": INPUTS, "degraded": 0, "failed": 0}
         assert rows(trial.out) == expected
-        assert not (trial.out / "parts").exists()
 
     rng = np.random.default_rng(SEED)
     for _ in range(ROUNDS):

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from emotion_core.engine.cluster import Resources
 from emotion_core.errors import StorageError
+from emotion_core.labelling import job
 from emotion_core.labelling.job import Labelling, label
-from emotion_core.labelling.tables import LabelTables
-from emotion_core.storage import commits
+from emotion_core.storage.parts import parts as parts_of
+from emotion_core.storage.parts import read_parts
 from tests.labelling.test_tables import manifest, write
 from tests.preprocessing.test_job import wait_for
 from tests.support.cluster import RayCluster, ray_cluster
@@ -78,7 +80,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 def told(out: Path, inputs: str) -> tuple[dict[str, Row], list[Row]]:
     """Both tables as if no place had a name: rows of videos by key, those of segments in order."""
-    tables = [commits.committed(str(out / name)) for name in ("videos", "segments")]
+    tables = [read_parts(str(out / name)) for name in ("videos", "segments")]
     videos, segments = (
         [{k: v for k, v in row.items() if k not in PLACES} for row in table.to_pylist()]
         for table in tables
@@ -193,12 +195,12 @@ def test_a_server_that_dies_midway_costs_one_line_and_nothing_else(archive, ears
     shutil.copytree(archive, folder / "in")
     out = folder / "out" / "labels"
     out.parent.mkdir()
-    job = ("--videos", "s3://in", "--model", ears, "--out", "s3://out/labels")
+    options = ("--videos", "s3://in", "--model", ears, "--out", "s3://out/labels")
     stdout, stderr = (tmp_path / name for name in ("stdout", "stderr"))
     with serve(folder) as server, stdout.open("wb") as shown, stderr.open("wb") as complained:
         env = {**server.env, **ONCE}
         running = subprocess.Popen(
-            command("label", *job), env=environment(**env), stdin=subprocess.DEVNULL,
+            command("label", *options), env=environment(**env), stdin=subprocess.DEVNULL,
             stdout=shown, stderr=complained,
         )  # fmt: skip
         wait_for(lambda: parts(out) or running.poll() is not None, 900)
@@ -212,13 +214,13 @@ def test_a_server_that_dies_midway_costs_one_line_and_nothing_else(archive, ears
     (line,) = (line for line in stderr.read_text().splitlines() if "error: " in line)
     assert re.match("error: s3://out/labels.*check AWS_ENDPOINT_URL; .* goes on", line), line
     assert "Traceback" not in words
-    assert not (out / "run.json").exists() and not (out / "videos").exists()
-    done = {row["uri"]: row["seconds"] for row in committed(out / "parts" / "videos")}
+    assert not (out / "run.json").exists()
+    done = {row["uri"]: row["seconds"] for row in committed(out / "videos")}
     assert 0 < len(done) < 8
 
     port = int(server.endpoint.rpartition(":")[2])
     with serve(folder, port):
-        again = run_job("label", *job, **env)
+        again = run_job("label", *options, **env)
     assert again.returncode == 0, again.stderr
     assert f"{8 - len(done)} of 8 inputs to label" in again.stdout
     assert told(out, "s3://in/") == told(local, str(archive))
@@ -227,31 +229,30 @@ def test_a_server_that_dies_midway_costs_one_line_and_nothing_else(archive, ears
     assert done.items() <= {row["uri"]: row["seconds"] for row in committed(out / "videos")}.items()
 
 
-def test_a_server_that_dies_while_the_tables_are_made(ears, tmp_path, monkeypatch):
+def test_a_server_that_dies_while_the_tables_are_completed(ears, tmp_path, monkeypatch):
     (tmp_path / "buckets" / "out").mkdir(parents=True)
     process = start_server(tmp_path / "buckets", port := free_port())
     for name, value in {**environment_of(port), **ONCE}.items():
         monkeypatch.setenv(name, value)
     how, wanted = Labelling((str(ears),)), manifest(a="1", b="1")
-    write(how.tables("s3://out/labels"), wanted)
-    clear_up = LabelTables.clear_up
 
-    def clear_up_and_lose_the_server(*arguments):
-        clear_up(*arguments)
+    def done_and_lose_the_server(parts, total, show):
+        write(how.tables("s3://out/labels"), wanted)
         process.kill()
         process.wait()
 
-    monkeypatch.setattr(LabelTables, "clear_up", clear_up_and_lose_the_server)
+    monkeypatch.setattr(job, "follow", done_and_lose_the_server)
+    monkeypatch.setattr(job, "connect", lambda: Resources(1, 0, 1))
     with pytest.raises(StorageError, match="s3://out/labels.*check AWS_ENDPOINT_URL"):
         label(wanted, how, "s3://out/labels", show=lambda pending: nullcontext())
-    assert len(committed(tmp_path / "buckets" / "out" / "labels" / "parts" / "videos")) == 2
+    assert len(committed(tmp_path / "buckets" / "out" / "labels" / "videos")) == 2
 
 
 def parts(out: Path) -> list[str]:
-    return commits.parts(str(out / "parts" / "videos"))
+    return parts_of(str(out / "videos"))
 
 
 def committed(folder: Path) -> list[Row]:
-    table = commits.committed(str(folder))
+    table = read_parts(str(folder))
     assert table is not None
     return table.to_pylist()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -26,7 +27,8 @@ from emotion_core.preprocessing import job as pipeline
 from emotion_core.preprocessing.job import Preprocessing, plan_groups, preprocess
 from emotion_core.preprocessing.rows import FEATURES
 from emotion_core.recipes import load_recipe
-from emotion_core.storage import commits
+from emotion_core.storage.parts import parts, read_parts
+from emotion_core.storage.published import Published
 from tests.support.jobs import command, environment, run_job
 from tests.support.s3 import environment_of, free_port, start_server
 
@@ -41,7 +43,7 @@ def quiet(total: int):
 
 def features(out: Path) -> list[dict]:
     """Every row but the time it took, in an order that does not depend on the run."""
-    table = commits.committed(str(out / "features"))
+    table = read_parts(str(out / "features"))
     assert table is not None
     assert table.schema.remove_metadata() == FEATURES
     rows = table.drop_columns(["seconds"]).sort_by("uri").to_pylist()
@@ -87,7 +89,7 @@ def test_standardised_sound_has_no_mean(made):
 
 
 def test_the_detector_and_its_weights_are_recorded(made):
-    part = commits.parts(str(made / "features"))[0]
+    part = parts(str(made / "features"))[0]
     recorded = storage.read_parquet(part).schema.metadata[b"detector"].decode()
     assert "centerface" in recorded and HOW.settings()["detector"]["weights_hash"] in recorded
 
@@ -119,10 +121,11 @@ def test_the_layout_of_the_work_does_not_change_a_number(made, demo, tmp_path, l
     groups = apart if "apart" in layout else fused
     manifest = manifest_of(demo / "corpus")
     order = np.random.default_rng(1).permutation(len(manifest))
-    writer = pipeline._writer(how, str(tmp_path / "features"))
+    table = Published(str(tmp_path), "features")
+    writer = partial(pipeline._write, table, pipeline._metadata(how), frozenset())
     rows_per_part = 1 if layout == "one by one" else 100
-    parts = list(run_groups(manifest.take(order), groups, writer, rows_per_part))
-    assert sum(part.rows for part in parts) == 6
+    written = list(run_groups(manifest.take(order), groups, writer, rows_per_part))
+    assert sum(part.rows for part in written) == 6
     if "torch" not in layout:
         assert features(tmp_path) == features(made)
         return
@@ -184,7 +187,9 @@ def test_one_broken_file_costs_one_row(demo, tmp_path):
     rows, done = preprocess(manifest_of(corpus), HOW, str(out), quiet, retry_failed=True)
     assert (len(rows), done) == (6, 1)
     second.unlink()
-    rows, done = preprocess(manifest_of(corpus), HOW, str(out), quiet)
+    with pytest.raises(UsageError, match="--prune"):
+        preprocess(manifest_of(corpus), HOW, str(out), quiet)
+    rows, done = preprocess(manifest_of(corpus), HOW, str(out), quiet, prune=True)
     assert (len(rows), done) == (5, 0)
     assert {row["status"] for row in features(out)} == {"ok"}
 
@@ -197,7 +202,7 @@ def test_killed_and_repeated_it_finishes_the_rest(made, demo, tmp_path):
         start_new_session=True,
     )  # fmt: skip
     try:
-        wait_for(lambda: commits.parts(str(out / "features")) or running.poll() is not None)
+        wait_for(lambda: parts(str(out / "features")) or running.poll() is not None)
     finally:
         running.send_signal(signal.SIGKILL)
         running.communicate()
@@ -232,7 +237,7 @@ def test_from_one_bucket_to_another(made, demo, s3_env, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     folder = "s3://results/demo"
-    ours = commits.committed(f"{folder}/features")
+    ours = read_parts(f"{folder}/features")
     assert ours is not None
     places = {"uri", "version", "clip_id", "seconds"}
     kept = [name for name in FEATURES.names if name not in places]

@@ -1,0 +1,443 @@
+"""Published tables hold each clip's rows once, after every single call to the store."""
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from emotion_core import storage
+from emotion_core.clips.clip import Clip, manifest_table
+from emotion_core.errors import UsageError
+from emotion_core.storage import published
+from emotion_core.storage.parts import part_name, parts
+from emotion_core.storage.published import CHANGED, Published
+
+VIDEOS = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("uri", pa.string()),
+        ("version", pa.string()),
+        ("status", pa.string()),
+        ("reasons", pa.list_(pa.string())),
+        ("n_segments", pa.int32()),
+    ],
+    {"schema_version": "x"},
+)
+SEGMENTS = pa.schema([("clip_id", pa.string()), ("uri", pa.string()), ("start_s", pa.float64())])
+EACH = 2  # segments of a video
+
+
+@pytest.fixture(params=["disk", "rclone", "moto"])
+def out(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A folder on a disk, and in two S3 servers of different make."""
+    if request.param == "disk":
+        return str(tmp_path / "out")
+    return f"{request.getfixturevalue(f's3_{request.param}')}/out"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> str:
+    return str(tmp_path / "out")
+
+
+def tables(out: str) -> Published:
+    return Published(out, "videos", "segments", "n_segments", ("uri", "start_s"))
+
+
+def manifest(**versions: str) -> pa.Table:
+    """One clip a name; another version is another content."""
+    return manifest_table([Clip(f"/a/{name}.mp4", 1, text) for name, text in versions.items()])
+
+
+def rows_of(pending: pa.Table, failing: str = "") -> tuple[pa.Table, pa.Table]:
+    """What a worker makes of these clips; those named in ``failing`` fail."""
+    videos, segments = [], []
+    for row in pending.to_pylist():
+        failed = Path(row["uri"]).stem in failing.split()
+        count = 0 if failed else EACH
+        status, reasons = ("failed", ["unreadable"]) if failed else ("ok", [])
+        known = {name: row[name] for name in ("clip_id", "uri", "version")}
+        videos.append({**known, "status": status, "reasons": reasons, "n_segments": count})
+        segments += [
+            {"clip_id": row["clip_id"], "uri": row["uri"], "start_s": float(number)}
+            for number in range(count)
+        ]
+    return pa.Table.from_pylist(videos, VIDEOS), pa.Table.from_pylist(segments, SEGMENTS)
+
+
+def run(
+    held: Published,
+    wanted: pa.Table,
+    *,
+    batch: int = 2,
+    failing: str = "",
+    retry: bool = False,
+    prune: bool = False,
+) -> list[str]:
+    """A job; the names of what it had to do."""
+    names: list[str] = []
+
+    def work(pending: pa.Table, changed: frozenset[str]) -> None:
+        for start in range(0, len(pending), batch):
+            some = pending.slice(start, batch)
+            names.extend(Path(uri).stem for uri in some["uri"].to_pylist())
+            held.write(*rows_of(some, failing), changed)
+
+    assert held.fill(wanted, work, retry, prune) == len(names)
+    return sorted(names)
+
+
+def seen(out: str) -> tuple[Counter[str], Counter[str], dict[str, str]]:
+    """What somebody sees who knows nothing but the two globs: rows by video, and its version."""
+    videos, segments, versions = Counter(), Counter(), {}
+    for uri in parts(f"{out}/videos"):
+        for row in storage.read_parquet([uri]).to_pylist():
+            videos[row["uri"]] += 1
+            versions[Path(row["uri"]).stem] = row["version"]
+    for uri in parts(f"{out}/segments"):
+        segments.update(storage.read_parquet([uri], ["uri"])["uri"].to_pylist())
+    return videos, segments, versions
+
+
+def check_seen(out: str, failing: str = "") -> None:
+    """Each published video's rows are there once."""
+    videos, segments, _ = seen(out)
+    assert set(videos.values()) <= {1}, videos
+    for uri in videos:
+        expected = {0, EACH} if Path(uri).stem in failing.split() else {EACH}
+        assert segments[uri] in expected, (uri, segments)
+    assert set(segments.values()) <= {EACH}, segments
+
+
+def holds(out: str, **versions: str) -> None:
+    check_seen(out)
+    videos, segments, found = seen(out)
+    assert found == versions
+    assert sum(segments.values()) == EACH * len(videos)
+
+
+class Killed(BaseException):
+    """Not an Exception: nothing may catch it, as nothing catches SIGKILL."""
+
+
+@pytest.fixture
+def each_call(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Has a function called before every call that changes the store."""
+
+    def set_hook(hook: Callable[[], None]) -> None:
+        for name in ("write_parquet", "remove"):
+            real = getattr(storage, name)
+
+            def hooked(*arguments: object, real: Callable = real) -> None:
+                hook()
+                real(*arguments)
+
+            monkeypatch.setattr(published, name, hooked)
+
+    return set_hook
+
+
+BEFORE = {"a": "1", "b": "1", "c": "1", "d": "1"}
+CHANGES = {
+    "new": ({**BEFORE, "e": "1"}, False),
+    "changed": ({**BEFORE, "b": "2", "d": "2", "e": "1", "f": "1", "g": "1"}, False),
+    "pruned": ({"b": "1", "e": "1"}, True),
+    "pruned and changed": ({"a": "1", "d": "2", "e": "1"}, True),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_killed_at_every_call_a_reader_sees_each_row_once_and_a_repeat_ends_it(
+    out: str, change: str, each_call: Callable
+) -> None:
+    """The number of files changes under it, too."""
+    after, prune = CHANGES[change]
+    on_disk = "://" not in out
+    for limit in itertools.count():
+        here = f"{out}-{limit}"
+        held, left = tables(here), [limit]
+        each_call(lambda: None)
+        run(held, manifest(**BEFORE))
+
+        def step(here: str = here, left: list[int] = left) -> None:
+            if on_disk:  # the check after the kill sees each of these states, too
+                check_seen(here)
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+
+        each_call(step)
+        with suppress(Killed):
+            run(held, manifest(**after), prune=prune)
+            break
+        check_seen(here)
+        each_call(lambda here=here: check_seen(here) if on_disk else None)
+        run(held, manifest(**after), prune=prune)
+        holds(here, **after)
+        assert not storage.exists(f"{here}/{CHANGED}") or not parts(f"{here}/{CHANGED}/videos")
+    assert limit > {"new": 1, "changed": 8}.get(change, 4)
+    holds(here, **after)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_killed_and_then_asked_for_something_else(
+    disk: str, change: str, each_call: Callable
+) -> None:
+    after, prune = CHANGES[change]
+    other = {**BEFORE, **after, "c": "3", "h": "1"}
+    for limit in itertools.count():
+        here, left = f"{disk}-{limit}", [limit]
+        each_call(lambda: None)
+        run(tables(here), manifest(**BEFORE))
+
+        def step(left: list[int] = left) -> None:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+
+        each_call(step)
+        with suppress(Killed):
+            run(tables(here), manifest(**after), prune=prune)
+            break
+        each_call(lambda here=here: check_seen(here))
+        run(tables(here), manifest(**other))
+        holds(here, **other)
+
+
+def test_a_reader_counts_all_the_time(out: str) -> None:
+    """Jobs change the tables while somebody reads them: what is read is right, or fails."""
+    run(tables(out), manifest(**BEFORE))
+    lasting = {f"/a/{name}.mp4" for name in BEFORE}
+    done, wrong, reads = threading.Event(), [], [0]
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                videos, segments, _ = seen(out)
+            except UsageError:
+                continue  # a file went between the listing and its reading
+            reads[0] += 1
+            # one table after the other: what is pruned meanwhile may be in the first one only
+            whole = set(videos.values()) == {1} and set(segments.values()) == {EACH}
+            if not (whole and lasting <= set(videos) and lasting <= set(segments)):
+                wrong.append((videos, segments))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        names = dict(BEFORE)
+        for turn in range(6):
+            names = {**names, "b": f"2.{turn}", f"new{turn}": "1"}
+            names.pop(f"new{turn - 2}", None)
+            run(tables(out), manifest(**names), prune=True)
+    finally:
+        done.set()
+        reader.join()
+    assert wrong == [] and reads[0] > 0
+    holds(out, **names)
+
+
+def test_finished_videos_are_read_while_others_are_worked_on(disk: str) -> None:
+    read: list[int] = []
+    held = tables(disk)
+
+    def work(pending: pa.Table, changed: frozenset[str]) -> None:
+        for start in range(len(pending)):
+            held.write(*rows_of(pending.slice(start, 1)), changed)
+            check_seen(disk)
+            read.append(len(seen(disk)[0]))
+
+    held.fill(manifest(**BEFORE), work)
+    assert read == [1, 2, 3, 4]
+
+
+def table_files(out: str) -> dict[str, str]:
+    files = (storage.list_files(f"{out}/{name}") for name in ("videos", "segments"))
+    return {file.uri: file.version for some in files for file in some}
+
+
+def test_an_archive_that_grew_by_one_video_writes_one_small_file_a_table(out: str) -> None:
+    run(tables(out), manifest(**BEFORE))
+    before = table_files(out)
+    assert run(tables(out), manifest(**BEFORE, e="1")) == ["e"]
+    after = table_files(out)
+    new = sorted(set(after) - set(before))
+    assert [uri.split("/")[-2] for uri in new] == ["segments", "videos"]
+    assert {uri: after[uri] for uri in before} == before
+    assert run(tables(out), manifest(**BEFORE, e="1")) == []
+    assert table_files(out) == after
+
+
+def test_a_changed_video_stays_in_its_file_and_its_neighbours_keep_their_rows(out: str) -> None:
+    run(tables(out), manifest(**BEFORE))
+    files = parts(f"{out}/videos")
+    assert run(tables(out), manifest(**{**BEFORE, "b": "2"})) == ["b"]
+    assert parts(f"{out}/videos") == files
+    holds(out, **{**BEFORE, "b": "2"})
+    for uri in files:
+        assert storage.read_parquet([uri]).schema.metadata == {b"schema_version": b"x"}
+
+
+def test_narrowing_is_refused_unless_asked_for(disk: str) -> None:
+    run(tables(disk), manifest(**BEFORE))
+    before = {file.uri: file.version for file in storage.list_files(disk)}
+    with pytest.raises(UsageError, match=r"holds 3 clips .* such as /a/.\.mp4: pass --prune"):
+        run(tables(disk), manifest(a="1"))
+    assert {file.uri: file.version for file in storage.list_files(disk)} == before
+    assert run(tables(disk), manifest(a="1"), prune=True) == []
+    holds(disk, a="1")
+
+
+def test_the_members_of_one_file_are_clips_of_their_own(disk: str) -> None:
+    schema = VIDEOS.append(pa.field("member", pa.string()))
+    held = Published(disk, "features")
+
+    def fill(*members: str, prune: bool = False) -> None:
+        wanted = manifest_table([Clip("/a/fer.csv", 9, "1", member=each) for each in members])
+
+        def work(pending: pa.Table, changed: frozenset[str]) -> None:
+            assert not changed
+            rows = rows_of(pending)[0].append_column("member", pending["member"])
+            held.write(rows.cast(schema), None, changed)
+
+        held.fill(wanted, work, prune=prune)
+
+    fill("bytes=0-5", "bytes=5-9")
+    with pytest.raises(UsageError, match="holds 1 clips"):
+        fill("bytes=0-5")
+    fill("bytes=0-5", "bytes=9-12", prune=True)
+    rows = held.rows(["member"])
+    assert rows is not None
+    assert sorted(rows["member"].to_pylist()) == ["bytes=0-5", "bytes=9-12"]
+
+
+def test_failed_clips_are_tried_again_on_request(disk: str) -> None:
+    run(tables(disk), manifest(**BEFORE), failing="b c")
+    assert run(tables(disk), manifest(**BEFORE)) == []
+    assert run(tables(disk), manifest(**BEFORE), retry=True, failing="c") == ["b", "c"]
+    assert run(tables(disk), manifest(**BEFORE), retry=True) == ["c"]
+    holds(disk, **BEFORE)
+
+
+@pytest.mark.parametrize("reason", ["timeout", "crash", "gone", "no_audio"])
+def test_what_was_left_out_for_the_moment_is_tried_again(disk: str, reason: str) -> None:
+    wanted = manifest(a="1", b="1")
+    videos, segments = rows_of(wanted)
+    reasons = pa.array([["no_face", reason], []], pa.list_(pa.string()))
+    videos = videos.set_column(4, VIDEOS.field("reasons"), reasons)
+    tables(disk).write(videos, segments)
+    todo, changed = tables(disk).pending(tables(disk).index(), wanted, retry_failed=True)
+    assert [Path(uri).stem for uri in todo["uri"].to_pylist()] == ["a"] * (reason != "no_audio")
+    assert changed == set(todo["clip_id"].to_pylist())
+
+
+def test_a_retry_that_was_killed_does_not_begin_again(disk: str) -> None:
+    run(tables(disk), manifest(**BEFORE), failing="a b c d")
+
+    def killed(pending: pa.Table, changed: frozenset[str]) -> None:
+        tables(disk).write(*rows_of(pending.slice(0, 3)), changed)
+        raise Killed
+
+    with pytest.raises(Killed):
+        tables(disk).fill(manifest(**BEFORE), killed, retry_failed=True)
+    check_seen(disk, failing="a b c d")
+    assert len(tables(disk).pending(tables(disk).index(), manifest(**BEFORE), True)[0]) == 1
+    assert len(run(tables(disk), manifest(**BEFORE), retry=True)) == 1
+    holds(disk, **BEFORE)
+
+
+def test_work_repeated_by_ray_is_written_once(disk: str) -> None:
+    rows = rows_of(manifest(**BEFORE))
+    tables(disk).write(*rows)
+    tables(disk).write(*(table.take(pa.array(range(len(table))[::-1])) for table in rows))
+    assert len(parts(f"{disk}/videos")) == len(parts(f"{disk}/segments")) == 1
+    holds(disk, **BEFORE)
+
+
+def test_segments_that_were_lost_are_made_again(disk: str) -> None:
+    """Whatever happened to a file from outside, no video ends without the segments it promises."""
+    run(tables(disk), manifest(**BEFORE))
+    first, second = (Path(uri) for uri in parts(f"{disk}/segments"))
+    lost = sorted(Path(uri).stem for uri in set(pq.read_table(first)["uri"].to_pylist()))
+    cut = pq.read_table(second)
+    pq.write_table(cut.slice(1), second)
+    short = Path(cut["uri"][0].as_py()).stem
+    first.unlink()
+    assert run(tables(disk), manifest(**BEFORE)) == sorted([*lost, short])
+    holds(disk, **BEFORE)
+
+
+def test_rows_of_a_worker_that_outlived_its_job_do_not_count_twice(disk: str) -> None:
+    run(tables(disk), manifest(**BEFORE))
+    late = manifest(c="1", d="1", e="1")
+    tables(disk).write(*rows_of(late))
+    assert max(seen(disk)[0].values()) == 2
+    assert run(tables(disk), manifest(**BEFORE, e="1")) == []
+    holds(disk, **BEFORE, e="1")
+
+
+def test_a_job_that_does_less_than_it_says_ends_with_an_error(disk: str) -> None:
+    def idle(pending: pa.Table, changed: frozenset[str]) -> None:
+        tables(disk).write(*rows_of(pending.slice(1)), changed)
+
+    with pytest.raises(RuntimeError, match="one row for each"):
+        tables(disk).fill(manifest(**BEFORE), idle)
+
+    def without_segments(pending: pa.Table, changed: frozenset[str]) -> None:
+        videos, segments = rows_of(pending)
+        tables(disk).write(videos, segments.slice(1), changed)
+
+    with pytest.raises(RuntimeError, match="segments/part-.*does not hold the rows"):
+        tables(disk).fill(manifest(**BEFORE), without_segments)
+
+
+def test_what_a_kill_left_in_the_middle_of_a_file_goes(disk: str) -> None:
+    run(tables(disk), manifest(a="1"))
+    left = [Path(disk, name, ".0123.part") for name in ("videos", "segments")]
+    for file in left:
+        file.write_bytes(b"half a table")
+    Path(disk, "videos", ".keep").touch()  # a user's own
+    assert run(tables(disk), manifest(a="1")) == []
+    assert not any(file.exists() for file in left)
+    assert Path(disk, "videos", ".keep").exists()
+
+
+def test_the_name_of_a_part_depends_on_its_clips_and_not_on_their_order() -> None:
+    assert part_name(["a", "b"]) == part_name(["b", "a"]) != part_name(["a"])
+
+
+def test_changed_clips_come_last_and_in_the_order_of_their_files(disk: str) -> None:
+    names = {f"v{number}": "1" for number in range(12)}
+    run(tables(disk), manifest(**names), batch=3)
+    wanted = manifest(**{**dict.fromkeys(names, "2"), "new": "1"})
+    todo, changed = tables(disk).pending(tables(disk).index(), wanted)
+    assert len(todo) == 13 and len(changed) == 12
+    assert todo["uri"][0].as_py() == "/a/new.mp4"
+    file_of = {
+        row["uri"]: uri
+        for uri in parts(f"{disk}/videos")
+        for row in storage.read_parquet([uri]).to_pylist()
+    }
+    order = [file_of[uri] for uri in todo["uri"].to_pylist()[1:]]
+    assert order == sorted(order)
+    assert pc.all(pc.is_in(todo["clip_id"][1:], value_set=pa.array(sorted(changed)))).as_py()
+
+
+@pytest.fixture
+def s3_rclone(s3_env) -> str:
+    return s3_env.new_bucket()
+
+
+@pytest.fixture
+def s3_moto(moto_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    from tests.support.s3 import _pointing_at
+
+    with _pointing_at(moto_server, monkeypatch):
+        yield moto_server.new_bucket()
