@@ -80,7 +80,8 @@ def list_files(uri: str, suffixes: frozenset[str] | None = None) -> list[FileInf
         raise
     except Exception as error:  # every filesystem has its own
         raise UsageError(explain(uri, error)) from error
-    return found
+    # rclone's server lists an object twice while it is being replaced
+    return [info for i, info in enumerate(found) if not i or info.uri != found[i - 1].uri]
 
 
 def has_suffix(name: str, suffixes: frozenset[str] | None) -> bool:
