@@ -221,6 +221,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(labels, model, demo,
     assert (other.returncode, "windowing" in other.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_only_what_is_wanted(model, demo, tmp_path):
     done = run_here(
         "label", "--videos", demo / "wild", "--include", "*.m4a", "--include", "phone/*",
@@ -252,6 +253,7 @@ def test_a_compact_copy_beside_the_labels(labels, model, demo, tmp_path):
     assert again.returncode == 2 and "choose a new folder" in again.stderr
 
 
+@pytest.mark.slow
 def test_more_failures_than_allowed_is_exit_code_3(model, demo, tmp_path):
     done = run_here(
         "label", "--videos", demo / "wild" / "not a video.mp4", "--model", model,

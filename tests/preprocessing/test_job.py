@@ -108,7 +108,15 @@ def test_the_same_again_does_nothing(made, demo, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in (made / "features").iterdir()} == before
 
 
-@pytest.mark.parametrize("layout", ["one by one", "all at once", "apart", "apart, torchaudio"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "all at once",
+        "apart",
+        pytest.param("one by one", marks=pytest.mark.slow),
+        pytest.param("apart, torchaudio", marks=pytest.mark.slow),
+    ],
+)
 def test_the_layout_of_the_work_does_not_change_a_number(made, demo, tmp_path, layout):
     """Batches, parts, workers and operators are how the work is cut, never what comes out."""
     how = Preprocessing(HOW.recipe, audio_backend="torchaudio" if "torch" in layout else "librosa")
