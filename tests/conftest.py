@@ -83,6 +83,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             folder = str(Path(report.location[0]).parent)
             seconds[folder] += report.duration
             tests[folder] += report.when == "call"
+    if not tests:
+        return
     terminalreporter.section("time by folder")
     for folder, total in seconds.most_common():
         terminalreporter.write_line(f"{total:7.1f} s {tests[folder]:5d} tests  {folder}")
