@@ -1,4 +1,4 @@
-# make env | demo | test | lint | clean. Needs Python 3.11 or 3.12 and the package registry.
+# make env | demo | test | test-all | lint | clean. Needs Python 3.11 or 3.12 and the package registry.
 # PYTHON=/path/to/python3.11 chooses the interpreter, ARGS="-k media" goes to pytest.
 
 VENV := .venv
@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum |
 # Threads of the numeric libraries; the jobs spread work over processes instead.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: env demo test lint clean
+.PHONY: env demo test test-all lint clean
 
 env: $(STAMP)
 
@@ -33,7 +33,12 @@ $(STAMP):
 demo: env
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh out/demo
 
+# every promise of the README once
 test: env
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+# the slow ones too: many kills, all recipes, whole corpora
+test-all: env
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: env

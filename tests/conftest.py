@@ -1,15 +1,18 @@
 """Fixtures that every test may use."""
 
 import os
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.jobs import run_job
+from tests.support.cluster import ray_cluster
+from tests.support.jobs import run_here, run_job
 from tests.support.s3 import any_s3, moto_server, s3_env, s3_server
 
-__all__ = ["any_s3", "moto_server", "s3_env", "s3_server"]
+__all__ = ["any_s3", "moto_server", "ray_cluster", "s3_env", "s3_server"]
 
 
 @pytest.fixture(scope="session")
@@ -34,17 +37,55 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def demo_features(demo: Path, ray_address: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Features of the demo corpus for the recipe ``timedist-blstm``; nobody changes them."""
+    start_ray()
+    out = tmp_path_factory.mktemp("demo-features")
+    done = run_here("preprocess", "--corpus", f"ravdess={demo / 'corpus'}", "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
 @pytest.fixture(scope="module")
-def ray_local(monkeypatch_module: pytest.MonkeyPatch) -> Iterator[None]:
-    """A Ray of this process's own, shared by the tests of a module; never another cluster."""
+def ray_local(ray_address: None) -> None:
+    """A Ray of two CPUs in this process, the same for all modules that ask for it.
+
+    A module that needs another Ray here may end this one (``ray.shutdown``): the next module starts
+    it anew. Its workers have the environment of the moment at which it started.
+    """
+    start_ray()
+
+
+def start_ray() -> None:
     import ray
 
-    monkeypatch_module.setenv("RAY_ADDRESS", "local")
-    yield
-    ray.shutdown()
+    if not ray.is_initialized():
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 
 
-@pytest.fixture(scope="module")
-def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[None]:
+    """Jobs of this process join its own Ray, never another cluster; it ends with the session."""
     with pytest.MonkeyPatch.context() as patch:
-        yield patch
+        patch.setenv("RAY_ADDRESS", "local")
+        yield
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The time by folder; what a fixture took counts where it was made first."""
+    seconds: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    for report in sum(terminalreporter.stats.values(), []):
+        if isinstance(report, pytest.TestReport):
+            folder = str(Path(report.location[0]).parent)
+            seconds[folder] += report.duration
+            tests[folder] += report.when == "call"
+    if not tests:
+        return
+    terminalreporter.section("time by folder")
+    for folder, total in seconds.most_common():
+        terminalreporter.write_line(f"{total:7.1f} s {tests[folder]:5d} tests  {folder}")
+    terminalreporter.write_line(f"{seconds.total():7.1f} s {tests.total():5d} tests  in all")

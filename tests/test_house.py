@@ -11,6 +11,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "emotion_core"
@@ -231,6 +232,22 @@ def test_help_is_quick(job: Path) -> None:
 
     assert done.stdout.rstrip().endswith("loaded [] code 0"), done.stdout + done.stderr
     assert "Usage:" in done.stdout
+
+
+# --- habits --------------------------------------------------------------------------------------
+
+
+def test_pre_commit_runs_what_make_lint_runs() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    bare = makefile.replace("$(BIN)", "$(VENV)/bin").replace("$(VENV)", ".venv")
+    recipe = re.search(r"^lint: env\n((?:\t.+\n)+)", bare, re.MULTILINE)
+    assert recipe
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+
+    assert repo["repo"] == "local", "nothing is fetched from anywhere"
+    linted = [line.removeprefix("\t@") for line in recipe[1].splitlines()]
+    assert [hook["entry"] for hook in repo["hooks"]] == linted
+    assert {(h["language"], h["pass_filenames"]) for h in repo["hooks"]} == {("system", False)}
 
 
 # --- what is committed ---------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from emotion_core.models.bundle import load_bundle, save_bundle
 from emotion_core.storage.parts import read_parts
 from emotion_core.storage.schemas import REASONS
 from jobs.label import main
-from tests.support.jobs import ROOT, run_job
+from tests.support.jobs import ROOT, run_here
 from tests.support.labelling import LABELS, untrained
 from tests.support.s3 import S3Server
 
@@ -87,12 +87,12 @@ def opinionated(out: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def labels(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Labels:
+def labels(demo: Path, ray_local: None, tmp_path_factory: pytest.TempPathFactory) -> Labels:
     """The job's output on every kind of video, where the document has it: out/labels."""
     folder = tmp_path_factory.mktemp("doc")
     out = folder / "out" / "labels"
     model = opinionated(folder / "model")
-    done = run_job("label", "--videos", demo / "wild", "--model", model, "--out", out)
+    done = run_here("label", "--videos", demo / "wild", "--model", model, "--out", out)
     assert done.returncode == 0, done.stderr
     tables = (read_parts(str(out / name)) for name in ("videos", "segments"))
     videos, segments = (table.to_pylist() for table in tables if table is not None)

@@ -6,9 +6,7 @@ import pytest
 
 from emotion_core.engine.cluster import connect
 from emotion_core.errors import UsageError
-from tests.support.cluster import RayCluster, ray_cluster, stranger_env
-
-__all__ = ["ray_cluster"]
+from tests.support.cluster import RayCluster, stranger_env
 
 pytestmark = pytest.mark.cluster
 

@@ -2,14 +2,18 @@
 
 import json
 
+import pytest
+
 from tests.preprocessing.test_job import features
-from tests.support.cluster import RayCluster, ray_cluster
-from tests.support.jobs import ROOT, run_job
+from tests.support.cluster import RayCluster
+from tests.support.jobs import ROOT
 
-__all__ = ["ray_cluster"]
+pytestmark = pytest.mark.cluster
 
 
-def test_a_submitted_job_makes_the_features_of_a_local_one(ray_cluster: RayCluster, demo, tmp_path):
+def test_a_submitted_job_makes_the_features_of_a_local_one(
+    ray_cluster: RayCluster, demo, demo_features, tmp_path
+):
     assert len(ray_cluster.nodes()) == 2
     corpus = f"ravdess={demo / 'corpus'}"
     submitted = ray_cluster.submit(
@@ -22,9 +26,7 @@ def test_a_submitted_job_makes_the_features_of_a_local_one(ray_cluster: RayClust
     record = json.loads((tmp_path / "cluster" / "run.json").read_text())
     assert record["counts"] == {"inputs": 6, "ok": 6, "degraded": 0, "failed": 0}
 
-    local = run_job("preprocess", "--corpus", corpus, "--out", tmp_path / "local")
-    assert local.returncode == 0, local.stderr
-    assert features(tmp_path / "cluster") == features(tmp_path / "local")
+    assert features(tmp_path / "cluster") == features(demo_features)
 
 
 def test_wrong_usage_is_told_through_the_job_too(ray_cluster: RayCluster, tmp_path):

@@ -28,7 +28,7 @@ from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.training.samples import draw_samples, samples_png
 from jobs.evaluate import main
-from tests.support.jobs import run_job
+from tests.support.jobs import run_here, run_job
 from tests.support.synthetic_features import SMALL, SPEAKERS, rows, write_features
 
 FEATURES_SETTINGS = {"detector": {"name": "none", "weights_hash": "0" * 64}}
@@ -457,8 +457,8 @@ def test_a_model_of_other_features(place: str, tmp_path: Path) -> None:
     other = replace(SMALL, audio=AudioSpec(n_mfcc=40))
     save_bundle(str(tmp_path / "m"), info(recipe=other), build_network(other).state_dict(), {}, [],
                 "")  # fmt: skip
-    done = run_job("evaluate", "--model", tmp_path / "m", "--features", place, "--out",
-                   tmp_path / "e")  # fmt: skip
+    done = run_here("evaluate", "--model", tmp_path / "m", "--features", place, "--out",
+                    tmp_path / "e")  # fmt: skip
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert "n_mfcc=6, this recipe needs 40" in done.stderr

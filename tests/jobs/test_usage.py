@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.jobs import run_job
+from tests.support.jobs import run_here, run_job
 
 
 @pytest.fixture
@@ -35,16 +35,16 @@ def test_unknown_recipe(clip, tmp_path):
 def test_empty_folder(tmp_path):
     (tmp_path / "empty").mkdir()
     corpus = f"ravdess={tmp_path / 'empty'}"
-    one_line(run_job("preprocess", "--corpus", corpus, "--out", tmp_path / "o"), "empty")
+    one_line(run_here("preprocess", "--corpus", corpus, "--out", tmp_path / "o"), "empty")
 
 
 def test_unreadable_uri(tmp_path):
     corpus = f"savee={tmp_path / 'nowhere'}"
-    one_line(run_job("preprocess", "--corpus", corpus, "--out", tmp_path / "o"), "nowhere")
+    one_line(run_here("preprocess", "--corpus", corpus, "--out", tmp_path / "o"), "nowhere")
 
 
 def test_unknown_corpus(clip, tmp_path):
-    done = run_job("preprocess", "--corpus", f"crema={clip}", "--out", tmp_path / "o")
+    done = run_here("preprocess", "--corpus", f"crema={clip}", "--out", tmp_path / "o")
     one_line(done, "crema", "ravdess")
 
 
@@ -59,7 +59,7 @@ def test_unknown_corpus(clip, tmp_path):
 )
 def test_unknown_words(clip, tmp_path, option, value, way_out):
     corpus = f"ravdess={clip}"
-    done = run_job("preprocess", "--corpus", corpus, "--out", tmp_path / "o", option, value)
+    done = run_here("preprocess", "--corpus", corpus, "--out", tmp_path / "o", option, value)
     one_line(done, value, way_out)
 
 
@@ -67,26 +67,26 @@ def test_an_out_that_holds_something_else_is_not_touched(clip, tmp_path):
     out = tmp_path / "thesis"
     out.mkdir()
     (out / "chapter1.tex").write_text("precious")
-    done = run_job("preprocess", "--corpus", f"ravdess={clip}", "--out", out, "--overwrite")
+    done = run_here("preprocess", "--corpus", f"ravdess={clip}", "--out", out, "--overwrite")
     one_line(done, "thesis", "--out")
     assert (out / "chapter1.tex").read_text() == "precious"
     assert [path.name for path in out.iterdir()] == ["chapter1.tex"]
 
 
 def test_a_model_that_is_none(tmp_path):
-    done = run_job("label", "--videos", tmp_path, "--model", tmp_path, "--out", tmp_path / "o")
+    done = run_here("label", "--videos", tmp_path, "--model", tmp_path, "--out", tmp_path / "o")
     one_line(done, str(tmp_path))
 
 
 def test_features_that_are_none(tmp_path):
     one_line(
-        run_job("train", "--features", tmp_path / "nothing", "--out", tmp_path / "o"), "nothing"
+        run_here("train", "--features", tmp_path / "nothing", "--out", tmp_path / "o"), "nothing"
     )
 
 
 def test_a_missing_and_an_unknown_option_are_one_line_too(tmp_path):
-    one_line(run_job("preprocess", "--out", tmp_path), "--corpus", "--help")
-    one_line(run_job("label", "--colour", "red"), "--colour")
+    one_line(run_here("preprocess", "--out", tmp_path), "--corpus", "--help")
+    one_line(run_here("label", "--colour", "red"), "--colour")
 
 
 def test_help_teaches_and_is_quick_to_import():

@@ -17,9 +17,11 @@ from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.labelling.step import LabelOptions
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage.parts import read_parts
-from tests.support.jobs import run_job
+from tests.support.jobs import run_here, run_job
 from tests.support.labelling import LABELS, manifest, quiet, untrained
 from tests.support.small_recipes import small
+
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
     assert differing == [(0,)]
 
 
-def test_an_archive_that_grows_is_labelled_where_it_grew(model, demo, tmp_path, ray_local):
+def test_an_archive_that_grows_is_labelled_where_it_grew(model, demo, tmp_path):
     wild, out = tmp_path / "wild", tmp_path / "out"
     shutil.copytree(demo / "wild", wild)
     kept = wild / "mood change.mp4"
@@ -126,13 +128,13 @@ def test_a_listed_file_that_is_not_there_is_a_failed_row_and_is_done_when_it_com
     listed = tmp_path / "list.txt"
     listed.write_text(f"{demo}/wild/voice memo.m4a\n{late}\n")
     arguments = ("--videos", listed, "--model", model, "--out", tmp_path / "out")
-    done = run_job("label", *arguments, "--max-failed", 0.4)
+    done = run_here("label", *arguments, "--max-failed", 0.4)
     assert done.returncode == 3, done.stderr
     gone, memo = sorted(rows(tmp_path / "out")[0], key=lambda row: row["status"] == "ok")
     assert (gone["uri"], gone["status"], gone["reasons"]) == (str(late), "failed", ["gone"])
     assert memo["status"] == "ok"
     shutil.copy(demo / "wild" / "voice memo.m4a", late)
-    done = run_job("label", *arguments, "--max-failed", 0)
+    done = run_here("label", *arguments, "--max-failed", 0)
     assert done.returncode == 0, done.stderr
     assert "1 of 2 inputs labelled" in done.stdout
 
@@ -143,7 +145,7 @@ def test_what_changes_numbers_must_not_change_within_one_table(labels, model, de
         ("--fps", 3, "fps None"),
         ("--min-face", 30, "min_face None"),
     ):
-        done = run_job(
+        done = run_here(
             "label", "--videos", demo / "wild", "--model", model, "--out", labels, option, value
         )
         assert done.returncode == 2, option
@@ -151,7 +153,7 @@ def test_what_changes_numbers_must_not_change_within_one_table(labels, model, de
 
 
 def test_what_changes_none_may_change(labels, model, demo):
-    done = run_job(
+    done = run_here(
         "label", "--videos", demo / "wild", "--videos", demo / "wild" / "**", "--model", model,
         "--out", labels, "--video-timeout", 900, "--max-failed", 0.5,
     )  # fmt: skip
@@ -174,7 +176,7 @@ def test_numbers_that_make_no_sense_are_refused(model, view, told):
         Labelling((str(model),), view).check()
 
 
-def test_two_models_together(demo, tmp_path, ray_local):
+def test_two_models_together(demo, tmp_path):
     ears = untrained(tmp_path / "ears", ("audio",), small("audio-cnn1d"))
     eyes = untrained(tmp_path / "eyes", ("face",), small("fer-cnn"))
     both = Labelling((str(ears), str(eyes)))
@@ -190,7 +192,7 @@ def test_two_models_together(demo, tmp_path, ray_local):
 
 def test_models_of_other_label_sets_are_wrong_usage(model, demo, tmp_path):
     eight = untrained(tmp_path / "eight", recipe=small("strip-cnn-lstm"))
-    done = run_job(
+    done = run_here(
         "label", "--videos", demo / "wild", "--model", model, "--model", eight,
         "--out", tmp_path / "out",
     )  # fmt: skip
@@ -202,7 +204,7 @@ def test_models_of_other_label_sets_are_wrong_usage(model, demo, tmp_path):
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(labels, model, demo, tmp_path):
     job = ("label", "--videos", demo / "wild", "--model", model, "--dry-run")
-    fresh = run_job(*job, "--out", tmp_path / "out")
+    fresh = run_here(*job, "--out", tmp_path / "out")
     assert fresh.returncode == 0, fresh.stderr
     assert not (tmp_path / "out").exists()
     words = fresh.stdout.replace("│", " ").split()
@@ -210,17 +212,18 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(labels, model, demo,
     assert "of media, about" in fresh.stdout and "nothing was written" in fresh.stdout
 
     before = {path: path.stat().st_mtime_ns for path in labels.rglob("*")}
-    again = run_job(*job, "--out", labels)
+    again = run_here(*job, "--out", labels)
     assert again.returncode == 0, again.stderr
     assert "nothing is left to do" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in labels.rglob("*")} == before
 
-    other = run_job(*job, "--out", labels, "--window", 3)
+    other = run_here(*job, "--out", labels, "--window", 3)
     assert (other.returncode, "windowing" in other.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_only_what_is_wanted(model, demo, tmp_path):
-    done = run_job(
+    done = run_here(
         "label", "--videos", demo / "wild", "--include", "*.m4a", "--include", "phone/*",
         "--exclude", "empty*", "--model", model, "--out", tmp_path / "out",
     )  # fmt: skip
@@ -235,7 +238,7 @@ def test_a_narrower_selection_does_not_take_rows_away(labels, model, demo):
     for option in (("--limit", 1), ("--include", "*.m4a"), ("--exclude", "phone/*")):
         for mode in ((), ("--dry-run",)):
             job = ("--videos", demo / "wild", "--model", model, "--out", labels)
-            done = run_job("label", *job, *option, *mode)
+            done = run_here("label", *job, *option, *mode)
             assert done.returncode == 2, done.stdout
             assert "--prune" in done.stderr and done.stderr.count("\n") == 1
     assert rows(labels) == before
@@ -243,15 +246,16 @@ def test_a_narrower_selection_does_not_take_rows_away(labels, model, demo):
 
 def test_a_compact_copy_beside_the_labels(labels, model, demo, tmp_path):
     job = ("--videos", demo / "wild", "--model", model, "--out", labels)
-    done = run_job("label", *job, "--compact-to", tmp_path / "copy")
+    done = run_here("label", *job, "--compact-to", tmp_path / "copy")
     assert done.returncode == 0, done.stderr
     assert rows(tmp_path / "copy") == rows(labels)
-    again = run_job("label", *job, "--compact-to", tmp_path / "copy")
+    again = run_here("label", *job, "--compact-to", tmp_path / "copy")
     assert again.returncode == 2 and "choose a new folder" in again.stderr
 
 
+@pytest.mark.slow
 def test_more_failures_than_allowed_is_exit_code_3(model, demo, tmp_path):
-    done = run_job(
+    done = run_here(
         "label", "--videos", demo / "wild" / "not a video.mp4", "--model", model,
         "--out", tmp_path / "out", "--max-failed", 0,
     )  # fmt: skip
@@ -260,9 +264,10 @@ def test_more_failures_than_allowed_is_exit_code_3(model, demo, tmp_path):
     assert rows(tmp_path / "out")[1] == []
 
 
+@pytest.mark.slow
 def test_every_real_clip_has_its_row_for_the_right_reason(model, corpora, tmp_path):
     out = tmp_path / "out"
-    done = run_job("label", "--videos", corpora / "clips", "--model", model, "--out", out)
+    done = run_here("label", "--videos", corpora / "clips", "--model", model, "--out", out)
     assert done.returncode == 0, done.stderr
     videos, _ = rows(out)
     media = [path for path in (corpora / "clips").rglob("*") if path.is_file()]

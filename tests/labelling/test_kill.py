@@ -20,7 +20,7 @@ from emotion_core.storage.parts import read_parts
 from tests.labelling.test_job import rows
 from tests.preprocessing.test_job import wait_for
 from tests.support.cluster import MARK, marked_processes
-from tests.support.jobs import command, environment
+from tests.support.jobs import command, environment, run_here
 from tests.support.labelling import untrained
 from tests.support.small_recipes import small
 
@@ -188,6 +188,26 @@ def killed(trial: Trial, phase: str, delay_s: float, log: Path) -> bool:
     return process.returncode != 0
 
 
+def test_killed_once_and_repeated_it_labels_the_rest(
+    ray_local: None, ears: Path, archive: Archive, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.txt"
+    trial = Trial.new(ears, archive, tmp_path)
+    assert killed(trial, "labelling", 0.0, log), log.read_text()
+    assert 0 < len(trial.uris) < INPUTS
+    archive.spoil(trial.uris)
+
+    done = run_here("label", *trial.job[2:])
+
+    assert done.returncode == 0, done.stderr
+    assert f"{INPUTS - len(trial.uris)} of {INPUTS} inputs labelled" in done.stdout
+    record = json.loads((trial.out / "run.json").read_text())
+    assert record["counts"] == {"inputs": INPUTS, "ok": INPUTS, "degraded": 0, "failed": 0}
+    videos, _ = rows(trial.out)
+    assert len(videos) == INPUTS and {row["status"] for row in videos} == {"ok"}
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_killed_at_ten_random_moments_and_repeated_it_ends_as_if_it_had_not_been(
     ears: Path, archive: Archive, tmp_path: Path

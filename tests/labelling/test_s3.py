@@ -18,13 +18,13 @@ from emotion_core.storage.parts import parts as parts_of
 from emotion_core.storage.parts import read_parts
 from tests.labelling.test_tables import manifest, write
 from tests.preprocessing.test_job import wait_for
-from tests.support.cluster import RayCluster, ray_cluster
-from tests.support.jobs import ROOT, command, environment, run_job
+from tests.support.cluster import RayCluster
+from tests.support.jobs import ROOT, command, environment, run_here, run_job
 from tests.support.labelling import untrained
 from tests.support.s3 import S3Server, environment_of, free_port, serve, start_server
 from tests.support.small_recipes import small
 
-__all__ = ["ray_cluster"]
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 Row = dict[str, Any]
 
@@ -59,7 +59,7 @@ def ears(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def local(archive: Path, ears: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the job makes of the same files on a local disk."""
     out = tmp_path_factory.mktemp("local")
-    done = run_job("label", "--videos", archive, "--model", ears, "--out", out)
+    done = run_here("label", "--videos", archive, "--model", ears, "--out", out)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -115,7 +115,7 @@ def test_from_buckets_to_a_bucket(archive, buckets, local, demo):
     assert {*record["files"], "run.json", "settings.json"} == set(files(out))
 
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
-    again = run_job("label", *job, **buckets.env)
+    again = run_here("label", *job, **buckets.env)
     assert again.returncode == 0, again.stderr
     assert "0 of 8 inputs labelled" in again.stdout
     tables = [path for path in before if path.parent.name in ("videos", "segments")]
@@ -136,6 +136,8 @@ def test_from_buckets_to_a_bucket(archive, buckets, local, demo):
     assert told(out, "s3://label-in/x/") == (videos, segments)
 
 
+@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_submitted_job_from_buckets_to_a_bucket(ray_cluster: RayCluster, archive, buckets, local):
     assert len(ray_cluster.nodes()) == 2
     submitted = ray_cluster.submit(
@@ -181,7 +183,7 @@ def test_what_is_wrong_with_a_bucket_is_one_line(archive, ears, buckets, videos,
     if "AWS_ENDPOINT_URL" in env:
         env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     job = ("--videos", videos or archive, "--model", ears, "--out", out)
-    done = run_job("label", *job, **{**buckets.env, **ONCE, **env})
+    done = run_here("label", *job, **{**buckets.env, **ONCE, **env})
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
     assert all(word in done.stderr for word in words), done.stderr
@@ -189,6 +191,7 @@ def test_what_is_wrong_with_a_bucket_is_one_line(archive, ears, buckets, videos,
     assert not (buckets.folder / "label-nowhere").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_server_that_dies_midway_costs_one_line_and_nothing_else(archive, ears, local, tmp_path):
     folder = tmp_path / "buckets"

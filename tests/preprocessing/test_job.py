@@ -29,7 +29,7 @@ from emotion_core.preprocessing.rows import FEATURES
 from emotion_core.recipes import load_recipe
 from emotion_core.storage.parts import parts, read_parts
 from emotion_core.storage.published import Published
-from tests.support.jobs import command, environment, run_job
+from tests.support.jobs import command, environment, run_here, run_job
 from tests.support.s3 import environment_of, free_port, start_server
 
 pytestmark = pytest.mark.usefixtures("ray_local")
@@ -55,12 +55,9 @@ def manifest_of(folder: Path) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def made(demo: Path, tmp_path_factory: pytest.TempPathFactory, ray_local: None) -> Path:
+def made(demo_features: Path) -> Path:
     """Features of the demo corpus."""
-    out = tmp_path_factory.mktemp("features")
-    rows, done = preprocess(manifest_of(demo / "corpus"), HOW, str(out), quiet)
-    assert (len(rows), done) == (6, 6)
-    return out
+    return demo_features
 
 
 def test_every_clip_has_a_row_with_faces_and_sound(made):
@@ -111,7 +108,15 @@ def test_the_same_again_does_nothing(made, demo, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in (made / "features").iterdir()} == before
 
 
-@pytest.mark.parametrize("layout", ["one by one", "all at once", "apart", "apart, torchaudio"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "all at once",
+        "apart",
+        pytest.param("one by one", marks=pytest.mark.slow),
+        pytest.param("apart, torchaudio", marks=pytest.mark.slow),
+    ],
+)
 def test_the_layout_of_the_work_does_not_change_a_number(made, demo, tmp_path, layout):
     """Batches, parts, workers and operators are how the work is cut, never what comes out."""
     how = Preprocessing(HOW.recipe, audio_backend="torchaudio" if "torch" in layout else "librosa")
@@ -210,7 +215,7 @@ def test_killed_and_repeated_it_finishes_the_rest(made, demo, tmp_path):
     committed = len(features(out))
     assert committed > 0
 
-    done = run_job("preprocess", "--corpus", f"ravdess={demo / 'corpus'}", "--out", out)
+    done = run_here("preprocess", "--corpus", f"ravdess={demo / 'corpus'}", "--out", out)
     assert done.returncode == 0, done.stderr
     record = json.loads((out / "run.json").read_text())
     assert record["counts"] == {"inputs": 6, "ok": 6, "degraded": 0, "failed": 0}
@@ -272,13 +277,13 @@ def test_audio_only_corpora_are_complete_as_they_are(corpora, tmp_path):
         "--corpus", f"savee={corpora / 'corpora/savee'}",
         "--limit", "90", "--out", tmp_path / "out",
     )  # fmt: skip
-    assert run_job("preprocess", *arguments).returncode == 0
+    assert run_here("preprocess", *arguments).returncode == 0
     rows = features(tmp_path / "out")
     assert len(rows) == 90
     assert {row["status"] for row in rows} == {"ok"}
     assert [row["corpus"] for row in rows].count("ravdess") == 60
     assert all(row["faces"] is None and row["audio_frames"] > 10 for row in rows)
-    again = run_job("preprocess", *arguments)
+    again = run_here("preprocess", *arguments)
     assert "0 of 90 clips decoded" in again.stdout
 
 

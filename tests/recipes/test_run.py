@@ -12,10 +12,13 @@ from emotion_core.recipes.specs import Recipe
 from emotion_core.training import run as training_run
 from emotion_core.training.loop import Training
 from jobs import evaluate, preprocess, train
-from tests.support.jobs import run_job
+from tests.support.jobs import run_here
 from tests.support.small_recipes import small
 
 pytestmark = pytest.mark.usefixtures("ray_local")
+
+# one of each kind: sound with faces, in stages, faces alone, sound alone
+QUICK = ("timedist-blstm", "alexnet-fusion-single", "fer-cnn", "audio-cnn1d")
 
 # a recipe in a file of its own, as a user would write it
 FILE = """
@@ -38,7 +41,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo14")
     emotions = "neutral,happy,sad,angry,fearful,disgust,surprised"
     options = ("--actors", 2, "--emotions", emotions, "--repetitions", 1, "--seconds", 1.2)
-    done = run_job("make_demo", "--out", folder, *options)
+    done = run_here("make_demo", "--out", folder, *options)
     assert done.returncode == 0, done.stderr
     return folder / "corpus"
 
@@ -74,7 +77,10 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_this_process")
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in RECIPES],
+)
 def test_every_recipe_runs(
     name: str, features_for: Callable[[Recipe, Path], Path], tmp_path: Path
 ) -> None:

@@ -80,9 +80,9 @@ class RayCluster:
         return [row for row in rows if row["state"] == "ALIVE"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[RayCluster]:
-    """Two nodes of one CPU each, token authentication on, stopped after the module's tests."""
+    """Two nodes of one CPU each, token authentication on; all tests submit to this one."""
     if not sys.platform.startswith("linux"):
         pytest.skip("Ray joins several nodes on one machine only on Linux")
     with two_nodes() as cluster:

@@ -1,11 +1,18 @@
-"""Running the jobs as their users do: as programs."""
+"""Running the jobs as their users do: as programs, or with the same words in this process."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
+
+Done = subprocess.CompletedProcess[str]
 
 
 def command(job: str, *arguments: object) -> list[str]:
@@ -19,9 +26,7 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT), **extra}
 
 
-def run_job(
-    job: str, *arguments: object, timeout: float = 500, **env: str
-) -> subprocess.CompletedProcess[str]:
+def run_job(job: str, *arguments: object, timeout: float = 500, **env: str) -> Done:
     """Run ``jobs/JOB.py`` and wait for it; output captured."""
     return subprocess.run(
         command(job, *arguments),
@@ -31,3 +36,31 @@ def run_job(
         text=True,
         timeout=timeout,
     )
+
+
+def run_here(job: str, *arguments: object, **env: str) -> Done:
+    """The same command line in this process: no interpreter, no imports and no Ray of its own.
+
+    A job that needs Ray takes the one that ``ray_local`` has started. Its workers have the
+    environment that they were started with: ``env`` is this process's only.
+    """
+    from emotion_core import cli
+
+    main = import_module("examples.demo.__main__" if job == "make_demo" else f"jobs.{job}").main
+    words = [f"{job}.py", *map(str, arguments)]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", words)
+        for name, value in {"COLUMNS": "80", **env}.items():
+            patch.setenv(name, value)
+        _forget_servers()
+        with pytest.raises(SystemExit) as end:
+            cli.run(main)
+    _forget_servers()
+    return Done(words, int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def _forget_servers() -> None:
+    """A filesystem keeps the settings it was made with: the next one reads the environment."""
+    if "s3fs" in sys.modules:
+        sys.modules["s3fs"].S3FileSystem.clear_instance_cache()

@@ -6,14 +6,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import ray
 import torch
 
 from emotion_core import storage
@@ -39,7 +37,7 @@ from emotion_core.training.snapshot import EpochRow
 from emotion_core.training.trainer import Workers
 from jobs.evaluate import main as evaluate
 from jobs.train import main as train
-from tests.support.jobs import command, environment, run_job
+from tests.support.jobs import command, environment, run_here
 from tests.support.synthetic_features import SMALL, rows, write_features
 
 HEARD = with_training(replace(SMALL, name="heard", video=None), epochs=3)
@@ -68,13 +66,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Three speakers: ``loso:all`` has three folds."""
     given = rows(HEARD, modalities=("audio",), speakers=THREE)
     return write_features(tmp_path_factory.mktemp("features") / "f", given, HEARD)
-
-
-@pytest.fixture(scope="module")
-def own_ray() -> Iterator[None]:
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
 
 
 def loso(place: str, recipe: Recipe = HEARD) -> Folds:
@@ -173,7 +164,7 @@ def test_what_is_shown_of_folds(place: str) -> None:
     assert any("3 speakers both train" in remark for remark in folds_remarks(drawn))
 
 
-def test_all_folds_train_at_the_same_time(own_ray: None, place: str, tmp_path: Path) -> None:
+def test_all_folds_train_at_the_same_time(ray_local: None, place: str, tmp_path: Path) -> None:
     out, met = str(tmp_path / "out"), tmp_path / "met"
     met.mkdir()
     options = {**HEARD.network_options, "meet": str(met)}
@@ -223,7 +214,7 @@ def test_all_folds_train_at_the_same_time(own_ray: None, place: str, tmp_path: P
     assert not shown and [words for _, words in said] == ["finished already"] * 3
 
 
-def test_a_killed_job_goes_on_with_its_folds(place: str, tmp_path: Path) -> None:
+def test_a_killed_job_goes_on_with_its_folds(ray_local: None, place: str, tmp_path: Path) -> None:
     out, evaluation = tmp_path / "out", str(tmp_path / "e")
     arguments = ["--recipe", "tests.training.test_folds:HEARD", "--features", place, "--out", out,
                  "--split", "loso:all", "--epochs", 25, "--patience", 25]  # fmt: skip
@@ -243,7 +234,7 @@ def test_a_killed_job_goes_on_with_its_folds(place: str, tmp_path: Path) -> None
     with pytest.raises(UsageError, match="not all trained: repeat the command"):
         evaluate([str(out)], [place], evaluation)
 
-    done = run_job("train", *arguments)
+    done = run_here("train", *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "2 fold(s) at a time, 1 worker(s) on CPU each" in done.stdout
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith(stopped)]

@@ -2,14 +2,11 @@
 
 import json
 import re
-import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
@@ -21,7 +18,7 @@ from emotion_core.training.run import KIND, Task, prepare, run_task
 from emotion_core.training.snapshot import BEST, EpochRow, Snapshot
 from emotion_core.training.trainer import CHECKPOINTS, Workers, last_checkpoint, train
 from jobs.train import main
-from tests.support.jobs import command, environment, run_job
+from tests.support.jobs import run_here, run_job
 from tests.support.s3 import S3Server
 from tests.support.synthetic_features import SMALL, rows, write_features
 
@@ -32,13 +29,6 @@ HEARD = with_training(replace(SMALL, video=None), epochs=4)
 def place(tmp_path_factory: pytest.TempPathFactory) -> str:
     given = rows(HEARD, modalities=("audio",))
     return write_features(tmp_path_factory.mktemp("features") / "f", given, HEARD)
-
-
-@pytest.fixture(scope="module")
-def own_ray() -> Iterator[None]:
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
 
 
 # A user's recipe and network, in a file of their own. Worker 1 kills itself, once, as the third
@@ -72,7 +62,7 @@ RECIPE = with_training(
 
 
 def test_a_killed_worker_costs_no_more_than_the_last_epochs(
-    own_ray: None, place: str, tmp_path: Path
+    ray_local: None, place: str, tmp_path: Path
 ) -> None:
     mark = tmp_path / "killed"
     (tmp_path / "mortal_recipe.py").write_text(OWN.replace("MARK", repr(str(mark)), 1))
@@ -113,7 +103,7 @@ def put(out: str, run: str, name: str, files: dict[str, bytes]) -> None:
 
 
 def test_a_stopped_run_goes_on_from_its_last_whole_checkpoint(
-    own_ray: None, place: str, tmp_path: Path
+    ray_local: None, place: str, tmp_path: Path
 ) -> None:
     task = prepare(place, HEARD, "elte", seed=0)
     out = str(tmp_path / "out")
@@ -196,9 +186,9 @@ def test_the_job(place: str, tmp_path: Path) -> None:
     assert evaluate(model, sides["validation"]).figures.uar == pytest.approx(metrics["uar"])
     assert evaluate(model, found).figures.n == 192
 
-    again = run_job("train", *arguments)
+    again = run_here("train", *arguments)
     assert again.returncode == 0 and "finished already" in again.stdout
-    other = run_job("train", *arguments, "--seed", 5)
+    other = run_here("train", *arguments, "--seed", 5)
     assert other.returncode == 2 and "seed 0" in other.stderr and "--overwrite" in other.stderr
 
 
@@ -206,16 +196,14 @@ def test_model_and_checkpoints_in_a_bucket(s3_env: S3Server, place: str) -> None
     folder = s3_env.bucket("models")
     arguments = ["--recipe", "tests.training.test_ray:HEARD", "--features", place,
                  "--out", "s3://models/one", "--epochs", 1]  # fmt: skip
-    done = subprocess.run(command("train", *arguments), env=environment(**s3_env.env),
-                          capture_output=True, text=True, timeout=500)  # fmt: skip
+    done = run_job("train", *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     assert load_bundle("s3://models/one").recipe.training.epochs == 1
     kept = sorted(path.name for path in folder.rglob("*") if path.is_file())
     assert kept == ["README.md", "confusion_validation.png", "events.out.tfevents.0.training",
                     "history.json", "learning.png", "metrics.json", "model.safetensors",
                     "recipe.json", "run.json", "samples.png", "settings.json"]  # fmt: skip
-    again = subprocess.run(command("train", *arguments), env=environment(**s3_env.env),
-                          capture_output=True, text=True, timeout=500)  # fmt: skip
+    again = run_here("train", *arguments)
     assert again.returncode == 0 and "finished already" in again.stdout
 
 
@@ -250,7 +238,7 @@ def test_wrong_options(place: str, tmp_path: Path, options: list[str], words: st
 
 
 def test_the_recipes_are_listed() -> None:
-    done = run_job("train", "--list-recipes", COLUMNS="250")
+    done = run_here("train", "--list-recipes", COLUMNS="250")
     assert done.returncode == 0
     header, *blocks = re.split("[┡├]", done.stdout)
     assert all(word in header for word in ("source", "labels", "protocol", "published"))
