@@ -23,7 +23,7 @@ from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.preprocessing.decode import DecodeStep
 from emotion_core.preprocessing.faces import FaceStep
-from emotion_core.preprocessing.rows import feature_rows
+from emotion_core.preprocessing.rows import FEATURES_SCHEMA_VERSION, feature_rows
 from emotion_core.preprocessing.sound import SoundStep
 from emotion_core.recipes.specs import Recipe, VideoSpec
 from emotion_core.sound.backends import BACKENDS
@@ -71,6 +71,7 @@ class Preprocessing:
         """Everything that decides the numbers in the features, and nothing else."""
         recipe = self.recipe
         return {
+            "schema_version": FEATURES_SCHEMA_VERSION,
             "recipe": recipe.name,
             "audio": asdict(recipe.audio) if recipe.audio else None,
             "video": asdict(recipe.video) if recipe.video else None,

@@ -88,6 +88,11 @@ def _check_same(out: str, held: dict[str, Any], claim: dict[str, Any]) -> None:
             "--overwrite"
         )
     old, new = held["settings"], claim["settings"]
+    if "schema_version" in new and _version_of(old) != _version_of(new):
+        raise UsageError(
+            f"{out} holds {held['kind']} of schema version {_version_of(old)}, this version writes "
+            f"{_version_of(new)}: choose another --out, or pass --overwrite to make them anew"
+        )
     differing = [key for key in (*old, *new) if old.get(key) != new.get(key)]
     if differing:
         keys = list(dict.fromkeys(differing))
@@ -97,6 +102,11 @@ def _check_same(out: str, held: dict[str, Any], claim: dict[str, Any]) -> None:
             f"{out} holds {held['kind']} made with other settings ({shown}): choose another --out "
             "or pass --overwrite"
         )
+
+
+def _version_of(settings: dict[str, Any]) -> int:
+    """The schema version of tables made with these settings; version 1 of features named none."""
+    return settings.get("schema_version", 1)
 
 
 def _shown(key: str, value: Any) -> str:

@@ -58,10 +58,10 @@ class Labels:
         return {uri: CHANNELS[place % 2] for place, uri in enumerate(uris)}
 
     def seconds(self, key: Callable[[Row], Any]) -> dict[Any, float]:
-        """The sum of ``own_s`` for each key."""
+        """The sum of ``labelled_s`` for each key."""
         sums: dict[Any, float] = defaultdict(float)
         for row in self.segments:
-            sums[key(row)] += row["own_s"]
+            sums[key(row)] += row["labelled_s"]
         return dict(sums)
 
     def trouble(self) -> Counter[tuple[str, str]]:
@@ -73,7 +73,7 @@ class Labels:
         for uri, seconds in self.seconds(lambda row: row["uri"]).items():
             mine = [row for row in self.segments if row["uri"] == uri]
             if seconds >= 2:
-                mean = sum(row["p_angry"] * row["own_s"] for row in mine) / seconds
+                mean = sum(row["p_angry"] * row["labelled_s"] for row in mine) / seconds
                 found.append((uri, mean))
         return sorted(found, key=lambda each: (-each[1], each[0]))
 
@@ -135,7 +135,7 @@ def check_emotions(labels: Labels, rows: Sequence[tuple]) -> None:
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
     # the other table tells the same
     for label in LABELS:
-        shares = [row["answered_s"] * (row[f"share_{label}"] or 0) for row in labels.videos]
+        shares = [row["labelled_s"] * (row[f"share_{label}"] or 0) for row in labels.videos]
         assert sum(shares) == pytest.approx(seconds.get(label, 0.0))
 
 
@@ -215,7 +215,7 @@ def test_pandas_says_the_same(here: Labels) -> None:
     longest = max((r for r in here.videos if r["duration_s"]), key=lambda r: r["duration_s"])
     mine = [row for row in here.segments if row["uri"] == longest["uri"]]
     assert len(mine) == longest["n_segments"] > 0
-    columns = ("track_id", "start_s", "own_s", "emotion", "confidence")
+    columns = ("track_id", "start_s", "labelled_s", "emotion", "confidence")
     found = names["timeline"].sort_values(["start_s", "track_id"])
     wanted = sorted(mine, key=lambda row: (row["start_s"], row["track_id"]))
     assert found.to_numpy().tolist() == [[row[name] for name in columns] for row in wanted]

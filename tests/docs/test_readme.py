@@ -117,7 +117,7 @@ def segment(uri: str, track_id: int, emotion: str, p_angry: float) -> dict:
         "uri": uri,
         "start_s": 0.0,
         "end_s": 4.0,
-        "own_s": 4.0,
+        "labelled_s": 4.0,
         "track_id": track_id,
         "emotion": emotion,
         "confidence": p_angry,

