@@ -1,7 +1,7 @@
 """Figures of a bundle on features: the right clips, the right features, honest speakers."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from emotion_core.models.networks import build_network
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.training.samples import draw_samples, samples_png
+from emotion_core.training.snapshot import EpochRow
 from jobs.evaluate import main
 from tests.support.jobs import run_job
 from tests.support.synthetic_features import SMALL, SPEAKERS, rows, write_features
@@ -130,17 +131,16 @@ def test_pictures_are_pictures(place: str) -> None:
     answers = evaluate(bundle(), found)
     result = answers.figures
     gone = replace(result, per_class_recall={**result.per_class_recall, "sad": None})
-    row = {"epoch": 0, "stage": "", "best": True, "loss": 1.0, "war": 0.2, "validation_loss": None,
-           "validation_war": None, "validation_uar": None}  # fmt: skip
-    stages = [{**row, "epoch": n, "stage": "one" if n < 2 else "two"} for n in range(4)]
-    pictures = [recall_png(gone, "t"), learning_png([row], "t"), learning_png(stages, "t")]
+    row = asdict(EpochRow(0, 1e-3, 1.0, 0.2, None, None, None, True, 1.0, 0.0, 1))
+    phases = [{**row, "epoch": n, "phase": "one" if n < 2 else "two"} for n in range(4)]
+    pictures = [recall_png(gone, "t"), learning_png([row], "t"), learning_png(phases, "t")]
     made = evaluation_pictures(assess_all([answers]), "t")
     assert set(made) == {"confusion.png", "recall.png", "reliability.png", "speakers.png"}
     for png in [*pictures, *made.values()]:
         assert png.startswith(b"\x89PNG") and len(png) > 5000
     assert confusion_png(result, "t") == made["confusion.png"], "the same figures, the same picture"
-    one_stage = [{**each, "stage": "one"} for each in stages]
-    assert learning_png(one_stage, "t") != pictures[2], "stages are drawn"
+    one_phase = [{**each, "phase": "one"} for each in phases]
+    assert learning_png(one_phase, "t") != pictures[2], "phases are drawn"
 
 
 def test_a_picture_of_samples(place: str) -> None:
