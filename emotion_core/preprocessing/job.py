@@ -1,4 +1,4 @@
-"""Corpora to features: the Ray Data pipeline behind ``jobs/preprocess.py``."""
+"""Corpora to features: what ``jobs/preprocess.py`` runs on Ray Data."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -48,7 +48,7 @@ class Preprocessing:
         decoder: ``auto``, ``decord`` or ``pyav``.
         audio_backend: ``librosa`` or ``torchaudio``.
         timeout_s: the longest that decoding one clip may take.
-        gpus_per_detector: the part of a GPU that one detector takes, where there are GPUs.
+        gpus_per_detector: the share of a GPU that one detector takes, where there are GPUs.
     """
 
     recipe: Recipe
@@ -94,7 +94,7 @@ def preprocess(
     Clips that have their row already are left alone; those that changed are done again.
 
     Args:
-        manifest: schema ``schemas.MANIFEST``.
+        manifest: schema ``MANIFEST``.
         how: see there.
         out: URI of a folder that ``storage.start_output`` has claimed.
         show: gives the progress bar.

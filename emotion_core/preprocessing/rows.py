@@ -1,4 +1,4 @@
-"""Step 4: what was made of clips becomes rows of the features table."""
+"""What was made of clips becomes rows of the features table."""
 
 from typing import Any
 

@@ -151,11 +151,11 @@ class RunRecord:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        parts = ("ok", "degraded", "failed")
-        if not {"inputs", *parts} <= set(self.counts):
+        statuses = ("ok", "degraded", "failed")
+        if not {"inputs", *statuses} <= set(self.counts):
             return
-        if self.counts["inputs"] != sum(self.counts[part] for part in parts):
-            told = ", ".join(f"{part} {self.counts[part]}" for part in ("inputs", *parts))
+        if self.counts["inputs"] != sum(self.counts[status] for status in statuses):
+            told = ", ".join(f"{name} {self.counts[name]}" for name in ("inputs", *statuses))
             raise ValueError(f"the counts do not add up: {told}")
 
 

@@ -176,11 +176,11 @@ def test_numbers_that_make_no_sense_are_refused(model, view, told):
 
 
 def test_two_models_together(demo, tmp_path, ray_local):
-    ears = untrained(tmp_path / "ears", ("audio",), small("audio-cnn1d"))
-    eyes = untrained(tmp_path / "eyes", ("face",), small("fer-cnn"))
-    both = Labelling((str(ears), str(eyes)))
+    sound = untrained(tmp_path / "sound", ("audio",), small("audio-cnn1d"))
+    faces = untrained(tmp_path / "faces", ("face",), small("fer-cnn"))
+    both = Labelling((str(sound), str(faces)))
     both.check()
-    assert both.settings() == Labelling((str(eyes), str(ears))).settings()
+    assert both.settings() == Labelling((str(faces), str(sound))).settings()
     assert both.settings()["model_id"] not in both.settings()["models"]
     clips = collect([str(demo / "wild/holiday clip #2.mp4"), str(demo / "wild/voice memo.m4a")])
     videos, done = label(manifest_table(clips.clips), both, str(tmp_path / "out"), quiet)
