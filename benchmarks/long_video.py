@@ -224,7 +224,7 @@ def run(video: Path, model: str, out: Path) -> Run:
     return Run(
         minutes=row["duration_s"] / 60,
         wall_s=time.monotonic() - started,
-        work_s=row["seconds"],
+        work_s=row["processing_s"],
         usage=usage,
         segments=row["n_segments"],
     )

@@ -34,14 +34,14 @@ def figures_table(out: Path) -> Table:
 
 def labels_table(out: Path) -> Table:
     """One row per video: how it fared and the emotion it shows most."""
-    columns = ["uri", "status", "reasons", "n_segments", "n_people", "emotion"]
+    columns = ["uri", "status", "reasons", "notes", "n_segments", "n_tracks", "emotion"]
     videos = ds.dataset(str(out / "labels" / "videos"), format="parquet").to_table(columns)
     table = Table("video", *columns[1:], title="labels", title_justify="left")
     for row in videos.sort_by("uri").to_pylist():
         name = row["uri"].rsplit("/", 1)[-1]
-        reasons = ", ".join(row["reasons"])
-        rest = ("" if row[column] is None else str(row[column]) for column in columns[3:])
-        table.add_row(name, row["status"], reasons, *rest)
+        words = (", ".join(row[column]) for column in ("reasons", "notes"))
+        rest = ("" if row[column] is None else str(row[column]) for column in columns[4:])
+        table.add_row(name, row["status"], *words, *rest)
     return table
 
 

@@ -53,12 +53,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Segment:
-    """What one window of a video says of one person, or of its sound alone.
+    """What one window of a video says of one track, or of its sound alone.
 
     Attributes:
         start_s, end_s: the window.
-        track_id: the person, numbered within the video; None when it is only the sound.
-        face_box: x1 y1 x2 y2 as fractions of the picture, where the person was seen best.
+        track_id: whose, numbered within the video; None when it is only the sound.
+        face_box: x1 y1 x2 y2 as fractions of the picture, where the face was seen best.
         face_score: the detector's score there.
         face_time_s: when that was, seconds from the start of the file.
         probabilities: float32 (labels,): the answer.
@@ -91,7 +91,8 @@ class ClipWork:
         frame_times_s: the time of each picture, seconds.
         audio_features: float32 (frames, coefficients), what the sound step made.
         segments: what the label step made.
-        n_tracks: different people that the label step saw.
+        n_tracks: people that the label step told apart.
+        notes: words of ``NOTES`` that describe what the label step saw.
         no_face_s, no_sound_s: seconds in which it saw no face, heard no sound; None: nobody looked
             or listened.
         duration_s: seconds of media.
@@ -107,6 +108,7 @@ class ClipWork:
     audio_features: np.ndarray | None = None
     segments: tuple[Segment, ...] = ()
     n_tracks: int = 0
+    notes: tuple[str, ...] = ()
     no_face_s: float | None = None
     no_sound_s: float | None = None
     duration_s: float | None = None

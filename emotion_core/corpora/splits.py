@@ -11,7 +11,7 @@ Validation clips always come from the training side: for protocols with fixed sp
 * ``loso``: of the other speakers of that corpus in the given clips, the next fifth (at least one)
   after the test speaker in order and around;
 * ``random``: a tenth of the training side, at random; speakers are on every side;
-* ``fer2013``: a tenth of the published training part, at random.
+* ``fer2013``: a tenth of the published training set, at random.
 
 "At random" means by a hash of the seed and of what the clip is called, so that neither the order of
 rows nor the place of the files on disk changes it.
@@ -52,12 +52,12 @@ def assign_split(spec: str, clips: pa.Table, seed: int = 0) -> np.ndarray:
     """
     sides = np.full(clips.num_rows, "", dtype=f"<U{max(map(len, SIDES))}")
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*_columns(clips), strict=True)]
-    for part in _parts(spec):
-        assigned = _assign_one(part, rows, seed)
+    for term in _terms(spec):
+        assigned = _assign_one(term, rows, seed)
         for side in SIDES:
             if side not in assigned:
                 raise UsageError(
-                    f"--split {part}: no clip on the {side} side; the features hold {_held(rows)}"
+                    f"--split {term}: no clip on the {side} side; the features hold {_held(rows)}"
                 )
         for row, side in enumerate(assigned):
             if side and sides[row]:
@@ -73,22 +73,22 @@ def expand(spec: str, clips: pa.Table | None = None) -> list[str]:
     """The specs of single folds that ``spec`` stands for: ``luna5:all`` is five, ``elte`` itself.
 
     Args:
-        spec: at most one part of an ``A+B`` may be ``:all``.
+        spec: at most one term of an ``A+B`` may be ``:all``.
         clips: needed for ``loso:all`` (every speaker of every corpus) and ``loso:CORPUS/all``.
 
     Raises:
-        UsageError: unknown protocol, two parts with ``:all``, or ``loso:all`` without clips.
+        UsageError: unknown protocol, two terms with ``:all``, or ``loso:all`` without clips.
     """
-    folds = [_folds(part, clips) for part in _parts(spec)]
+    folds = [_folds(term, clips) for term in _terms(spec)]
     if sum(len(each) > 1 for each in folds) > 1:
-        raise UsageError(f"--split {spec}: only one part may be ':all'")
+        raise UsageError(f"--split {spec}: only one term may be ':all'")
     many = max(folds, key=len)
     return ["+".join(fold if each is many else each[0] for each in folds) for fold in many]
 
 
 def is_speaker_independent(spec: str) -> bool:
     """False when a speaker may be on two sides: ``random``, and ``fer2013``, which names nobody."""
-    return not any(part.split(":")[0] in ("random", "fer2013") for part in _parts(spec))
+    return not any(term.split(":")[0] in ("random", "fer2013") for term in _terms(spec))
 
 
 Row = dict[str, str | None]
@@ -101,17 +101,17 @@ def _columns(clips: pa.Table) -> list[list[str | None]]:
     return [clips.column(name).to_pylist() for name in COLUMNS]
 
 
-def _parts(spec: str) -> list[str]:
-    return [part.strip() for part in spec.split("+")]
+def _terms(spec: str) -> list[str]:
+    return [term.strip() for term in spec.split("+")]
 
 
-def _assign_one(part: str, rows: list[Row], seed: int) -> list[str]:
-    name, _, argument = part.partition(":")
+def _assign_one(term: str, rows: list[Row], seed: int) -> list[str]:
+    name, _, argument = term.partition(":")
     if name == "random":
-        return _random(part, argument, rows, seed)
+        return _random(term, argument, rows, seed)
     if name == "fer2013":
-        return _fer2013(part, argument, rows, seed)
-    sides = _loso(part, argument, rows) if name == "loso" else _fixed(part)
+        return _fer2013(term, argument, rows, seed)
+    sides = _loso(term, argument, rows) if name == "loso" else _fixed(term)
     side_of = {
         speaker: side
         for side, speakers in zip(SIDES, (sides.train, sides.validation, sides.test), strict=True)
@@ -123,16 +123,16 @@ def _assign_one(part: str, rows: list[Row], seed: int) -> list[str]:
     ]
 
 
-def _fixed(part: str) -> Sides:
-    name, separator, fold = part.partition(":")
+def _fixed(term: str) -> Sides:
+    name, separator, fold = term.partition(":")
     if name not in PROTOCOLS:
-        raise UsageError(f"no split '{part}': choose one of {KNOWN}")
+        raise UsageError(f"no split '{term}': choose one of {KNOWN}")
     folds = PROTOCOLS[name]
     if len(folds) == 1 and not separator:
         return folds[0]
     if len(folds) == 1 or fold not in map(str, range(len(folds))):
         ways = name if len(folds) == 1 else f"{name}:0 to {name}:{len(folds) - 1}, or {name}:all"
-        raise UsageError(f"no split '{part}': choose {ways}")
+        raise UsageError(f"no split '{term}': choose {ways}")
     return folds[int(fold)]
 
 
@@ -154,7 +154,7 @@ def _held(rows: list[Row]) -> str:
     )
 
 
-def _loso(part: str, argument: str, rows: list[Row]) -> Sides:
+def _loso(term: str, argument: str, rows: list[Row]) -> Sides:
     wanted_corpus, _, wanted = argument.rpartition("/")
     found = [
         (corpus, speaker)
@@ -163,24 +163,24 @@ def _loso(part: str, argument: str, rows: list[Row]) -> Sides:
         if wanted_corpus in ("", corpus) and speaker.lstrip("0") == wanted.lstrip("0")
     ]
     if not found:
-        raise UsageError(f"--split {part}: no such speaker; the features hold {_held(rows)}")
+        raise UsageError(f"--split {term}: no such speaker; the features hold {_held(rows)}")
     if len(found) > 1:
         ways = " or ".join(f"loso:{corpus}/{speaker}" for corpus, speaker in found)
-        raise UsageError(f"--split {part}: several corpora have this speaker: write {ways}")
+        raise UsageError(f"--split {term}: several corpora have this speaker: write {ways}")
     corpus, test = found[0]
     speakers = _speakers(rows)[corpus]
     if len(speakers) < len(SIDES):
         raise UsageError(
-            f"--split {part}: {corpus} has {len(speakers)} speakers, and each side needs its own"
+            f"--split {term}: {corpus} has {len(speakers)} speakers, and each side needs its own"
         )
     validation = speakers_after(speakers, test, max(1, (len(speakers) - 1) // 5))
     return with_rest(corpus, speakers, validation, (test,))
 
 
-def _random(part: str, corpus: str, rows: list[Row], seed: int) -> list[str]:
+def _random(term: str, corpus: str, rows: list[Row], seed: int) -> list[str]:
     held = [row["corpus"] or "" for row in rows]
     if corpus and corpus not in held:
-        raise UsageError(f"--split {part}: no such corpus; the features hold {_held(rows)}")
+        raise UsageError(f"--split {term}: no such corpus; the features hold {_held(rows)}")
     sides = [""] * len(rows)
     for each in [corpus] if corpus else sorted(set(held)):
         # corpus by corpus, so that each is divided 80 to 20
@@ -193,13 +193,13 @@ def _random(part: str, corpus: str, rows: list[Row], seed: int) -> list[str]:
     return sides
 
 
-def _fer2013(part: str, argument: str, rows: list[Row], seed: int) -> list[str]:
+def _fer2013(term: str, argument: str, rows: list[Row], seed: int) -> list[str]:
     if argument not in ("", "private"):
-        raise UsageError(f"no split '{part}': choose fer2013 or fer2013:private")
+        raise UsageError(f"no split '{term}': choose fer2013 or fer2013:private")
     tested = "PrivateTest" if argument else "PublicTest"
     subsets = [row["subset"] if row["corpus"] == "fer2013" else None for row in rows]
     if tested not in subsets:
-        raise UsageError(f"--split {part}: the features hold no FER2013 picture of its {tested}")
+        raise UsageError(f"--split {term}: the features hold no FER2013 picture of its {tested}")
     sides = [TEST if subset == tested else "" for subset in subsets]
     order = _shuffled([i for i, subset in enumerate(subsets) if subset == "train"], rows, seed)
     for place, row in enumerate(order):
@@ -221,19 +221,19 @@ def _draw(row: Row, seed: int) -> tuple[bytes, str]:
     return digest, row["clip_id"] or ""
 
 
-def _folds(part: str, clips: pa.Table | None) -> list[str]:
-    name, _, argument = part.partition(":")
+def _folds(term: str, clips: pa.Table | None) -> list[str]:
+    name, _, argument = term.partition(":")
     if name == "loso" and argument.rpartition("/")[2] == "all":
         if clips is None:
-            raise UsageError(f"--split {part}: needs the features to know their speakers")
+            raise UsageError(f"--split {term}: needs the features to know their speakers")
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*_columns(clips), strict=True)]
         corpus = argument.rpartition("/")[0]
         found = {c: s for c, s in _speakers(rows).items() if s and corpus in ("", c)}
         if not found:
-            raise UsageError(f"--split {part}: no such speakers; the features hold {_held(rows)}")
+            raise UsageError(f"--split {term}: no such speakers; the features hold {_held(rows)}")
         return [f"loso:{each}/{speaker}" for each in found for speaker in found[each]]
     if argument == "all" and len(PROTOCOLS.get(name, ())) > 1:
         return [f"{name}:{fold}" for fold in range(len(PROTOCOLS[name]))]
     if name not in ("loso", "random", "fer2013"):
-        _fixed(part)
-    return [part]
+        _fixed(term)
+    return [term]

@@ -55,7 +55,7 @@ class Evaluation:
 
     @property
     def predictions(self) -> pa.Table:
-        """One row a clip: ``tables.PREDICTIONS_HEAD``, then ``p_<label>``."""
+        """One row a clip: ``PREDICTIONS_HEAD``, then ``p_<label>``."""
         labels = self.label_set.labels
         best = self.probabilities.argmax(axis=1)
         columns = {

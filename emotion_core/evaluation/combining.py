@@ -1,4 +1,4 @@
-"""Several independent models asked together: decision-level combination."""
+"""The answers of several independent models as one: decision-level fusion."""
 
 from collections.abc import Sequence
 

@@ -49,26 +49,26 @@ def main(
     import torch
 
     from emotion_core.evaluation.answering import assess_all
-    from emotion_core.evaluation.fold_queries import ask, fold_queries
-    from emotion_core.evaluation.folds import Shelf, find_folds
+    from emotion_core.evaluation.fold_queries import fold_queries, predict
+    from emotion_core.evaluation.folds import ModelCache, find_folds
     from emotion_core.evaluation.summary import metrics_of
 
     clock = storage.Clock()
     folded, folds = find_folds(model)
-    shelf = Shelf("cuda" if torch.cuda.is_available() else "cpu")
-    asked = fold_queries(folds, shelf, features, None if split == folded else split, side)
-    sets = {id(each): each for query in asked for each in query.features}.values()
+    cache = ModelCache("cuda" if torch.cuda.is_available() else "cpu")
+    queries = fold_queries(folds, cache, features, None if split == folded else split, side)
+    sets = {id(each): each for query in queries for each in query.features}.values()
     settings = {
-        "model": {query.fold.name: query.model_id for query in asked},
+        "model": {query.fold.name: query.model_id for query in queries},
         "features": [each.fingerprint for each in sets],
-        "split": [query.split for query in asked],
+        "split": [query.split for query in queries],
         "side": side,
     }
     storage.start_output(out, "an evaluation", settings, overwrite)
-    answered = [ask(query, shelf) for query in asked]
+    answered = [predict(query, cache) for query in queries]
     found = assess_all(answered)
     protocol = None if folded is None else split or folded
-    metrics = metrics_of(asked, answered, found, side, protocol)
+    metrics = metrics_of(queries, answered, found, side, protocol)
     title = f"{metrics['recipe']}, {metrics['split'] or 'no split'}, {side}"
     files = _write(out, title, found, answered, metrics)
     record = storage.RunRecord(

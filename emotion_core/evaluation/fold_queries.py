@@ -1,4 +1,4 @@
-"""Which models are asked about which clips, settled and checked before any of them is."""
+"""Which models predict which clips, settled and checked before any of them does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from emotion_core.corpora.splits import assign_split, expand
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import Evaluation, evaluate, judged, require_fit
 from emotion_core.evaluation.combining import together
-from emotion_core.evaluation.folds import Fold, Shelf
+from emotion_core.evaluation.folds import Fold, ModelCache
 from emotion_core.evaluation.speakers import check_speakers, speakers_of
 from emotion_core.models.answers import require_one_label_set
 from emotion_core.models.bundle import Bundle, BundleInfo
@@ -21,13 +21,13 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class FoldQuery:
-    """What the models of one fold are asked.
+    """The models of one fold, and the clips that they predict.
 
     Attributes:
         fold: whose models.
         split: the protocol that chose the clips, None without one.
         features: one set per model (the same object where they share one).
-        rows: int64, one array per model: the clips of its features that it is asked about.
+        rows: int64, one array per model: the clips of its features that it predicts.
         infos, model_ids: of the models.
         speakers: ``corpus/speaker`` of everybody in these clips.
         known: those of them whom a model learned from.
@@ -55,7 +55,7 @@ class FoldQuery:
 
 def fold_queries(
     folds: Sequence[Fold],
-    shelf: Shelf,
+    cache: ModelCache,
     uris: Sequence[str],
     split: str | None = None,
     side: str = "test",
@@ -64,7 +64,7 @@ def fold_queries(
 
     Args:
         folds: as ``find_folds`` gives them.
-        shelf: loads the models.
+        cache: loads the models.
         uris: features: one for all models of a fold, or one for each of them.
         split: a protocol for all folds; None takes each model's own.
         side: ``train``, ``validation`` or ``test``; ``all`` takes every clip, without a split.
@@ -74,16 +74,16 @@ def fold_queries(
     """
     opened: tuple[FeatureSet, ...] = ()
     recipes: list[Recipe] = []
-    asked = []
+    queries = []
     for fold in folds:
-        bundles = shelf.bundles(fold)
+        bundles = cache.bundles(fold)
         if not opened:
             recipes = [bundle.recipe for bundle in bundles]
             opened = open_features(bundles, uris)
         elif [bundle.recipe for bundle in bundles] != recipes:
             raise UsageError(f"--model: fold {fold.name} was trained with another recipe")
-        asked.append(_question(fold, bundles, opened, split, side))
-    return asked
+        queries.append(_fold_query(fold, bundles, opened, split, side))
+    return queries
 
 
 def open_features(bundles: Sequence[Bundle], uris: Sequence[str]) -> tuple[FeatureSet, ...]:
@@ -112,7 +112,7 @@ def open_features(bundles: Sequence[Bundle], uris: Sequence[str]) -> tuple[Featu
     return tuple(opened)
 
 
-def _question(
+def _fold_query(
     fold: Fold,
     bundles: Sequence[Bundle],
     features: tuple[FeatureSet, ...],
@@ -161,7 +161,7 @@ def _require_one_protocol(infos: Sequence[BundleInfo]) -> None:
 def _masks(
     features: Sequence[FeatureSet], spec: str | None, seed: int, side: str
 ) -> list[np.ndarray]:
-    """Which clips of each features are asked about, bool (clips,).
+    """Which clips of each features the models predict, bool (clips,).
 
     Sides are those that training saw: of all clips, also of those that the model cannot judge. A
     clip that another model's features have on another side is left out, for that model has learned
@@ -186,13 +186,13 @@ def _keys(features: FeatureSet) -> list[tuple[str, str | None]]:
     return list(zip(*(features.clips[name].to_pylist() for name in ("uri", "member")), strict=True))
 
 
-def ask(query: FoldQuery, shelf: Shelf) -> Evaluation:
+def predict(query: FoldQuery, cache: ModelCache) -> Evaluation:
     """The answers to a query: of the one model, or the mean of several (see ``together``)."""
-    asked = zip(shelf.bundles(query.fold), query.features, query.rows, strict=True)
+    members = zip(cache.bundles(query.fold), query.features, query.rows, strict=True)
     return together(
         [
             evaluate(bundle, features.select(rows), query.fold.name)
-            for bundle, features, rows in asked
+            for bundle, features, rows in members
             if len(rows)
         ]
     )

@@ -84,7 +84,7 @@ def _folds_at(place: str) -> dict | None:
     return None
 
 
-class Shelf:
+class ModelCache:
     """Loads bundles, and keeps those of one fold only: a protocol may have many folds.
 
     Args:

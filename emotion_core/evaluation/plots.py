@@ -78,7 +78,7 @@ def recall_png(figures: Figures, title: str) -> bytes:
 
 
 def learning_png(history: Sequence[dict[str, Any]], title: str) -> bytes:
-    """Loss and accuracy over the epochs, the chosen epoch marked, and where each stage begins.
+    """Loss and accuracy over the epochs, the chosen epoch marked, and where each phase begins.
 
     Args:
         history: ``EpochRow`` objects as JSON values.
@@ -99,7 +99,7 @@ def learning_png(history: Sequence[dict[str, Any]], title: str) -> bytes:
     share.set_ylim(0, 1)
     share.yaxis.set_major_formatter(PercentFormatter(1.0))
     for axes in (loss, share):
-        _stages(axes, history)
+        _phases(axes, history)
         if best is not None:
             axes.axvline(best, color=DARK, linewidth=1, linestyle=":", label=f"epoch {best}")
         axes.set_xlabel("epoch")
@@ -112,9 +112,9 @@ def learning_png(history: Sequence[dict[str, Any]], title: str) -> bytes:
     return png(figure)
 
 
-def _stages(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
-    """A thin line before the first epoch of each stage, with its name, where there are several."""
-    names = [row.get("stage", "") for row in history]
+def _phases(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
+    """A thin line before the first epoch of each phase, with its name, where there are several."""
+    names = [row["phase"] for row in history]
     begins = [place for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
     if len(begins) < 2:
         return

@@ -9,22 +9,22 @@ from emotion_core.evaluation.metrics import SHARES, STD_OF, Assessment, mean_and
 
 
 def metrics_of(
-    asked: Sequence[FoldQuery],
+    queries: Sequence[FoldQuery],
     answered: Sequence[Evaluation],
     found: Assessment,
     side: str,
     folded: str | None = None,
 ) -> dict[str, Any]:
-    """Figures of all answers at top level, and what was asked of whom.
+    """Figures of all answers at top level, and which models gave them for whom.
 
     Args:
-        asked, answered: one query and its answers per fold (one where there are no folds).
+        queries, answered: one query and its answers per fold (one where there are no folds).
         found: of all answers.
-        side: which clips were asked about.
+        side: which clips of the split.
         folded: the protocol of all folds (``luna5:all``); adds ``folds``, each with its figures,
             their ``mean`` and their sample standard deviation ``std``. None: no folds.
     """
-    first = asked[0]
+    first = queries[0]
     metrics = {
         **found.to_json(),
         "model_id": first.model_id if folded is None else None,
@@ -32,15 +32,15 @@ def metrics_of(
         "split": first.split if folded is None else folded,
         "side": side,
         "seed": first.infos[0].seed,
-        "speakers": sorted({name for query in asked for name in query.speakers}),
-        "speakers_known_to_model": sorted({name for each in asked for name in each.known}),
-        "models": [model for query in asked for model in _models(query)],
+        "speakers": sorted({name for query in queries for name in query.speakers}),
+        "speakers_known_to_model": sorted({name for each in queries for name in each.known}),
+        "models": [model for query in queries for model in _models(query)],
     }
     if folded is None:
         return metrics
     folds = [
         {"split": query.fold.name, "model_id": query.model_id, **assess_all([one]).to_json()}
-        for query, one in zip(asked, answered, strict=True)
+        for query, one in zip(queries, answered, strict=True)
     ]
     mean, std = mean_and_std(folds, (*SHARES, "ece"))
     return {**metrics, "folds": folds, "mean": mean, "std": std, "std_of": STD_OF}

@@ -13,7 +13,7 @@ _SIDE = 16
 _LEVELS = 4  # per colour
 # Within a shot, pictures up to 0.7 s apart stayed below 0.08 and 0.21 on the clips that this was
 # tried on; real cuts began at 0.25 and 0.42. A cut that is seen where there is none does little:
-# who appearances the same in the same place is carried over.
+# who looks the same in the same place is carried over.
 _MOVED = 0.12
 _RECOLOURED = 0.35
 
@@ -40,7 +40,7 @@ class Shots:
 
 
 def appearance(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """What a face appearances like, to be compared by dot product: 1 is the same, 0 nothing alike.
+    """What a face looks like, to be compared by dot product: 1 is the same, 0 nothing alike.
 
     Args:
         picture: uint8 (height, width, 3), RGB.

@@ -1,7 +1,7 @@
-"""Linking the faces of a video over time into people.
+"""Linking the faces of a video over time into tracks, one for each track.
 
-Tracking by detection: each face goes to the person whose last face it overlaps or lies next to,
-all faces of a picture at once (Kuhn 1955, the assignment problem). A cut ends everybody's track,
+Tracking by detection: each face goes to the track whose last face it overlaps or lies next to,
+all faces of a picture at once (Kuhn 1955, the assignment problem). A cut ends every track,
 except where a face in the same place also looks the same. There is no face
 recognition in it: who leaves for long, or comes back elsewhere after a cut, is somebody new.
 """
@@ -17,7 +17,7 @@ _NEVER = 1e6
 
 
 @dataclass(frozen=True, eq=False)
-class _Person:
+class _Track:
     """Where and when somebody was seen last, in which shot, and how they looked."""
 
     track_id: int
@@ -29,16 +29,16 @@ class _Person:
 
 
 class FaceTracker:
-    """Gives every face of a video the number of its person: 0, 1, ... in order of appearance.
+    """Gives every face of a video the number of its track: 0, 1, ... as they begin.
 
     Args:
         max_gap_s: a person who was out of sight for at most this long is still the same one.
             Whoever was in the picture just before is so too, however far apart pictures are.
-        min_iou: overlap with the person's last box that makes a face a candidate.
+        min_iou: overlap with the track's last box that makes a face a candidate.
         max_distance: without overlap, the centres may be this many face sizes apart ...
         max_growth: ... if the sizes differ by at most this factor.
         same_place: overlap with the box before a cut, and ...
-        same_look: ... likeness to the face in it that make the face after it the same person's.
+        same_appearance: ... likeness to the face in it that let its track go on after the cut.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class FaceTracker:
         max_distance: float = 0.75,
         max_growth: float = 1.5,
         same_place: float = 0.5,
-        same_look: float = 0.8,
+        same_appearance: float = 0.8,
     ):
         self._max_gap_s = max_gap_s
         self._min_iou = min_iou
         self._max_distance = max_distance
         self._max_growth = max_growth
         self._same_place = same_place
-        self._same_look = same_look
-        self._people: list[_Person] = []
+        self._same_appearance = same_appearance
+        self._tracks: list[_Track] = []
         self._next_id = 0
         self._picture = -1
         self._shot = 0
@@ -73,7 +73,7 @@ class FaceTracker:
         Args:
             time_s: its time; later than the one before.
             detections: its faces (already filtered by score and size).
-            cut: a new shot begins here: only who is in the same place and appearances the same is
+            cut: a new shot begins here: only who is in the same place and looks the same is
                 carried over. Within two seconds that holds for people of all shots since then, so
                 that nobody is lost to a short insert.
             appearances: float32 (faces, n), of length 1 each (``shots.appearance``); None: nobody
@@ -84,41 +84,41 @@ class FaceTracker:
         """
         self._picture += 1
         self._shot += cut
-        self._people = [p for p in self._people if self._in_reach(p, time_s)]
+        self._tracks = [p for p in self._tracks if self._in_reach(p, time_s)]
         boxes = detections.boxes.astype(np.float64)
         ids = [-1] * len(boxes)
-        for person, face in self._matches(boxes, appearances):
-            ids[face] = person.track_id
-            self._people.remove(person)
+        for track, face in self._matches(boxes, appearances):
+            ids[face] = track.track_id
+            self._tracks.remove(track)
         for face, known in enumerate(ids):
             if known < 0:
                 ids[face] = self._next_id
                 self._next_id += 1
             appearance = None if appearances is None else appearances[face]
-            seen = _Person(ids[face], boxes[face], time_s, self._picture, self._shot, appearance)
-            self._people.append(seen)
+            seen = _Track(ids[face], boxes[face], time_s, self._picture, self._shot, appearance)
+            self._tracks.append(seen)
         return ids
 
-    def _in_reach(self, person: _Person, time_s: float) -> bool:
-        just_seen = person.picture == self._picture - 1
-        return just_seen or time_s - person.time_s <= self._max_gap_s
+    def _in_reach(self, track: _Track, time_s: float) -> bool:
+        just_seen = track.picture == self._picture - 1
+        return just_seen or time_s - track.time_s <= self._max_gap_s
 
     def _matches(
         self, boxes: np.ndarray, appearances: np.ndarray | None
-    ) -> list[tuple[_Person, int]]:
+    ) -> list[tuple[_Track, int]]:
         from scipy.optimize import linear_sum_assignment
 
-        if not self._people or not len(boxes):
+        if not self._tracks or not len(boxes):
             return []
-        costs = self._costs(np.stack([person.box for person in self._people]), boxes)
-        for row, person in enumerate(self._people):
-            if person.shot != self._shot:
-                costs[row] = self._costs_after_a_cut(person, boxes, appearances)
+        costs = self._costs(np.stack([track.box for track in self._tracks]), boxes)
+        for row, track in enumerate(self._tracks):
+            if track.shot != self._shot:
+                costs[row] = self._costs_after_a_cut(track, boxes, appearances)
         pairs = zip(*linear_sum_assignment(costs), strict=True)
-        return [(self._people[p], int(face)) for p, face in pairs if costs[p, face] < _NEVER]
+        return [(self._tracks[p], int(face)) for p, face in pairs if costs[p, face] < _NEVER]
 
     def _costs(self, known: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        """(people, faces): below 1 for overlaps, above for near ones, ``_NEVER`` for the rest."""
+        """(tracks, faces): below 1 for overlaps, above for near ones, ``_NEVER`` for the rest."""
         overlap = iou(known, boxes)
         first, second = _sizes(known)[:, None], _sizes(boxes)[None, :]
         steps = _centres(known)[:, None] - _centres(boxes)[None, :]
@@ -129,13 +129,13 @@ class FaceTracker:
         return np.where(overlap >= self._min_iou, 1.0 - overlap, costs)
 
     def _costs_after_a_cut(
-        self, person: _Person, boxes: np.ndarray, appearances: np.ndarray | None
+        self, track: _Track, boxes: np.ndarray, appearances: np.ndarray | None
     ) -> np.ndarray:
         """(faces,): ``_NEVER`` unless place and appearance both agree with what they were."""
-        if person.appearance is None or appearances is None:
+        if track.appearance is None or appearances is None:
             return np.full(len(boxes), _NEVER)
-        overlap, alike = iou(person.box[None], boxes)[0], appearances @ person.appearance
-        agrees = (overlap >= self._same_place) & (alike >= self._same_look)
+        overlap, alike = iou(track.box[None], boxes)[0], appearances @ track.appearance
+        agrees = (overlap >= self._same_place) & (alike >= self._same_appearance)
         # behind everybody of this shot
         return np.where(agrees, 2.0 - overlap, _NEVER)
 

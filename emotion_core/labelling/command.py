@@ -92,7 +92,7 @@ def main(
     arguments, clock = dict(locals()), storage.Clock()
     from emotion_core.labelling.compact import compact, refuse_used
     from emotion_core.labelling.job import Labelling, label
-    from emotion_core.labelling.report.labels import choose, labels_picture
+    from emotion_core.labelling.report.overview import choose
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
     from emotion_core.labelling.step import LabelOptions, Limits
 
@@ -125,7 +125,6 @@ def main(
     tables, counts = how.tables(out), count_statuses(rows)
     chosen = choose(rows, MOST_VIDEOS)
     sample = tables.segments([row["clip_id"] for row in chosen])
-    labels_picture(rows, chosen, sample, storage.join(out, "labels.png"))
     facts = Facts(tuple(videos), out, how.settings(), len(found.others), clock.started)
     write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
     copied = [] if compact_to is None else compact(tables, compact_to)
@@ -137,7 +136,7 @@ def main(
             counts=counts,
             seconds=clock.seconds,
             started=clock.started,
-            files=["manifest.parquet", *tables.published.files(), "labels.png", "report.html"],
+            files=["manifest.parquet", *tables.published.files(), "report.html"],
             extra={
                 "schema_version": LABELS_SCHEMA_VERSION,
                 "labelled": done,

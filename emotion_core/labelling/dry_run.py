@@ -35,13 +35,13 @@ class _Trial:
 
 
 def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: bool) -> Forecast:
-    """What ``pipeline.label.label`` would do, without writing anything.
+    """What ``labelling.job.label`` would do, without writing anything.
 
     A few inputs of each kind are labelled, for eight seconds each at most, and what they take for
     their bytes is taken for the rest: right to a factor of two where inputs of a kind are alike.
 
     Args:
-        manifest: schema ``tables.MANIFEST``.
+        manifest: schema ``MANIFEST``.
         how: see there.
         out: URI of a folder, which need not exist.
         fresh: count what is done there as not done.
@@ -97,13 +97,13 @@ def _trial(row: dict[str, Any], step: LabelStep) -> _Trial:
     clip = {**row, "member": None}
     try:
         with storage.local_copy(row["uri"]) as path:
-            headers = step.decoder.stream(str(path), DecodePlan(None, None), 4.0)
-            length_s = [part.info for part in headers][0].duration_s
+            headers = list(step.decoder.stream(str(path), DecodePlan(None, None), 4.0))
+            length_s = headers[0].info.duration_s
             (done,) = step([ClipWork({**clip, "uri": storage.absolute(str(path))})])
     except ClipError:
         return _Trial(row["size"], 0.0, 0.0)
     reached_s = done.duration_s or 0.0
-    # a trial that ran out of time is a part of the work
+    # a trial that ran out of time did a share of the work
     share = reached_s / length_s if "timeout" in done.outcome.reasons and length_s else 1.0
     return _Trial(row["size"], length_s, done.seconds / max(share, 0.01))
 

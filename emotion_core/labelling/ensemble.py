@@ -1,4 +1,4 @@
-"""One model, or several together, asked about the people and the sound of windows."""
+"""One model, or several together, asked about the tracks and the sound of windows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ SILENCE = 1e-4
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked: one person in one window, or the window's sound.
+    """What is asked: one track in one window, or the window's sound.
 
     Attributes:
         start_s, end_s: the window.
-        track_id: the person; None for sound alone.
+        track_id: the track; None for sound alone.
         samples: what each model of the ensemble gets to see and hear; a model that cannot judge
             anything of it has an empty sample.
-        box, score, time_s: where and when the person was seen best, and the detector's score there.
+        box, score, time_s: where and when the face was seen best, and the detector's score there.
     """
 
     start_s: float
@@ -77,8 +77,8 @@ class Ensemble:
     def queries(self, window: Piece, fps: float) -> Iterator[Query]:
         """What there is to ask about a window.
 
-        One query for each person; the sound is theirs when they are the only one, else it is a
-        query of its own.
+        One query for each track; the sound goes with it when it is the only one, else the sound is
+        a query of its own.
 
         Args:
             window: with the crops of ``views`` and sound at ``sample_rate``.
@@ -118,11 +118,11 @@ class Ensemble:
         """What the models say to each query, in order."""
         if not queries:
             return []
-        told = [
+        given = [
             member.answers([q.samples[number] for q in queries])
             for number, member in enumerate(self._members)
         ]
-        audio, face, both = (_mean([t[kind] for t in told]) for kind in range(3))
+        audio, face, both = (_mean([answers[kind] for answers in given]) for kind in range(3))
         segments = []
         for row, query in enumerate(queries):
             answer = both[row]
@@ -151,11 +151,11 @@ def _holds_something(sample: Sample) -> bool:
 
 # Answers of one model to several queries, float32 (queries, classes), and which of them it
 # could give, bool (queries,).
-_Told = tuple[np.ndarray, np.ndarray]
+_Answers = tuple[np.ndarray, np.ndarray]
 
 
 class _Member:
-    """One model of a ensemble."""
+    """One model of an ensemble."""
 
     def __init__(self, bundle: Bundle, view: int | None):
         self._bundle = bundle
@@ -183,12 +183,14 @@ class _Member:
         return matrix if len(matrix) else None
 
     def faces(self, window: Piece, track_id: int, fps: float) -> tuple[np.ndarray | None, ...]:
-        """The person's face in the pictures that this model is shown; () when in none at all."""
+        """The track's face in the pictures that this model is shown; () when in none at all."""
         if not self._sees or self._view is None:
             return ()
         view = self._view
         mine = [
-            s for s in window.observations if s.track_id == track_id and s.crops[view] is not None
+            observation
+            for observation in window.observations
+            if observation.track_id == track_id and observation.crops[view] is not None
         ]
         if not mine:
             return ()
@@ -198,17 +200,17 @@ class _Member:
             return (max(mine, key=lambda observation: observation.score).crops[view],)
         return tuple(crops.get(time) for time in times)
 
-    def answers(self, samples: Sequence[Sample]) -> tuple[_Told, _Told, _Told]:
+    def answers(self, samples: Sequence[Sample]) -> tuple[_Answers, _Answers, _Answers]:
         """Answers from the sound, from the face, and from all that there is."""
         heard = np.array([sample.audio is not None for sample in samples])
         seen = np.array([bool(sample.faces) for sample in samples])
-        audio = self._ask([Sample(s.audio) for s in samples], heard)
-        face = self._ask([Sample(None, s.faces) for s in samples], seen)
-        both = self._ask(samples, heard & seen)
+        audio = self._predict([Sample(s.audio) for s in samples], heard)
+        face = self._predict([Sample(None, s.faces) for s in samples], seen)
+        both = self._predict(samples, heard & seen)
         both = np.where((heard & seen)[:, None], both, np.where(heard[:, None], audio, face))
         return (audio, heard), (face, seen), (both, heard | seen)
 
-    def _ask(self, samples: Sequence[Sample], which: np.ndarray) -> np.ndarray:
+    def _predict(self, samples: Sequence[Sample], which: np.ndarray) -> np.ndarray:
         answers = np.zeros((len(samples), len(self._bundle.label_set.labels)), np.float32)
         if which.any():
             chosen = [sample for sample, asked in zip(samples, which, strict=True) if asked]
@@ -216,10 +218,10 @@ class _Member:
         return answers
 
 
-def _mean(told: Sequence[_Told]) -> list[np.ndarray | None]:
+def _mean(given: Sequence[_Answers]) -> list[np.ndarray | None]:
     """The mean answer to each query, None where no model could give one."""
-    answers = np.stack([answer for answer, _ in told])
-    can = np.stack([able for _, able in told])
+    answers = np.stack([answer for answer, _ in given])
+    can = np.stack([able for _, able in given])
     asked = np.flatnonzero(can.any(axis=0))
     found: list[np.ndarray | None] = [None] * can.shape[1]
     if len(asked):

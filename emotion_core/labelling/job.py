@@ -1,4 +1,4 @@
-"""Videos to emotions: the Ray Data pipeline behind ``jobs/label.py``."""
+"""Videos to emotions: what ``jobs/label.py`` runs on Ray Data."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,7 +38,7 @@ class Labelling:
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.
         limits: how long things may take.
-        gpus_per_worker: the part of a GPU that one worker takes, where there are GPUs.
+        gpus_per_worker: the share of a GPU that one worker takes, where there are GPUs.
     """
 
     models: tuple[str, ...]
@@ -129,7 +129,7 @@ def label(
     Videos that have their row already are left alone; those that changed are done again.
 
     Args:
-        manifest: schema ``schemas.MANIFEST``.
+        manifest: schema ``MANIFEST``.
         how: see there.
         out: URI of a folder that ``storage.start_output`` has claimed.
         show: gives the progress bar.

@@ -11,7 +11,7 @@ from emotion_core.labelling.schemas import segments_schema, videos_schema
 
 
 def video_rows(works: Sequence[ClipWork], labels: tuple[str, ...]) -> pa.Table:
-    """One row of ``tables.videos_schema`` for every video, failed ones included."""
+    """One row of ``videos_schema`` for every video, failed ones included."""
     rows = [_video(work, labels) for work in works]
     return pa.Table.from_pylist(rows, schema=videos_schema(labels))
 
@@ -22,47 +22,49 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
     return {
         **{name: clip[name] for name in ("clip_id", "uri", "size", "version")},
         **outcome_columns(work),
+        "notes": list(work.notes),
         "duration_s": work.duration_s,
         "decoder": work.decoder,
         "n_segments": len(work.segments),
         "n_tracks": work.n_tracks,
         "no_face_s": work.no_face_s,
         "no_sound_s": work.no_sound_s,
-        "answered_s": float(sum(own_seconds(work.segments))),
+        "labelled_s": float(sum(labelled_seconds(work.segments))),
         "emotion": None if shares is None else labels[dominant(work.segments, shares)],
         **{
             f"share_{label}": None if shares is None else float(shares[place])
             for place, label in enumerate(labels)
         },
-        "seconds": round(work.seconds, 4),
+        "processing_s": round(work.seconds, 4),
     }
 
 
-def own_seconds(segments: Sequence[Segment]) -> list[float]:
-    """Seconds that each segment alone stands for: to the start of its person's next one.
+def labelled_seconds(segments: Sequence[Segment]) -> list[float]:
+    """Seconds that each segment alone stands for: to the start of its track's next one.
 
-    Windows overlap; added up like this, no second of a person (or of the sound that is nobody's)
+    Windows overlap; added up like this, no second of a track (or of the sound that is nobody's)
     counts twice.
     """
-    own = [segment.end_s - segment.start_s for segment in segments]
+    labelled = [segment.end_s - segment.start_s for segment in segments]
     latest: dict[int | None, int] = {}
     for place, segment in enumerate(segments):
         before = latest.get(segment.track_id)
         if before is not None:
-            own[before] = min(own[before], segment.start_s - segments[before].start_s)
+            until_next = segment.start_s - segments[before].start_s
+            labelled[before] = min(labelled[before], until_next)
         latest[segment.track_id] = place
-    return own
+    return labelled
 
 
 def emotion_shares(segments: Sequence[Segment]) -> np.ndarray | None:
-    """The share of the answered time that each label has, float64 (labels,), adding up to 1.
+    """The share of the labelled seconds that each label has, float64 (labels,), adding up to 1.
 
     Segments count with the seconds they alone stand for, those of a still picture all alike; None
     without any segment.
     """
     if not segments:
         return None
-    weights = np.array(own_seconds(segments))
+    weights = np.array(labelled_seconds(segments))
     if weights.sum() == 0:
         weights = np.ones(len(segments))
     labels = [int(np.argmax(segment.probabilities)) for segment in segments]
@@ -78,7 +80,7 @@ def dominant(segments: Sequence[Segment], shares: np.ndarray) -> int:
 
 
 def segment_rows(works: Sequence[ClipWork], labels: tuple[str, ...], model_id: str) -> pa.Table:
-    """The segments of all videos, in order of video, time and person."""
+    """The segments of all videos, in order of video, time and track."""
     schema = segments_schema(labels)
     tables = [_segments(work, labels, model_id, schema) for work in works if work.segments]
     return pa.concat_tables(tables) if tables else schema.empty_table()
@@ -105,7 +107,7 @@ def _segments(
                 "modalities",
             )
         },
-        "own_s": own_seconds(segments),
+        "labelled_s": labelled_seconds(segments),
         "emotion": [labels[place] for place in best],
         "confidence": answers[np.arange(len(segments)), best],
         "model_id": [model_id] * len(segments),

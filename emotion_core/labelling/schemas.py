@@ -5,8 +5,9 @@ import pyarrow as pa
 from emotion_core.storage.schemas import STATUS
 
 # Version of the two tables of ``jobs/label.py``, which rises when a column changes its meaning or
-# goes: in the metadata of each of their files (``schema_version``) and in run.json.
-LABELS_SCHEMA_VERSION = 1
+# goes: in the metadata of each of their files (``schema_version``), in settings.json and run.json.
+# CHANGELOG.md has what changed.
+LABELS_SCHEMA_VERSION = 2
 
 
 def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
@@ -18,24 +19,26 @@ def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("size", pa.int64(), nullable=False),
             pa.field("version", pa.string(), nullable=False),
             *STATUS,
+            # words of ``NOTES``: what was seen, which no status follows from
+            pa.field("notes", pa.list_(pa.string()), nullable=False),
             pa.field("duration_s", pa.float64()),  # as far as it was labelled
             pa.field("decoder", pa.string()),
             pa.field("n_segments", pa.int32(), nullable=False),
-            pa.field("n_tracks", pa.int32(), nullable=False),
+            pa.field("n_tracks", pa.int32(), nullable=False),  # people told apart
             # null where no model looks at pictures, or none listens
             pa.field("no_face_s", pa.float64()),
             pa.field("no_sound_s", pa.float64()),
-            pa.field("answered_s", pa.float64()),  # sum of own_s: seconds of people and of sound
+            pa.field("labelled_s", pa.float64(), nullable=False),  # sum of its segments'
             pa.field("emotion", pa.string()),  # the one with the largest share
-            # share of answered_s whose segments say so; adding up to 1, null without any segment
+            # share of labelled_s whose segments say so; adding up to 1, null without any segment
             *(pa.field(f"share_{label}", pa.float64()) for label in labels),
-            pa.field("seconds", pa.float64()),  # work spent on it
+            pa.field("processing_s", pa.float64(), nullable=False),  # a worker's time
         ]
     )
 
 
 def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
-    """Schema of ``segments/``: one row per video, window and person, or per window's sound.
+    """Schema of ``segments/``: one row per video, window and track, or per window's sound.
 
     ``p_<label>`` is the answer. ``audio_p_<label>`` and ``face_p_<label>`` are those from the sound
     and from the face alone, null where that was not asked; ``modalities`` says on which of them the
@@ -47,8 +50,9 @@ def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("uri", pa.string(), nullable=False),
             pa.field("start_s", pa.float64(), nullable=False),
             pa.field("end_s", pa.float64(), nullable=False),
-            # to the start of the same person's next row: windows overlap, these do not
-            pa.field("own_s", pa.float64(), nullable=False),
+            # seconds that this row alone stands for: windows overlap, these do not, so they may be
+            # summed
+            pa.field("labelled_s", pa.float64(), nullable=False),
             pa.field("track_id", pa.int32()),  # null: a row of sound that is nobody's in particular
             pa.field("face_box", pa.list_(pa.float32())),
             pa.field("face_score", pa.float32()),

@@ -20,7 +20,7 @@ from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
 from emotion_core.models.bundle import Bundle
 
-# Questions that are asked of the networks in one batch.
+# Queries that the networks answer in one batch.
 BATCH = 32
 
 # Silence is looked for in stretches of this length.
@@ -61,8 +61,8 @@ class LabelOptions:
 class _Seen:
     """What a video turned out to hold, gathered while it streams by."""
 
-    people: set[int] = field(default_factory=set)
-    crowd: bool = False
+    tracks: set[int] = field(default_factory=set)
+    several_people: bool = False  # in one window
     pictures: bool = False
     info: MediaInfo | None = None
     end_s: float = 0.0
@@ -74,7 +74,7 @@ class _Seen:
     def add(self, media: Media, piece: Piece) -> None:
         self.info = media.info
         self.pictures |= len(media.frames) > 0
-        self.people.update(piece.track_ids())
+        self.tracks.update(piece.track_ids())
         self.decoder = self.decoder or media.decoder
         self.end_s = piece.end_s
         self.no_face_s += _without_face(piece)
@@ -94,7 +94,7 @@ class _Seen:
 class LabelStep:
     """Labels each video, window by window as they leave the decoder.
 
-    A window gives one row per person; a row for the sound alone when nobody is in view, or when
+    A window gives one segment per track; one for the sound alone when nobody is in view, or when
     several people are, because then the sound belongs to nobody in particular.
 
     Args:
@@ -136,21 +136,21 @@ class LabelStep:
         segments: list[Segment] = []
         queries: list[Query] = []
         for window in windows(self._pieces(work, seen), self.windowing):
-            asked = list(self._queries(window, seen))
-            seen.crowd |= len(window.track_ids()) > 1 and any(q.track_id is None for q in asked)
-            queries += asked
+            seen.several_people |= len(window.track_ids()) > 1
+            queries += self._queries(window, seen)
             if len(queries) >= BATCH:
                 segments += self.ensemble.answers(queries)
                 queries = []
         segments += self.ensemble.answers(queries)
         return work.with_(
             segments=tuple(segments),
-            n_tracks=len(seen.people),
+            n_tracks=len(seen.tracks),
             no_face_s=seen.no_face_s if self.views else None,
             no_sound_s=seen.no_sound_s if self.ensemble.hears else None,
             duration_s=seen.end_s,
             decoder=seen.decoder or None,
-            outcome=self._judge(work.outcome, seen, segments),
+            outcome=self._outcome(work.outcome, seen, segments),
+            notes=("several_people",) * seen.several_people,
         )
 
     def _queries(self, window: Piece, seen: _Seen) -> Iterator[Query]:
@@ -209,7 +209,7 @@ class LabelStep:
         longest = max(media.info.duration_s, heard, seen, start_s)
         return min(start_s + self.windowing.chunk_s, longest)
 
-    def _judge(self, outcome: Outcome, seen: _Seen, segments: list[Segment]) -> Outcome:
+    def _outcome(self, outcome: Outcome, seen: _Seen, segments: list[Segment]) -> Outcome:
         info = seen.info
         if info is None:
             return outcome.fail("decode", "empty", "empty: no sound and no picture in it")
@@ -217,10 +217,8 @@ class LabelStep:
             outcome = outcome.degrade("decode", reason, message)
         if self.ensemble.hears and info.kind == "video" and not info.has_audio:
             outcome = outcome.degrade("decode", "no_audio", "no sound stream")
-        if self.views and seen.pictures and not seen.people:
+        if self.views and seen.pictures and not seen.tracks:
             outcome = outcome.degrade("faces", "no_face", "no face in any picture")
-        if seen.crowd:
-            outcome = outcome.degrade("faces", "several_people", "several people in one window")
         if segments:
             return outcome
         if outcome.reasons:

@@ -1,4 +1,4 @@
-"""One stretch of decoded video: find the faces, tell the people apart, cut the crops."""
+"""One stretch of decoded video: find the faces, follow their tracks, cut the crops."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from emotion_core.recipes.specs import VideoSpec
 
 
 class TrackFinder:
-    """Everybody in one video. Feed it the video's media in order of time.
+    """The tracks of one video. Feed it the video's media in order of time.
 
     Args:
         views: how each model wants faces found and cut; a face is what one of them takes for one.

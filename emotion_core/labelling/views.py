@@ -19,8 +19,9 @@ _USUAL_FPS = 25.0
 def view_of(recipe: Recipe) -> VideoSpec | None:
     """How one model wants to see windows; None when it does not look.
 
-    That is its recipe's spec. A model whose clips are cut into parts by counting pictures must get
-    all of them, however long the window: thinned ones would lie beside another part's sound.
+    That is its recipe's spec. A model whose clips are cut into segments by counting pictures must
+    get all of them, however long the window: thinned ones would lie beside another segment's
+    sound.
     """
     if recipe.video is None or recipe.segment_s is None:
         return recipe.video
@@ -73,9 +74,9 @@ def pictures_for(
         fps: mean frame rate of the video.
 
     Returns:
-        Some of ``times_s``, ascending. A model whose clips are cut into parts by counting pictures
-        gets as many as it counts on, some of them twice where too few were looked at; any other
-        gets each once.
+        Some of ``times_s``, ascending. A model whose clips are cut into segments by counting
+        pictures gets as many as it counts on, some of them twice where too few were looked at; any
+        other gets each once.
     """
     spec = view_of(recipe)
     assert spec is not None

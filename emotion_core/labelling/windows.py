@@ -33,7 +33,7 @@ class Windowing:
         if not 0 < self.hop_s <= self.window_s:
             raise UsageError(
                 f"a hop of {self.hop_s:g} s with windows of {self.window_s:g} s: the hop must be "
-                "more than 0 and at most the window, or parts of the video would be skipped"
+                "more than 0 and at most the window, or stretches of the video would be skipped"
             )
         if min(round(self.window_s * 1000), round(self.hop_s * 1000)) < 1:
             raise UsageError(f"a hop of {self.hop_s:g} s: it must be at least 0.001 s")
@@ -65,7 +65,7 @@ class FaceObservation:
 
     Attributes:
         time_s: of the picture.
-        track_id: the person.
+        track_id: whose.
         box: x1 y1 x2 y2 as fractions of the picture.
         score: the detector's.
         crops: the face as each model wants it, uint8 (size, size, 3) or (size, size); None where
@@ -81,7 +81,7 @@ class FaceObservation:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a video, faces found and people told apart.
+    """A stretch of a video, faces found and assigned to tracks.
 
     Attributes:
         start_s, end_s: where it lies.
@@ -99,7 +99,7 @@ class Piece:
     observations: tuple[FaceObservation, ...]
 
     def track_ids(self) -> list[int]:
-        """Everybody seen, by ``track_id``."""
+        """The tracks seen, ascending."""
         return sorted({observation.track_id for observation in self.observations})
 
 

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from emotion_core.errors import UsageError
-from emotion_core.models.samples import Sample, make_batch, parts
+from emotion_core.models.samples import Sample, make_batch, segments
 from emotion_core.recipes.emotions import LabelSet
 from emotion_core.recipes.specs import Recipe
 
 # Pixels that are turned into float tensors at once (400 MB).
 MOST_PIXELS = 100_000_000
-MOST_PARTS = 64
+MOST_SEGMENTS = 64
 
 
 @torch.no_grad()
@@ -25,12 +25,12 @@ def probabilities(
     device: torch.device | str = "cpu",
     hide: Collection[str] = (),
 ) -> Tensor:
-    """The network's answer to each clip: the mean of its answers to the clip's parts.
+    """The network's answer to each clip: the mean of its answers to the clip's segments.
 
     Args:
         network: in evaluation mode, on ``device``.
         samples: clips.
-        recipe: says how a clip is cut into parts, and what the network is fed with.
+        recipe: says how a clip is cut into segments, and what the network is fed with.
         frames: sound is padded to this many frames.
         device: where to compute.
         hide: ``audio`` or ``face``: counted as missing in every clip.
@@ -39,8 +39,8 @@ def probabilities(
         Float32 (clips, classes) on the CPU, each row adding up to 1. A clip without anything gives
         the network's answer to nothing: leave such clips out.
     """
-    pieces = [parts(sample, recipe) for sample in samples]
-    flat = [part for clip in pieces for part in clip]
+    of_clips = [segments(sample, recipe) for sample in samples]
+    flat = [segment for clip in of_clips for segment in clip]
     size = _batch_size(flat, recipe)
     answers = []
     for start in range(0, len(flat), size):
@@ -51,8 +51,8 @@ def probabilities(
         if "face" in hide:
             batch = batch.without_faces()
         answers.append(torch.softmax(network(batch).float(), dim=1).cpu())
-    of_parts = torch.cat(answers).split([len(clip) for clip in pieces])
-    return torch.stack([answer.mean(dim=0) for answer in of_parts])
+    by_clip = torch.cat(answers).split([len(clip) for clip in of_clips])
+    return torch.stack([answer.mean(dim=0) for answer in by_clip])
 
 
 def mean_of_answers(answers: Sequence[np.ndarray], can: Sequence[np.ndarray]) -> np.ndarray:
@@ -73,19 +73,19 @@ def mean_of_answers(answers: Sequence[np.ndarray], can: Sequence[np.ndarray]) ->
     Raises:
         ValueError: a clip that no model can judge.
     """
-    judges = np.stack(can)
-    if not judges.any(axis=0).all():
+    able = np.stack(can)
+    if not able.any(axis=0).all():
         raise ValueError("a clip that none of the models can judge")
-    stacked = np.where(judges[:, :, None], np.stack(answers), 0).astype(np.float64)
-    return (stacked.sum(axis=0) / judges.sum(axis=0)[:, None]).astype(np.float32)
+    stacked = np.where(able[:, :, None], np.stack(answers), 0).astype(np.float64)
+    return (stacked.sum(axis=0) / able.sum(axis=0)[:, None]).astype(np.float32)
 
 
 def _batch_size(flat: Sequence[Sample], recipe: Recipe) -> int:
     if recipe.video is None:
-        return MOST_PARTS
-    pictures = max(len(part.faces) for part in flat)
+        return MOST_SEGMENTS
+    pictures = max(len(segment.faces) for segment in flat)
     pixels = pictures * recipe.video.face_size**2 * (1 if recipe.video.grey else 3)
-    return max(1, min(MOST_PARTS, MOST_PIXELS // max(1, pixels)))
+    return max(1, min(MOST_SEGMENTS, MOST_PIXELS // max(1, pixels)))
 
 
 def require_one_label_set(label_sets: Sequence[LabelSet]) -> None:

@@ -155,7 +155,8 @@ def load_bundle(uri: str, device: str = "cpu") -> Bundle:
     written = storage.read_json(place)
     info = _info_from_json(written, uri)
     data = storage.read_bytes(storage.join(uri, WEIGHTS))
-    model_id = _model_id(data, _info_to_json(info))
+    # over the words as they were written: a bundle of version 0.1 has some that changed since
+    model_id = _model_id(data, {key: written[key] for key in written if key != "model_id"})
     if model_id != written.get("model_id"):
         raise UsageError(
             f"model bundle {uri!r} is damaged: {WEIGHTS} or {RECIPE} is not what was written"

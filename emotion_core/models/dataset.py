@@ -194,7 +194,7 @@ def load_features(uri: str, recipe: Recipe) -> FeatureSet:
 
 
 def from_table(table: pa.Table, recipe: Recipe, settings: dict[str, Any], uri: str) -> FeatureSet:
-    """``tables.FEATURES`` rows (the columns that ``recipe`` needs) as a ``FeatureSet``."""
+    """Rows of the features table (the columns that ``recipe`` needs) as a ``FeatureSet``."""
     label_set = LABEL_SETS[recipe.label_set]
     # parts come in any order: the same clips shall give the same batches
     table = table.sort_by([("uri", "ascending"), ("member", "ascending")])
@@ -246,9 +246,10 @@ def _has_input(table: pa.Table, recipe: Recipe) -> np.ndarray:
 
 
 def in_segments(features: FeatureSet, recipe: Recipe) -> FeatureSet:
-    """A set whose rows are the parts that a network of ``recipe`` is trained on.
+    """A set whose rows are the segments that a network of ``recipe`` is trained on.
 
-    Each part has its clip's row and label. Parts without sound and without a face are left out.
+    Each segment has its clip's row and label. Segments without sound and without a face are left
+    out.
     """
     if recipe.segment_s is None:
         return features

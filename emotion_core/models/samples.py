@@ -34,8 +34,8 @@ def make_batch(
 
     Args:
         samples: at least one.
-        audio, video: the recipe's; None leaves that part out.
-        frames: length of the sound part, as ``audio_length`` gives it.
+        audio, video: the recipe's; None leaves that modality out.
+        frames: length of the sound, as ``audio_length`` gives it.
     """
     sounds = [None if audio is None else sample.audio for sample in samples]
     lengths = [0 if sound is None else min(len(sound), frames) for sound in sounds]
@@ -57,8 +57,8 @@ def make_batch(
 def segment_spans(frames: int, pictures: int, recipe: Recipe) -> list[tuple[slice, slice]]:
     """Where a clip's segments lie (``Recipe.segment_s``): slices of sound frames and pictures.
 
-    The last part may be shorter; a rest of less than half a part is left out, but never a whole
-    clip. Without ``segment_s`` the clip is one part.
+    The last segment may be shorter; a rest of less than half a segment is left out, but never a
+    whole clip. Without ``segment_s`` the clip is one segment.
 
     Raises:
         UsageError: a recipe whose sound and pictures cannot be cut alike.
@@ -66,33 +66,33 @@ def segment_spans(frames: int, pictures: int, recipe: Recipe) -> list[tuple[slic
     if recipe.segment_s is None:
         return [(slice(0, frames), slice(0, pictures))]
     per_sound, per_pictures = _segment_sizes(recipe)
-    # half a part counts as one; round() would take every other half only
+    # half a segment counts as one; round() would take every other half only
     count = max(1, int(frames / per_sound + 0.5), int(pictures / per_pictures + 0.5))
     return [
         (
-            slice(part * per_sound, (part + 1) * per_sound),
-            slice(part * per_pictures, (part + 1) * per_pictures),
+            slice(place * per_sound, (place + 1) * per_sound),
+            slice(place * per_pictures, (place + 1) * per_pictures),
         )
-        for part in range(count)
+        for place in range(count)
     ]
 
 
 def _segment_sizes(recipe: Recipe) -> tuple[int, int]:
-    """Sound frames and pictures of one part."""
+    """Sound frames and pictures of one segment."""
     audio, video, segment_s = recipe.audio, recipe.video, recipe.segment_s
     assert segment_s is not None
     if (video and video.sampling != "fps") or (audio and audio.trim_db is not None):
         raise UsageError(
-            f"recipe {recipe.name!r} cuts clips into parts of {segment_s} s: that needs untrimmed "
-            "sound (trim_db=None) and pictures sampled by fps"
+            f"recipe {recipe.name!r} cuts clips into segments of {segment_s} s: that needs "
+            "untrimmed sound (trim_db=None) and pictures sampled by fps"
         )
     sound = round(segment_s * audio.sample_rate / audio.hop_length) if audio else 1
     pictures = round(segment_s * video.fps) if video else 1
     return max(1, sound), max(1, pictures)
 
 
-def parts(sample: Sample, recipe: Recipe) -> list[Sample]:
-    """The parts of a clip that a network of ``recipe`` is fed with, at least one."""
+def segments(sample: Sample, recipe: Recipe) -> list[Sample]:
+    """The segments of a clip that a network of ``recipe`` is fed with, at least one."""
     frames = 0 if sample.audio is None else len(sample.audio)
     found = []
     for sound, pictures in segment_spans(frames, len(sample.faces), recipe):

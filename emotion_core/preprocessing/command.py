@@ -40,7 +40,7 @@ def main(
     ] = "librosa",
     timeout: Annotated[float, typer.Option(help="Seconds that decoding one clip may take.")] = 120,
     gpus_per_detector: Annotated[
-        float, typer.Option(help="The part of a GPU that one face detector takes.")
+        float, typer.Option(help="The share of a GPU that one face detector takes.")
     ] = 0.4,
     limit: Annotated[int | None, typer.Option(help="Only the first N clips.")] = None,
     retry_failed: Annotated[bool, typer.Option(help="Try failed clips again.")] = False,

@@ -1,4 +1,4 @@
-"""Corpora to features: the Ray Data pipeline behind ``jobs/preprocess.py``."""
+"""Corpora to features: what ``jobs/preprocess.py`` runs on Ray Data."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.preprocessing.decode import DecodeStep
 from emotion_core.preprocessing.faces import FaceStep
-from emotion_core.preprocessing.rows import feature_rows
+from emotion_core.preprocessing.rows import FEATURES_SCHEMA_VERSION, feature_rows
 from emotion_core.preprocessing.sound import SoundStep
 from emotion_core.recipes.specs import Recipe, VideoSpec
 from emotion_core.sound.backends import BACKENDS
@@ -48,7 +48,7 @@ class Preprocessing:
         decoder: ``auto``, ``decord`` or ``pyav``.
         audio_backend: ``librosa`` or ``torchaudio``.
         timeout_s: the longest that decoding one clip may take.
-        gpus_per_detector: the part of a GPU that one detector takes, where there are GPUs.
+        gpus_per_detector: the share of a GPU that one detector takes, where there are GPUs.
     """
 
     recipe: Recipe
@@ -71,6 +71,7 @@ class Preprocessing:
         """Everything that decides the numbers in the features, and nothing else."""
         recipe = self.recipe
         return {
+            "schema_version": FEATURES_SCHEMA_VERSION,
             "recipe": recipe.name,
             "audio": asdict(recipe.audio) if recipe.audio else None,
             "video": asdict(recipe.video) if recipe.video else None,
@@ -93,7 +94,7 @@ def preprocess(
     Clips that have their row already are left alone; those that changed are done again.
 
     Args:
-        manifest: schema ``schemas.MANIFEST``.
+        manifest: schema ``MANIFEST``.
         how: see there.
         out: URI of a folder that ``storage.start_output`` has claimed.
         show: gives the progress bar.

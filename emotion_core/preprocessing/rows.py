@@ -1,4 +1,4 @@
-"""Step 4: what was made of clips becomes rows of the features table."""
+"""What was made of clips becomes rows of the features table."""
 
 from typing import Any
 
@@ -16,6 +16,10 @@ _FACES = [
     pa.field("frame_times_s", pa.list_(pa.float64())),
 ]
 
+# Version of the features table, which rises when a column changes its meaning or goes: in the
+# metadata of each part (``schema_version``) and in settings.json. CHANGELOG.md has what changed.
+FEATURES_SCHEMA_VERSION = 2
+
 FEATURES = pa.schema(
     [
         *MANIFEST,
@@ -26,7 +30,7 @@ FEATURES = pa.schema(
         # Row-major (audio_frames, coefficients): one entry per hop, oldest first.
         pa.field("audio_features", pa.list_(pa.list_(pa.float32()))),
         pa.field("audio_frames", pa.int32(), nullable=False),
-        pa.field("seconds", pa.float64()),  # work spent on this clip
+        pa.field("processing_s", pa.float64()),  # workers' time
     ]
 )
 
@@ -47,7 +51,7 @@ def _row(work: ClipWork) -> dict[str, Any]:
         # rows of a float32 matrix: Arrow takes the arrays as they are
         "audio_features": None if matrix is None else list(matrix),
         "audio_frames": 0 if matrix is None else len(matrix),
-        "seconds": round(work.seconds, 4),
+        "processing_s": round(work.seconds, 4),
     }
 
 

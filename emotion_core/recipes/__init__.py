@@ -144,7 +144,7 @@ def recipe_from_json(data: Any) -> Recipe:
 
 
 def _of_today(data: Any) -> Any:
-    """Bundles of version 0.1 called phases stages, and segments parts."""
+    """The same in today's words: version 0.1 called phases stages, and segments parts."""
     if not isinstance(data, dict):
         return data
     renamed = {"segment_s" if key == "part_s" else key: value for key, value in data.items()}

@@ -88,6 +88,11 @@ def _check_same(out: str, held: dict[str, Any], claim: dict[str, Any]) -> None:
             "--overwrite"
         )
     old, new = held["settings"], claim["settings"]
+    if "schema_version" in new and _version_of(old) != _version_of(new):
+        raise UsageError(
+            f"{out} holds {held['kind']} of schema version {_version_of(old)}, this version writes "
+            f"{_version_of(new)}: choose another --out, or pass --overwrite to make them anew"
+        )
     differing = [key for key in (*old, *new) if old.get(key) != new.get(key)]
     if differing:
         keys = list(dict.fromkeys(differing))
@@ -97,6 +102,11 @@ def _check_same(out: str, held: dict[str, Any], claim: dict[str, Any]) -> None:
             f"{out} holds {held['kind']} made with other settings ({shown}): choose another --out "
             "or pass --overwrite"
         )
+
+
+def _version_of(settings: dict[str, Any]) -> int:
+    """The schema version of tables made with these settings; version 1 of features named none."""
+    return settings.get("schema_version", 1)
 
 
 def _shown(key: str, value: Any) -> str:
@@ -141,11 +151,11 @@ class RunRecord:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        parts = ("ok", "degraded", "failed")
-        if not {"inputs", *parts} <= set(self.counts):
+        statuses = ("ok", "degraded", "failed")
+        if not {"inputs", *statuses} <= set(self.counts):
             return
-        if self.counts["inputs"] != sum(self.counts[part] for part in parts):
-            told = ", ".join(f"{part} {self.counts[part]}" for part in ("inputs", *parts))
+        if self.counts["inputs"] != sum(self.counts[status] for status in statuses):
+            told = ", ".join(f"{name} {self.counts[name]}" for name in ("inputs", *statuses))
             raise ValueError(f"the counts do not add up: {told}")
 
 

@@ -39,13 +39,16 @@ STATUSES = ("ok", "degraded", "failed")
 REASONS = {
     "no_audio": "a video without a sound stream",
     "no_face": "pictures, but no face in any of them",
-    "several_people": "more than one person in view: the sound belongs to nobody in particular",
     "cut": "sound or picture stops before the end of the file",
-    "decoder": "the first decoder failed, the second one did the work",
     "unreadable": "not a media file, or damaged beyond reading",
     "timeout": "decoding took longer than the limit",
     "crash": "the decoder's process died",
     "gone": "the file could not be fetched",
     "empty": "neither sound nor picture to work with",
     "error": "anything else: see the error column",
+}
+
+# Words that describe a clip without saying that anything was missing: no status follows from them.
+NOTES = {
+    "several_people": "more than one person in a window: its sound is nobody's in particular",
 }

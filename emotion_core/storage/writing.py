@@ -19,7 +19,7 @@ from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.uris import explain, filesystem, is_local, scheme
 
 # Suffix of files that are being written; their names are hidden ones, which no reader looks at.
-_UNFINISHED = ".part"
+_UNFINISHED = ".unfinished"
 
 
 @contextmanager

@@ -34,7 +34,7 @@ Report = Callable[[Snapshot], None]
 
 
 class Training:
-    """One worker's part of a training.
+    """One worker's share of a training.
 
     A recipe with phases is trained phase by phase, each from the best weights of the one before; a
     phase that needs a modality which no training clip has is left out.
@@ -70,7 +70,7 @@ class Training:
             self.train.labels, classes, plan.recipe.training.class_weights
         )
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
-        self.phases = [s for s in _phases(plan.recipe) if self._usable(self.train, s).any()]
+        self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
 
     def run(self, report: Report, resume: Snapshot | None = None) -> Snapshot | None:
         """All epochs that are left; ``report`` gets the state after each.

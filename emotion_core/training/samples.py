@@ -35,7 +35,7 @@ def draw_samples(features: FeatureSet, seed: int, count: int = SAMPLES) -> list[
 
 
 def _caption(labels: Sequence[str], label: int, clip: dict) -> str:
-    who = "/".join(str(part) for part in (clip["corpus"], clip["speaker"]) if part)
+    who = "/".join(str(name) for name in (clip["corpus"], clip["speaker"]) if name)
     name = str(clip["member"] or clip["uri"]).rstrip("/").rsplit("/", 1)[-1]
     return f"{labels[label]}   {who}   {name}"
 

@@ -50,7 +50,7 @@ def remarks(task: Task) -> list[str]:
     recipe = task.plan.recipe
     if recipe.audio:
         lengths = _lengths(task.sides["train"])
-        of = f"a part of {recipe.segment_s:g} s" if recipe.segment_s else "a clip"
+        of = f"a segment of {recipe.segment_s:g} s" if recipe.segment_s else "a clip"
         lines.append(
             f"sound: {lengths.mean():.1f} frames on average in training, {lengths.max()} in the "
             f"longest clip; {of} is padded to {task.plan.frames}"
@@ -102,13 +102,13 @@ def folds_remarks(folds: Folds) -> list[str]:
     recipe = folds.recipe
     if recipe.audio:
         longest = recipe.audio.max_frames or "the longest training clip of its fold"
-        part = (
-            f" (a part of {recipe.segment_s:g} s: to the length of that)"
+        segment = (
+            f" (a segment of {recipe.segment_s:g} s: to the length of that)"
             if recipe.segment_s
             else ""
         )
         lines.append(
-            f"sound is padded to {longest}{' frames' * bool(recipe.audio.max_frames)}{part}"
+            f"sound is padded to {longest}{' frames' * bool(recipe.audio.max_frames)}{segment}"
         )
     return lines + _warning(folds.names[0], shared)
 

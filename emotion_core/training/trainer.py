@@ -48,7 +48,7 @@ def choose_workers(
     """Workers for the resources at hand: a worker per GPU, or one worker without a GPU.
 
     One worker on a CPU may use up to four threads; the networks here are too small for more. Asked
-    for more workers, each gets its part of what is there.
+    for more workers, each gets its share of what is there.
 
     Args:
         wanted: ``--num-workers``; None chooses.

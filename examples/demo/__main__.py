@@ -70,7 +70,7 @@ def main(
     storage.write_run_record(
         str(folder),
         storage.RunRecord(
-            job="make_demo",
+            job="demo",
             arguments=arguments,
             counts={"inputs": len(tasks), "ok": len(tasks), "degraded": 0, "failed": 0},
             seconds=clock.seconds,

@@ -117,7 +117,7 @@ def readme() -> str:
     )
     return f"""SYNTHETIC CLIPS FOR DEMONSTRATION
 
-Everything in this folder was computed by emotion-core (jobs/make_demo.py). Nothing was recorded.
+Everything in this folder was computed by emotion-core (examples/demo). Nothing was recorded.
 
 Faces: two photographs in the public domain, cut out, recoloured, mirrored, reshaped and warped
 locally (brows, lids, mouth, jaw) so that a program has something to learn:

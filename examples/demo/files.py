@@ -33,7 +33,7 @@ def write_clip(
         keep: the share of the file's bytes to keep: below 1 gives a damaged file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.unfinished")
     # bitexact: no dates, no random identifiers
     options = {"fflags": "+bitexact"}
     if path.suffix != ".mkv":  # the index comes first, so that a cut file can still be opened
@@ -60,7 +60,7 @@ def write_clip(
 def write_junk(seed: int, path: Path, size: int = 20_000) -> None:
     """A file that only pretends to be a video."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.unfinished")
     draft.write_bytes(np.random.default_rng([seed, 9]).bytes(size))
     os.replace(draft, path)
 

@@ -213,7 +213,7 @@ def test_expand() -> None:
     assert len(expand("loso:all", manifest_table(BOTH))) == 28
     with pytest.raises(UsageError, match="needs the features"):
         expand("loso:all")
-    with pytest.raises(UsageError, match="only one part"):
+    with pytest.raises(UsageError, match="only one term"):
         expand("luna5:all+savee4:all")
     with pytest.raises(UsageError, match="no such speakers"):
         expand("loso:tess/all", three)

@@ -18,7 +18,7 @@ import pytest
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.models.bundle import load_bundle, save_bundle
 from emotion_core.storage.parts import read_parts
-from emotion_core.storage.schemas import REASONS
+from emotion_core.storage.schemas import NOTES, REASONS
 from jobs.label import main
 from tests.support.jobs import ROOT, run_here
 from tests.support.labelling import LABELS, untrained
@@ -58,10 +58,10 @@ class Labels:
         return {uri: CHANNELS[place % 2] for place, uri in enumerate(uris)}
 
     def seconds(self, key: Callable[[Row], Any]) -> dict[Any, float]:
-        """The sum of ``own_s`` for each key."""
+        """The sum of ``labelled_s`` for each key."""
         sums: dict[Any, float] = defaultdict(float)
         for row in self.segments:
-            sums[key(row)] += row["own_s"]
+            sums[key(row)] += row["labelled_s"]
         return dict(sums)
 
     def trouble(self) -> Counter[tuple[str, str]]:
@@ -73,7 +73,7 @@ class Labels:
         for uri, seconds in self.seconds(lambda row: row["uri"]).items():
             mine = [row for row in self.segments if row["uri"] == uri]
             if seconds >= 2:
-                mean = sum(row["p_angry"] * row["own_s"] for row in mine) / seconds
+                mean = sum(row["p_angry"] * row["labelled_s"] for row in mine) / seconds
                 found.append((uri, mean))
         return sorted(found, key=lambda each: (-each[1], each[0]))
 
@@ -135,7 +135,7 @@ def check_emotions(labels: Labels, rows: Sequence[tuple]) -> None:
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
     # the other table tells the same
     for label in LABELS:
-        shares = [row["answered_s"] * (row[f"share_{label}"] or 0) for row in labels.videos]
+        shares = [row["labelled_s"] * (row[f"share_{label}"] or 0) for row in labels.videos]
         assert sum(shares) == pytest.approx(seconds.get(label, 0.0))
 
 
@@ -203,6 +203,19 @@ def test_a_query_answers_what_it_says(name: str, here: Labels) -> None:
     CHECKS[name](here, rows)
 
 
+def test_the_queries_of_the_readme_find_something(here: Labels) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    queries = re.findall(r'duckdb\.sql\("""(.*?)"""\)', text, re.DOTALL)
+    assert len(queries) == 2
+    longest, trouble = (
+        duckdb.execute(query.replace("out/demo/labels", "out/labels")).fetchall()
+        for query in queries
+    )
+    assert len(longest) > 4 and all(seconds > 0 for _, _, _, seconds, _ in longest)
+    assert len(trouble) >= 4
+    assert len(here.videos) == 8 and "the demo's eight files" in text
+
+
 def test_pandas_says_the_same(here: Labels) -> None:
     names: dict[str, Any] = {}
     tables, timeline, _ = fences("python")
@@ -215,7 +228,7 @@ def test_pandas_says_the_same(here: Labels) -> None:
     longest = max((r for r in here.videos if r["duration_s"]), key=lambda r: r["duration_s"])
     mine = [row for row in here.segments if row["uri"] == longest["uri"]]
     assert len(mine) == longest["n_segments"] > 0
-    columns = ("track_id", "start_s", "own_s", "emotion", "confidence")
+    columns = ("track_id", "start_s", "labelled_s", "emotion", "confidence")
     found = names["timeline"].sort_values(["start_s", "track_id"])
     wanted = sorted(mine, key=lambda row: (row["start_s"], row["track_id"]))
     assert found.to_numpy().tolist() == [[row[name] for name in columns] for row in wanted]
@@ -239,13 +252,18 @@ def test_the_tables_are_read_where_they_lie_in_a_bucket(in_a_bucket: Labels) -> 
     assert Counter(names["videos"]["status"]) == statuses
 
 
-def described(table: str) -> list[tuple[str, str, bool]]:
-    """Name, type and nullability of each column, as the document's table of them says."""
+def cells(table: str) -> list[tuple[str, str, str]]:
+    """Name, type and "null when" of each column, as the document's table of them says."""
     (text,) = re.findall(rf"^### `{table}/`\n(.*?)^###? ", TEXT, re.MULTILINE | re.DOTALL)
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert {len(row) for row in rows} == {5}
-    return [(name.strip("`"), kind, null == "yes") for name, kind, null, _, _ in rows]
+    assert all(meaning for _, _, _, meaning, _ in rows)
+    return [(name.strip("`"), kind, null) for name, kind, _, _, null in rows]
+
+
+def described(table: str) -> list[tuple[str, str, bool]]:
+    return [(name, kind, bool(null)) for name, kind, null in cells(table)]
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -267,12 +285,51 @@ def test_the_columns_are_those_of_the_tables(table: str, schema: pa.Schema) -> N
     assert described(table) == list(dict.fromkeys(documented(field) for field in schema))
 
 
-def test_the_reasons_are_those_of_the_tables() -> None:
-    (text,) = re.findall(r"^### `reasons`\n(.*?)^## ", TEXT, re.MULTILINE | re.DOTALL)
-    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)) == {
+def words(column: str) -> dict[str, str]:
+    """The words of a column and their meanings, as the document has them."""
+    (text,) = re.findall(rf"^### `{column}`\n(.*?)^##", TEXT, re.MULTILINE | re.DOTALL)
+    return dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
+
+
+# Each "null when" of the document as a question to the row that holds the column.
+NULL_WHEN: dict[str, Callable[[Row], bool]] = {
+    "`ok`": lambda row: row["status"] == "ok",
+    "it could not be opened": lambda row: "unreadable" in row["reasons"],
+    "it has none, or could not be opened": (
+        lambda row: "unreadable" in row["reasons"] or row["uri"].endswith(".m4a")
+    ),
+    "no model looks at pictures, or it could not be opened": (
+        lambda row: "unreadable" in row["reasons"]
+    ),
+    "no model listens, or it could not be opened": lambda row: "unreadable" in row["reasons"],
+    "it has no segment": lambda row: row["n_segments"] == 0,
+    "it is the window's sound, which is nobody's in particular": (
+        lambda row: row["modalities"] == ["audio"] and row["face_box"] is None
+    ),
+    "no `track_id`": lambda row: row["track_id"] is None,
+    "no model was asked about the sound": lambda row: "audio" not in row["modalities"],
+    "no model was asked about a face": lambda row: "face" not in row["modalities"],
+}
+
+
+def test_columns_are_null_when_it_says_so(labels: Labels) -> None:
+    for table, rows in (("videos", labels.videos), ("segments", labels.segments)):
+        nulls = 0
+        for name, _, when in cells(table):
+            for column in (name.replace("<label>", label) for label in LABELS):
+                for row in rows:
+                    expected = bool(when) and NULL_WHEN[when](row)
+                    assert (row[column] is None) == expected, (table, column, row["uri"])
+                    nulls += expected
+        assert nulls
+
+
+def test_the_reasons_and_notes_are_those_of_the_tables() -> None:
+    assert words("reasons") == {
         reason: meaning.replace("the error column", "the column `error`")
         for reason, meaning in REASONS.items()
     }
+    assert words("notes") == NOTES
 
 
 def test_the_options_exist() -> None:

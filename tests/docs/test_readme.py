@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 
@@ -14,8 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_core.corpora.splits import expand
-from emotion_core.labelling.schemas import segments_schema, videos_schema
+from emotion_core.labelling.schemas import (
+    LABELS_SCHEMA_VERSION,
+    segments_schema,
+    videos_schema,
+)
 from emotion_core.models.networks import build_network, network_class
+from emotion_core.preprocessing.rows import FEATURES, FEATURES_SCHEMA_VERSION
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage import RunRecord, write_json, write_run_record
@@ -96,7 +102,14 @@ def test_the_runs_behind_the_results_name_recipes_and_splits_that_exist() -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/labelling.md", "docs/results.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/design.md",
+        "docs/labelling.md",
+        "docs/results.md",
+    ],
 )
 def test_links_lead_somewhere(name: str) -> None:
     document = ROOT / name
@@ -110,6 +123,18 @@ def test_links_lead_somewhere(name: str) -> None:
     assert gone == []
 
 
+def test_the_changelog_begins_with_the_versions_of_the_tables() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    latest = text[text.index("\n## ") :]
+    (version,) = re.findall(r"`schema_version` of .*: \*\*(\d+)\*\*", latest.split("\n## ")[1])
+    assert int(version) == LABELS_SCHEMA_VERSION == FEATURES_SCHEMA_VERSION
+    names = {*segments_schema(LABELS).names, *videos_schema(LABELS).names, *FEATURES.names}
+    renamed = re.findall(r"^\| `(?:segments|videos|features)/` \| `(\w+)` \| `(\w+)`", text, re.M)
+    assert len(renamed) == 6
+    assert {new for _, new in renamed} <= names
+    assert not {old for old, _ in renamed} & names
+
+
 def segment(uri: str, track_id: int, emotion: str, p_angry: float) -> dict:
     rest = {f"p_{label}": 0.0 for label in LABELS} | {"p_angry": p_angry}
     return {
@@ -117,7 +142,7 @@ def segment(uri: str, track_id: int, emotion: str, p_angry: float) -> dict:
         "uri": uri,
         "start_s": 0.0,
         "end_s": 4.0,
-        "own_s": 4.0,
+        "labelled_s": 4.0,
         "track_id": track_id,
         "emotion": emotion,
         "confidence": p_angry,
@@ -127,9 +152,11 @@ def segment(uri: str, track_id: int, emotion: str, p_angry: float) -> dict:
     }
 
 
-def video(uri: str, status: str, reasons: list[str]) -> dict:
+def video(uri: str, status: str, reasons: list[str], notes: Sequence[str] = ()) -> dict:
     identity = {"clip_id": uri, "uri": uri, "size": 1, "version": "1"}
-    return {**identity, "status": status, "reasons": reasons, "n_segments": 1, "n_tracks": 1}
+    fared = {"status": status, "reasons": reasons, "notes": notes}
+    numbers = {"n_segments": 1, "n_tracks": 1, "labelled_s": 4.0, "processing_s": 1.0}
+    return {**identity, **fared, **numbers}
 
 
 @pytest.fixture
@@ -137,7 +164,7 @@ def labels(tmp_path: Path) -> Path:
     """The labels of three videos, where ``make demo`` leaves them: ``OUT/labels``."""
     segments = [segment("a", 0, "angry", 0.75), segment("a", 0, "angry", 0.25)]
     segments += [segment("a", 1, "sad", 0.0), segment("b", 0, "angry", 0.5)]
-    videos = [video("a", "ok", []), video("b", "degraded", ["no_audio", "several_people"])]
+    videos = [video("a", "ok", [], ["several_people"]), video("b", "degraded", ["no_audio", "cut"])]
     videos += [video("c", "degraded", ["no_audio"])]
     for name, rows, schema in (
         ("segments", segments, segments_schema(LABELS)),
@@ -152,10 +179,12 @@ def labels(tmp_path: Path) -> Path:
 def test_its_queries_answer_what_they_say(labels: Path) -> None:
     queries = re.findall(r'duckdb\.sql\("""(.*?)"""\)', (ROOT / "README.md").read_text(), re.DOTALL)
     here = [query.replace("out/demo/labels", str(labels)) for query in queries]
-    angry, trouble = (duckdb.execute(query).fetchall() for query in here)
+    longest, trouble = (duckdb.execute(query).fetchall() for query in here)
 
-    assert angry == [("a", 0, 8.0, 0.5), ("b", 0, 4.0, 0.5)]
-    assert trouble == [("degraded", "no_audio", 2, "b"), ("degraded", "several_people", 1, "b")]
+    assert longest == [
+        ("a", 0, "angry", 8.0, 0.5), ("a", 1, "sad", 4.0, 0.0), ("b", 0, "angry", 4.0, 0.5)
+    ]  # fmt: skip
+    assert trouble == [("degraded", "no_audio", 2, "b"), ("degraded", "cut", 1, "b")]
 
 
 def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
@@ -179,5 +208,6 @@ def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
     for step in ("data", "features", "model", "eval", "labels"):
         assert re.search(rf"job-{step} .* 3 .* 2 .* 1 .* 0 .* 12\.3 ", shown), shown
     assert re.search(r"0\.500 .* 0\.250 .* 0\.125", shown), shown
-    assert re.search(r"b .* degraded .* no_audio, several_people", shown), shown
+    assert re.search(r"a .* ok .* several_people", shown), shown
+    assert re.search(r"b .* degraded .* no_audio, cut", shown), shown
     assert str(out / "eval" / "confusion.png") in shown

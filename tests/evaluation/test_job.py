@@ -1,7 +1,7 @@
 """Figures of a bundle on features: the right clips, the right features, honest speakers."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from emotion_core.corpora.splits import assign_split
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import assess_all, evaluate, load_matching_features
 from emotion_core.evaluation.combining import together
-from emotion_core.evaluation.fold_queries import ask, fold_queries
-from emotion_core.evaluation.folds import FOLDS, Shelf, find_folds
+from emotion_core.evaluation.fold_queries import fold_queries, predict
+from emotion_core.evaluation.folds import FOLDS, ModelCache, find_folds
 from emotion_core.evaluation.metrics import figures
 from emotion_core.evaluation.pictures import evaluation_pictures
 from emotion_core.evaluation.plots import confusion_png, learning_png, recall_png
@@ -27,6 +27,7 @@ from emotion_core.models.networks import build_network
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.training.samples import draw_samples, samples_png
+from emotion_core.training.snapshot import EpochRow
 from jobs.evaluate import main
 from tests.support.jobs import run_here, run_job
 from tests.support.synthetic_features import SMALL, SPEAKERS, rows, write_features
@@ -130,17 +131,16 @@ def test_pictures_are_pictures(place: str) -> None:
     answers = evaluate(bundle(), found)
     result = answers.figures
     gone = replace(result, per_class_recall={**result.per_class_recall, "sad": None})
-    row = {"epoch": 0, "stage": "", "best": True, "loss": 1.0, "war": 0.2, "validation_loss": None,
-           "validation_war": None, "validation_uar": None}  # fmt: skip
-    stages = [{**row, "epoch": n, "stage": "one" if n < 2 else "two"} for n in range(4)]
-    pictures = [recall_png(gone, "t"), learning_png([row], "t"), learning_png(stages, "t")]
+    row = asdict(EpochRow(0, 1e-3, 1.0, 0.2, None, None, None, True, 1.0, 0.0, 1))
+    phases = [{**row, "epoch": n, "phase": "one" if n < 2 else "two"} for n in range(4)]
+    pictures = [recall_png(gone, "t"), learning_png([row], "t"), learning_png(phases, "t")]
     made = evaluation_pictures(assess_all([answers]), "t")
     assert set(made) == {"confusion.png", "recall.png", "reliability.png", "speakers.png"}
     for png in [*pictures, *made.values()]:
         assert png.startswith(b"\x89PNG") and len(png) > 5000
     assert confusion_png(result, "t") == made["confusion.png"], "the same figures, the same picture"
-    one_stage = [{**each, "stage": "one"} for each in stages]
-    assert learning_png(one_stage, "t") != pictures[2], "stages are drawn"
+    one_phase = [{**each, "phase": "one"} for each in phases]
+    assert learning_png(one_phase, "t") != pictures[2], "phases are drawn"
 
 
 def test_a_picture_of_samples(place: str) -> None:
@@ -320,9 +320,9 @@ def incomplete(folder: Path) -> tuple[str, str]:
 def test_two_models_answer_together(pair: tuple[str, str], tmp_path: Path) -> None:
     places = incomplete(tmp_path)
     _, folds = find_folds(pair)
-    shelf = Shelf()
-    (asked,) = fold_queries(folds, shelf, places)
-    found = ask(asked, shelf)
+    cache = ModelCache()
+    (query,) = fold_queries(folds, cache, places)
+    found = predict(query, cache)
 
     singles = {}
     for model, place in zip(pair, places, strict=True):
@@ -369,14 +369,14 @@ def test_folds_of_two_models_together(place: str, tmp_path: Path) -> None:
     assert main(both, [place], str(tmp_path / "e")) == 0
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["n"] == 192 and len(metrics["folds"]) == 5
-    shelf = Shelf()
+    cache = ModelCache()
     _, folds = find_folds(both)
-    asked = fold_queries(folds, shelf, [place])
-    second = ask(asked[1], shelf)
+    queries = fold_queries(folds, cache, [place])
+    second = predict(queries[1], cache)
     alone = [
         evaluate(one, features.select(rows)).probabilities
         for one, features, rows in zip(
-            shelf.bundles(folds[1]), asked[1].features, asked[1].rows, strict=True
+            cache.bundles(folds[1]), queries[1].features, queries[1].rows, strict=True
         )
     ]
     np.testing.assert_allclose(second.probabilities, np.mean(alone, axis=0), atol=1e-6)
@@ -424,14 +424,14 @@ def test_a_clip_that_one_of_them_has_learned_from_is_not_asked(
     places = [write_features(tmp_path / "few", few, HEARD),
               write_features(tmp_path / "many", rows(SEEN, ("face",)), SEEN)]  # fmt: skip
     _, folds = find_folds(made)
-    (asked,) = fold_queries(folds, Shelf(), places)
+    (query,) = fold_queries(folds, ModelCache(), places)
     sides = []
-    for features in asked.features:
+    for features in query.features:
         drawn = assign_split("random", features.clips, 0)
         sides.append(dict(zip(features.clips["uri"].to_pylist(), drawn, strict=True)))
     differing = [uri for uri in sides[0] if (sides[0][uri] == "test") != (sides[1][uri] == "test")]
     assert differing, "the two sets are divided otherwise"
-    for features, chosen in zip(asked.features, asked.rows, strict=True):
+    for features, chosen in zip(query.features, query.rows, strict=True):
         for uri in features.select(chosen).clips["uri"].to_pylist():
             assert all(side.get(uri, "test") == "test" for side in sides)
 

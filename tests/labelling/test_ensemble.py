@@ -24,13 +24,13 @@ RATE = 16000
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("models")
-    ears = small("audio-cnn1d")
+    sound = small("audio-cnn1d")
     return {
-        "ears": untrained(folder / "ears", ("audio",), ears),
-        "low ears": untrained(
-            folder / "low", ("audio",), replace(ears, audio=replace(ears.audio, sample_rate=8000))
+        "sound": untrained(folder / "sound", ("audio",), sound),
+        "low sound": untrained(
+            folder / "low", ("audio",), replace(sound, audio=replace(sound.audio, sample_rate=8000))
         ),
-        "views": untrained(folder / "views", ("face",), small("fer-cnn")),
+        "faces": untrained(folder / "faces", ("face",), small("fer-cnn")),
         "both": untrained(folder / "both", ("audio", "face"), small("timedist-blstm")),
         "eight": untrained(folder / "eight", ("audio", "face"), small("strip-cnn-lstm")),
     }
@@ -63,11 +63,11 @@ def answers(asked: Ensemble, piece: Piece) -> list:
 
 
 def test_sound_and_face_of_two_models_are_averaged(models):
-    both = ensemble(models, "ears", "views")
+    both = ensemble(models, "sound", "faces")
     piece = window(both.views)
     (together,) = answers(both, piece)
-    (heard,) = answers(ensemble(models, "ears"), replace(piece, observations=()))
-    (seen,) = answers(ensemble(models, "views"), piece)
+    (heard,) = answers(ensemble(models, "sound"), replace(piece, observations=()))
+    (seen,) = answers(ensemble(models, "faces"), piece)
     np.testing.assert_allclose(together.audio_probabilities, heard.probabilities, atol=1e-6)
     np.testing.assert_allclose(together.face_probabilities, seen.probabilities, atol=1e-6)
     mean = (heard.probabilities + seen.probabilities) / 2
@@ -77,10 +77,10 @@ def test_sound_and_face_of_two_models_are_averaged(models):
 
 
 def test_a_model_of_both_beside_one_of_sound_answers_with_both_and_with_each(models):
-    asked = ensemble(models, "ears", "both")
+    asked = ensemble(models, "sound", "both")
     piece = window(asked.views)
     (together,) = answers(asked, piece)
-    (heard,) = answers(ensemble(models, "ears"), replace(piece, observations=()))
+    (heard,) = answers(ensemble(models, "sound"), replace(piece, observations=()))
     (joint,) = answers(ensemble(models, "both"), piece)
     np.testing.assert_allclose(
         together.audio_probabilities,
@@ -94,7 +94,7 @@ def test_a_model_of_both_beside_one_of_sound_answers_with_both_and_with_each(mod
 
 
 def test_in_a_crowd_the_model_of_sound_has_a_row_of_its_own(models):
-    asked = ensemble(models, "ears", "views")
+    asked = ensemble(models, "sound", "faces")
     found = answers(asked, window(asked.views, people=2))
     assert [(s.track_id, s.modalities) for s in found] == [
         (0, ("face",)), (1, ("face",)), (None, ("audio",))
@@ -102,18 +102,18 @@ def test_in_a_crowd_the_model_of_sound_has_a_row_of_its_own(models):
 
 
 def test_the_order_of_the_models_does_not_matter(models):
-    one, other = ensemble(models, "ears", "views"), ensemble(models, "views", "ears")
+    one, other = ensemble(models, "sound", "faces"), ensemble(models, "faces", "sound")
     assert one.model_id == other.model_id
     assert one.model_id not in {bundle.model_id for bundle in one.bundles}
     for ours, theirs in zip(
         answers(one, window(one.views)), answers(other, window(other.views)), strict=True
     ):
         np.testing.assert_array_equal(ours.probabilities, theirs.probabilities)
-    assert ensemble(models, "ears").model_id == load_bundle(str(models["ears"])).model_id
+    assert ensemble(models, "sound").model_id == load_bundle(str(models["sound"])).model_id
 
 
 def test_each_model_gets_features_of_its_own_recipe(models, monkeypatch):
-    asked = ensemble(models, "ears", "both")
+    asked = ensemble(models, "sound", "both")
     heard = {}
     for member in asked._members:
         name = member._bundle.recipe.name
@@ -127,7 +127,7 @@ def test_each_model_gets_features_of_its_own_recipe(models, monkeypatch):
 
 
 def test_models_of_different_sample_rates_hear_the_same_sound(models):
-    asked = ensemble(models, "ears", "low ears")
+    asked = ensemble(models, "sound", "low sound")
     assert asked.sample_rate == RATE
     tone = 0.3 * np.sin(2 * np.pi * 500 * np.arange(4 * RATE) / RATE).astype(np.float32)
     piece = replace(window(()), audio=tone)
@@ -148,31 +148,31 @@ def test_models_that_do_not_fit_are_refused(models):
     with pytest.raises(UsageError, match="other classes.*one label set"):
         ensemble(models, "both", "eight")
     with pytest.raises(UsageError, match="twice"):
-        ensemble(models, "ears", "ears")
+        ensemble(models, "sound", "sound")
     whole = VideoSpec(detect=False)
     with pytest.raises(UsageError, match="cannot be combined"):
         common_view([VideoSpec(), whole], Windowing(), None)
 
 
 def test_two_models_on_a_real_video(models, demo):
-    done = labelled(models["ears"], models["views"], path=demo / "wild" / "holiday clip #2.mp4")
+    done = labelled(models["sound"], models["faces"], path=demo / "wild" / "holiday clip #2.mp4")
     assert what_was_seen(done) == [(0.0, 0, ("audio", "face"))]
     assert done.outcome.status == "ok"
     (segment,) = done.segments
     mean = (segment.audio_probabilities + segment.face_probabilities) / 2
     np.testing.assert_allclose(segment.probabilities, mean, atol=1e-6)
-    memo = labelled(models["ears"], models["views"], path=demo / "wild" / "voice memo.m4a")
+    memo = labelled(models["sound"], models["faces"], path=demo / "wild" / "voice memo.m4a")
     assert what_was_seen(memo) == [(0.0, None, ("audio",))]
 
 
 @pytest.mark.parametrize(
-    ("name", "seen"), [("ears", [(0.0, None, ("audio",))]), ("views", [(0.0, 0, ("face",))])]
+    ("name", "seen"), [("sound", [(0.0, None, ("audio",))]), ("faces", [(0.0, 0, ("face",))])]
 )
 def test_a_recipe_without_pictures_or_without_sound_works_alone(models, demo, name, seen):
     done = labelled(models[name], path=demo / "wild" / "holiday clip #2.mp4")
     assert what_was_seen(done) == seen
     assert done.outcome.status == "ok"
-    assert (done.no_face_s is None, done.no_sound_s is None) == (name == "ears", name == "views")
+    assert (done.no_face_s is None, done.no_sound_s is None) == (name == "sound", name == "faces")
 
 
 def test_a_model_that_counts_pictures_gets_as_many_as_it_counts(models, demo):
@@ -202,4 +202,4 @@ def test_pictures_looked_at_serve_the_model_that_needs_most():
 
 
 def test_labels_of_the_panel_are_the_models(models):
-    assert ensemble(models, "ears", "views").labels == LABELS
+    assert ensemble(models, "sound", "faces").labels == LABELS

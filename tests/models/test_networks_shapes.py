@@ -17,7 +17,7 @@ from emotion_core.models.networks.masking import mean_answer
 from emotion_core.models.networks.sequence import AudioLSTM, AudioMean, to_front
 from emotion_core.models.networks.strip import strips
 from emotion_core.models.networks.visual import FrameResidual, TimeRecurrent
-from emotion_core.models.samples import make_batch, parts
+from emotion_core.models.samples import make_batch, segments
 from emotion_core.recipes import RECIPES
 from emotion_core.sound.features import audio_features
 from tests.support.small_recipes import frames, samples
@@ -64,7 +64,7 @@ def test_a_second_is_a_strip_of_five_and_fifty_frames_of_sound() -> None:
     assert recipe.segment_s == 1.0 and recipe.audio is not None and recipe.video is not None
     matrix = audio_features(np.random.default_rng(0).uniform(-1, 1, 48000), recipe.audio)
     clip = replace(samples(recipe)[0], audio=matrix, faces=samples(recipe)[0].faces * 5)
-    cut = parts(clip, recipe)
+    cut = segments(clip, recipe)
     assert [len(each.audio) for each in cut if each.audio is not None] == [50, 50, 50]
     assert [len(each.faces) for each in cut] == [5, 5, 5]
 

@@ -11,7 +11,7 @@ from emotion_core.errors import UsageError
 from emotion_core.models.answers import probabilities
 from emotion_core.models.dataset import in_segments, load_features
 from emotion_core.models.networks import build_network
-from emotion_core.models.samples import Sample, make_batch, parts, segment_spans
+from emotion_core.models.samples import Sample, make_batch, segment_spans, segments
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 from tests.support.synthetic_features import SMALL, face, png, rows, sound, write_features
 
@@ -38,7 +38,7 @@ SECONDS = replace(
         (0, 0, 1),
     ],
 )
-def test_a_rest_of_half_a_part_is_a_part(frames: int, pictures: int, count: int) -> None:
+def test_a_rest_of_half_a_segment_is_a_segment(frames: int, pictures: int, count: int) -> None:
     spans = segment_spans(frames, pictures, SECONDS)
     assert len(spans) == count
     assert spans[0] == (slice(0, 10), slice(0, 2))
@@ -54,17 +54,17 @@ def test_without_parts_a_clip_is_one() -> None:
     [{"video": VideoSpec(sampling="uniform")}, {"audio": AudioSpec(trim_db=30.0)}],
 )
 def test_what_cannot_be_cut_alike_is_refused(changes: dict) -> None:
-    with pytest.raises(UsageError, match="parts of 1.0 s.*trim_db=None"):
+    with pytest.raises(UsageError, match="segments of 1.0 s.*trim_db=None"):
         segment_spans(10, 2, replace(SECONDS, **changes))
 
 
-def test_a_part_without_anything_is_left_out() -> None:
+def test_a_segment_without_anything_is_left_out() -> None:
     rng = np.random.default_rng(0)
     sample = Sample(None, (None, None, face(1, rng), None), 3)
-    (part,) = parts(sample, SECONDS)
-    assert part.faces == sample.faces[2:] and part.label == 3
+    (segment,) = segments(sample, SECONDS)
+    assert segment.faces == sample.faces[2:] and segment.label == 3
     nothing = Sample(None, (None, None), 1)
-    assert parts(nothing, SECONDS) == [nothing]
+    assert segments(nothing, SECONDS) == [nothing]
 
 
 def features(place: Path):
@@ -78,18 +78,20 @@ def features(place: Path):
     return load_features(write_features(place, given, SECONDS), SECONDS)
 
 
-def test_training_and_answers_see_the_same_parts(tmp_path: Path) -> None:
+def test_training_and_answers_see_the_same_segments(tmp_path: Path) -> None:
     whole = features(tmp_path / "f")
     cut = in_segments(whole, SECONDS)
-    expected = [part for row in range(len(whole)) for part in parts(whole.sample(row), SECONDS)]
+    expected = [
+        segment for row in range(len(whole)) for segment in segments(whole.sample(row), SECONDS)
+    ]
     assert len(cut) == len(expected) > len(whole)
     assert cut.clips.num_rows == len(cut)
-    for row, part in enumerate(expected):
+    for row, segment in enumerate(expected):
         got = cut.sample(row)
-        assert got.label == part.label and got.audio is not None and part.audio is not None
-        np.testing.assert_array_equal(got.audio, part.audio)
-        assert len(got.faces) == len(part.faces)
-        for one, other in zip(got.faces, part.faces, strict=True):
+        assert got.label == segment.label and got.audio is not None and segment.audio is not None
+        np.testing.assert_array_equal(got.audio, segment.audio)
+        assert len(got.faces) == len(segment.faces)
+        for one, other in zip(got.faces, segment.faces, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -110,7 +112,7 @@ def test_sound_or_pictures_alone_are_cut_too(tmp_path: Path) -> None:
 SMALL_HEARD = replace(SECONDS, video=None, segment_s=None)
 
 
-def test_a_clips_answer_is_the_mean_of_its_parts(tmp_path: Path) -> None:
+def test_a_clips_answer_is_the_mean_of_its_segments(tmp_path: Path) -> None:
     whole = features(tmp_path / "f")
     samples = [whole.sample(row) for row in range(len(whole))]
     torch.manual_seed(0)
@@ -118,7 +120,7 @@ def test_a_clips_answer_is_the_mean_of_its_parts(tmp_path: Path) -> None:
     found = probabilities(network, samples, SECONDS, frames=10)
     assert found.shape == (4, 7)
     for answer, sample in zip(found, samples, strict=True):
-        batch = make_batch(parts(sample, SECONDS), SECONDS.audio, SECONDS.video, 10)
+        batch = make_batch(segments(sample, SECONDS), SECONDS.audio, SECONDS.video, 10)
         with torch.no_grad():
             expected = torch.softmax(network(batch), dim=1).mean(dim=0)
         torch.testing.assert_close(answer, expected, atol=1e-6, rtol=1e-5)

@@ -46,7 +46,8 @@ def features(out: Path) -> list[dict]:
     table = read_parts(str(out / "features"))
     assert table is not None
     assert table.schema.remove_metadata() == FEATURES
-    rows = table.drop_columns(["seconds"]).sort_by("uri").to_pylist()
+    assert table.schema.metadata[b"schema_version"] == b"2"
+    rows = table.drop_columns(["processing_s"]).sort_by("uri").to_pylist()
     return rows
 
 

@@ -400,7 +400,7 @@ def test_a_job_that_does_less_than_it_says_ends_with_an_error(disk: str) -> None
 
 def test_what_a_kill_left_in_the_middle_of_a_file_goes(disk: str) -> None:
     run(tables(disk), manifest(a="1"))
-    left = [Path(disk, name, ".0123.part") for name in ("videos", "segments")]
+    left = [Path(disk, name, ".0123.unfinished") for name in ("videos", "segments")]
     for file in left:
         file.write_bytes(b"half a table")
     Path(disk, "videos", ".keep").touch()  # a user's own

@@ -57,7 +57,7 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def row(clip: Clip, **columns: Any) -> dict[str, Any]:
-    """One row of ``tables.FEATURES`` with what is not given left empty."""
+    """One row of ``FEATURES`` with what is not given left empty."""
     values: dict[str, Any] = dict.fromkeys(FEATURES.names)
     values.update({name: getattr(clip, name) for name in ("clip_id", *asdict(clip))})
     values.update(status="ok", reasons=[], audio_frames=0)

@@ -40,7 +40,7 @@ def train(place: str, resume: Snapshot | None = None, recipe: Recipe = RECIPE) -
     return states
 
 
-def test_each_stage_moves_its_own_weights(place: str) -> None:
+def test_each_phase_moves_its_own_weights(place: str) -> None:
     states = train(place)
     assert [row.phase for row in states[-1].history] == ["audio"] * 3 + ["face"] * 3 + [
         "fusion"
@@ -74,13 +74,13 @@ def test_a_stopped_run_ends_like_one_that_was_not(place: str, stopped_after: int
         torch.testing.assert_close(resumed[-1].best[name], weight, rtol=0, atol=0)
 
 
-def test_a_stage_without_anything_to_learn_from_is_left_out(tmp_path: Path) -> None:
+def test_a_phase_without_anything_to_learn_from_is_left_out(tmp_path: Path) -> None:
     heard = write_features(tmp_path / "heard", rows(modalities=("audio",)))
     last = train(heard)[-1]
     assert {row.phase for row in last.history} == {"audio"} and last.finished
 
 
-def test_clips_that_lack_what_a_stage_needs_do_not_count(tmp_path: Path) -> None:
+def test_clips_that_lack_what_a_phase_needs_do_not_count(tmp_path: Path) -> None:
     """Whatever they are said to show, the phase that cannot see them goes the same way."""
     right, wrong = (rows() for _ in range(2))
     for row, other in zip(right[::2], wrong[::2], strict=True):

@@ -33,9 +33,9 @@ def test_every_clip_once_an_epoch_and_equal_steps(clips: int, workers: int) -> N
     assert max(map(len, made)) <= 32
     assert max(map(len, made)) - min(map(len, made)) <= 1
     for batch in made:
-        parts = [share(batch, rank, workers) for rank in range(workers)]
-        assert all(len(part) >= 1 for part in parts)
-        np.testing.assert_array_equal(np.concatenate(parts), batch)
+        shares = [share(batch, rank, workers) for rank in range(workers)]
+        assert all(len(each) >= 1 for each in shares)
+        np.testing.assert_array_equal(np.concatenate(shares), batch)
 
 
 def test_batches_do_not_depend_on_the_number_of_workers() -> None:
@@ -76,7 +76,7 @@ def test_learning_rate_rises_then_falls() -> None:
     assert max(short) == short[2] == pytest.approx(0.1, rel=2e-3) and short[-1] < 0.01
 
 
-def parts(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+def arrays(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     """Sound and first face."""
     assert sample.audio is not None and sample.faces[0] is not None
     return sample.audio, sample.faces[0]
@@ -85,11 +85,11 @@ def parts(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
 def test_augmentation_is_the_same_for_the_same_seed_only() -> None:
     rng = np.random.default_rng(0)
     sample = Sample(sound(1, rng), (face(1, rng), None, face(2, rng)), 1)
-    before = parts(sample)[0].copy(), parts(sample)[1].copy()
+    before = arrays(sample)[0].copy(), arrays(sample)[1].copy()
     one, again, other = (augment(sample, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert one.label == 1 and one.faces[1] is None
     for mine, same, different, original, kept in zip(
-        parts(one), parts(again), parts(other), parts(sample), before, strict=True
+        arrays(one), arrays(again), arrays(other), arrays(sample), before, strict=True
     ):
         np.testing.assert_array_equal(mine, same)
         assert not np.array_equal(mine, different)
@@ -243,10 +243,10 @@ def test_a_card_names_the_phases() -> None:
 
 
 @pytest.mark.parametrize(("segment_s", "longest"), [(None, 15), (0.128, 8), (10.0, 15)])
-def test_sound_is_padded_to_a_clip_or_to_a_part(
+def test_sound_is_padded_to_a_clip_or_to_a_segment(
     tmp_path: Path, segment_s: float | None, longest: int
 ) -> None:
-    """16 ms a frame: a part of 0.128 s has 8 frames."""
+    """16 ms a frame: a segment of 0.128 s has 8 frames."""
     recipe = replace(SMALL, video=None, segment_s=segment_s)
     found = load_features(write_features(tmp_path / "f", rows(recipe, ("audio",)), recipe), recipe)
     assert padded_length(found, recipe) == longest

@@ -1,6 +1,5 @@
 """``report.html``: one page about a label job that holds all it needs, and loads nothing."""
 
-import base64
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,28 +10,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.ticker import MaxNLocator
 
 from emotion_core import storage
-from emotion_core.labelling.report.labels import (
-    NOBODY,
-    Stretches,
-    distinct_names,
-    longest_seen,
+from emotion_core.labelling.report.overview import (
+    printable,
     seconds_by_emotion,
     short_name,
     shown_time,
-    stretches,
 )
 from emotion_core.labelling.report.thumbnails import thumbnails
+from emotion_core.labelling.report.timelines import timelines
 from emotion_core.report.colours import STATUS_COLOURS, colour_of
-from emotion_core.storage.schemas import REASONS, STATUSES
+from emotion_core.storage.schemas import NOTES, REASONS, STATUSES
 
 MOST_EXAMPLES = 5
 MOST_VIDEOS = 12
-_TICKS = 8
-# A mark that is thinner than this share of its lane would not be seen.
-_LEAST_WIDTH = 0.15
 
 
 @dataclass(frozen=True)
@@ -55,52 +47,11 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """One stretch of one person's lane, all in per cent of the lane; ``tip`` is for people."""
-
-    left: float
-    width: float
-    colour: str
-    opacity: float
-    tip: str
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One person's (or the sound's) time in one video.
-
-    Attributes:
-        name: ``person 0`` or ``sound``.
-        said: the shares of the emotions, in words.
-        thumbnail: ``data:`` URI of a JPEG; empty without one.
-        marks: in order of time.
-    """
-
-    name: str
-    said: str
-    thumbnail: str
-    marks: tuple[Mark, ...]
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """One video of the sample."""
-
-    name: str
-    uri: str
-    status: str
-    told: str
-    lanes: tuple[Lane, ...]
-    more_people: int
-    ticks: tuple[tuple[float, str], ...]
-
-
-@dataclass(frozen=True)
 class Reason:
     """Why inputs were degraded or failed.
 
     Attributes:
-        word: a key of ``tables.REASONS``.
+        word: a key of ``REASONS``.
         meaning: what it means.
         degraded, failed: how many inputs.
         examples: name, URI and error of some.
@@ -120,9 +71,9 @@ def write_page(
 
     Args:
         uri: of the file.
-        videos: as ``tables.videos_schema``, all of them.
-        chosen: rows of those that are shown, as ``labels.choose`` gives them.
-        segments: as ``tables.segments_schema``, those of the chosen videos.
+        videos: as ``videos_schema``, all of them.
+        chosen: rows of those that are shown, as ``overview.choose`` gives them.
+        segments: as ``segments_schema``, those of the chosen videos.
         facts: of the job.
     """
     pictures = thumbnails(chosen, segments)
@@ -156,10 +107,11 @@ def page_html(
         settings=json.dumps(facts.settings, sort_keys=True),
         inputs=len(videos),
         media=shown_time(float(np.nansum(videos["duration_s"].fill_null(0.0).to_numpy()))),
-        answered=shown_time(sum(seconds.values())),
+        labelled=shown_time(sum(seconds.values())),
         people=sum(videos["n_tracks"].to_pylist()),
         statuses=[(name, statuses[name], STATUS_COLOURS[name]) for name in STATUSES],
         reasons=reasons(videos),
+        notes=notes(videos),
         emotions=_emotions(seconds),
         timelines=timelines(chosen, segments, pictures),
         legend=[(label, colour_of(label)) for label in seconds],
@@ -176,7 +128,7 @@ def reasons(videos: pa.Table) -> list[Reason]:
             counts[word, status] += 1
             some = examples.setdefault(word, [])
             if len(some) < MOST_EXAMPLES:
-                some.append((short_name(uri), _printable(uri), _printable(error or "")))
+                some.append((short_name(uri), printable(uri), printable(error or "")))
     found = [
         Reason(word, REASONS[word], counts[word, "degraded"], counts[word, "failed"], tuple(some))
         for word, some in examples.items()
@@ -184,83 +136,10 @@ def reasons(videos: pa.Table) -> list[Reason]:
     return sorted(found, key=lambda reason: (-reason.failed, -reason.degraded, reason.word))
 
 
-def timelines(
-    chosen: Sequence[dict], segments: pa.Table, pictures: Mapping[tuple[str, int], bytes]
-) -> list[Timeline]:
-    """The chosen videos, each with a lane for everybody in it."""
-    answers = stretches(segments)
-    names = distinct_names([row["uri"] for row in chosen])
-    return [
-        _timeline(name, row, answers.of(row["clip_id"]), pictures)
-        for name, row in zip(names, chosen, strict=True)
-    ]
-
-
-def _timeline(
-    name: str, row: dict, answers: Stretches, pictures: Mapping[tuple[str, int], bytes]
-) -> Timeline:
-    length = max(float(answers.end_s.max()), row["duration_s"] or 0.0) or 1.0
-    people = sorted(longest_seen(answers), key=lambda person: (person == NOBODY, person))
-    lanes = []
-    for person in people:
-        picture = pictures.get((row["clip_id"], person))
-        lanes.append(
-            Lane(
-                name="sound" if person == NOBODY else f"person {person}",
-                said=_said(answers, person),
-                thumbnail=_data_uri(picture) if picture else "",
-                marks=tuple(_marks(answers, person, length)),
-            )
-        )
-    told = [row["status"], *(word.replace("_", " ") for word in row["reasons"])]
-    return Timeline(
-        name=name,
-        uri=_printable(row["uri"]),
-        status=row["status"],
-        told=", ".join([shown_time(row["duration_s"] or 0.0), *told]),
-        lanes=tuple(lanes),
-        more_people=len(np.unique(answers.person)) - len(people),
-        ticks=_ticks(length if row["duration_s"] else 0.0),
-    )
-
-
-def _marks(answers: Stretches, person: int, length: float) -> list[Mark]:
-    """Neighbours that say the same become one mark: hours of video stay a small page."""
-    merged: list[list[Any]] = []  # start, end, emotion, confidence * seconds
-    for place in np.flatnonzero(answers.person == person):
-        start, end = float(answers.start_s[place]), float(answers.end_s[place])
-        emotion, sure = answers.emotion[place], float(answers.confidence[place])
-        if merged and merged[-1][2] == emotion and start - merged[-1][1] < 1e-6:
-            merged[-1][1] = end
-            merged[-1][3] += sure * (end - start)
-        else:
-            merged.append([start, end, emotion, sure * (end - start)])
-        if end == start:  # a still picture
-            merged[-1][1], merged[-1][3] = start + length, sure * length
-    return [
-        Mark(
-            left=round(100 * start / length, 3),
-            width=round(max(_LEAST_WIDTH, 100 * (end - start) / length), 3),
-            colour=colour_of(emotion),
-            # paler where the model was less sure, as in the other pictures
-            opacity=round(0.35 + 0.65 * min(1.0, weighted / (end - start)), 2),
-            tip=f"{shown_time(start, exact=True)} to {shown_time(end, exact=True)}: {emotion}, "
-            f"{weighted / (end - start):.0%}",
-        )
-        for start, end, emotion, weighted in merged
-    ]
-
-
-def _said(answers: Stretches, person: int) -> str:
-    here = answers.person == person
-    lengths = (answers.end_s - answers.start_s)[here]
-    if lengths.sum() == 0:
-        lengths = np.ones(len(lengths))
-    sums: Counter[str] = Counter()
-    for emotion, length in zip(answers.emotion[here], lengths.tolist(), strict=True):
-        sums[emotion] += length
-    total = sums.total()
-    return ", ".join(f"{emotion} {seconds / total:.0%}" for emotion, seconds in sums.most_common())
+def notes(videos: pa.Table) -> list[tuple[str, str, int]]:
+    """What was seen in inputs: keys of ``NOTES``, their meanings, and in how many inputs."""
+    counts = Counter(word for words in videos["notes"].to_pylist() for word in words)
+    return [(word, NOTES[word], count) for word, count in counts.most_common()]
 
 
 def _emotions(seconds: Mapping[str, float]) -> list[tuple[str, str, float, str, str]]:
@@ -277,27 +156,3 @@ def _emotions(seconds: Mapping[str, float]) -> list[tuple[str, str, float, str, 
         )
         for label, value in seconds.items()
     ]
-
-
-def _ticks(length: float) -> tuple[tuple[float, str], ...]:
-    """Round times along a lane, as per cent of it and in words."""
-    if not length:  # a still picture
-        return ()
-    # steps that are round for seconds, minutes and hours alike
-    unit = 3600.0 if length > 3600 * 2 else 60.0 if length > 120 else 1.0
-    locator = MaxNLocator(_TICKS, steps=[1, 2, 5, 10])
-    places = np.asarray(locator.tick_values(0, length / unit)) * unit
-    return tuple(
-        (round(100 * place / length, 2), shown_time(place, exact=True))
-        for place in places.tolist()
-        if place <= length
-    )
-
-
-def _data_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-
-
-def _printable(text: str) -> str:
-    """Text that may hold anything, on one line; what cannot be shown is U+FFFD."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -27,14 +27,14 @@ def thumbnails(videos: Iterable[dict], segments: pa.Table) -> dict[tuple[str, in
     """A JPEG (``SIDE`` pixels square) of everybody in these videos.
 
     Args:
-        videos: rows of ``tables.videos_schema``.
-        segments: as ``tables.segments_schema``; those of other videos do not matter.
+        videos: rows of ``videos_schema``.
+        segments: as ``segments_schema``; those of other videos do not matter.
 
     Returns:
         ``(clip_id, track_id)`` -> JPEG. Nobody whose video cannot be read any more, or is so large
         and far away that fetching it would take long, is in it.
     """
-    best = _best_sights(segments)
+    best = _best_faces(segments)
     found = {}
     with IsolatedDecoder(_TIMEOUT_S) as decoder:
         for video in videos:
@@ -50,8 +50,8 @@ def thumbnails(videos: Iterable[dict], segments: pa.Table) -> dict[tuple[str, in
     return found
 
 
-def _best_sights(segments: pa.Table) -> dict[tuple[str, int], tuple[float, list[float]]]:
-    """When and where each person's face has its highest score."""
+def _best_faces(segments: pa.Table) -> dict[tuple[str, int], tuple[float, list[float]]]:
+    """When and where the face of each track has its highest score."""
     columns = ("clip_id", "track_id", "face_score", "face_time_s", "face_box")
     best: dict[tuple[str, int], tuple[float, float, list[float]]] = {}
     for clip_id, track_id, score, time_s, box in zip(

@@ -11,18 +11,18 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from emotion_core.labelling.report.labels import choose
+from emotion_core.labelling.report.overview import choose
 from emotion_core.labelling.report.page import (
     MOST_VIDEOS,
     Facts,
     page_html,
     reasons,
-    timelines,
     write_page,
 )
 from emotion_core.labelling.report.thumbnails import SIDE, thumbnails
+from emotion_core.labelling.report.timelines import timelines
 from emotion_core.report.colours import EMOTION_COLOURS
-from tests.labelling.report.test_labels import segment, segments_table, video, videos_table
+from tests.labelling.report.test_overview import segment, segments_table, video, videos_table
 
 FACTS = Facts(("s3://bucket/clips",), "s3://bucket/labels", {"fps": None}, 2,
               "2026-01-02T03:04:05+00:00")  # fmt: skip
@@ -47,15 +47,15 @@ def html_of(videos: pa.Table, segments: pa.Table) -> str:
 def page() -> str:
     videos = videos_table(
         [
-            video("a", uri=EVIL, happy=0.75, angry=0.25, n_tracks=2),
+            video("a", uri=EVIL, happy=0.75, angry=0.25, n_tracks=2, notes=["several_people"]),
             video("b", "degraded", ("no_face",), error="no face in any picture", sad=1.0),
             video("c", "failed", ("unreadable",), error="unreadable: <b>broken</b>"),
         ]
     )
     segments = segments_table(
         [
-            segment("a", 0, 4, 0, "happy", own=2),
-            segment("a", 2, 6, 0, "happy", own=2),
+            segment("a", 0, 4, 0, "happy", labelled=2),
+            segment("a", 2, 6, 0, "happy", labelled=2),
             segment("a", 4, 8, 0, "angry"),
             segment("a", 0, 8, 1, "happy"),
             segment("b", 0, 8, None, "sad"),
@@ -79,6 +79,8 @@ def test_what_it_tells(page: str) -> None:
     assert "1 ok 1 degraded 1 failed" in text
     assert "not a media file, or damaged beyond reading" in text
     assert "2 files were passed over" in text
+    assert "In 1 of them several people: more than one person in a window" in text
+    assert "8 s, ok, several people" in text
     # 8 s of each video: three quarters and all of two thirds
     for told in ("happy 37.5%", "angry 12.5%", "sad 50.0%"):
         assert told in text
@@ -88,9 +90,9 @@ def test_stretches_that_say_the_same_are_one_mark_and_sound_comes_last() -> None
     videos = videos_table([video("a", happy=1.0)])
     segments = segments_table(
         [
-            segment("a", 0, 4, None, "sad", own=4),
-            segment("a", 0, 4, 0, "happy", own=2),
-            segment("a", 2, 6, 0, "happy", own=2),
+            segment("a", 0, 4, None, "sad", labelled=4),
+            segment("a", 0, 4, 0, "happy", labelled=2),
+            segment("a", 2, 6, 0, "happy", labelled=2),
             segment("a", 4, 8, 0, "angry"),
         ]
     )
@@ -104,7 +106,7 @@ def test_stretches_that_say_the_same_are_one_mark_and_sound_comes_last() -> None
 
 
 def test_a_still_picture_fills_its_lane() -> None:
-    videos = videos_table([video("a", happy=1.0, duration_s=0.0, answered_s=0.0)])
+    videos = videos_table([video("a", happy=1.0, duration_s=0.0, labelled_s=0.0)])
     (timeline,) = timelines(
         videos.to_pylist(), segments_table([segment("a", 0, 0, 0, "happy")]), {}
     )
