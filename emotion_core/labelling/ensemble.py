@@ -1,5 +1,6 @@
 """One model, or several together, asked about the people and the sound of windows."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from scipy.signal import resample_poly
 
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
-from emotion_core.labelling.views import pictures_for, view_of
+from emotion_core.labelling.views import pictures_for
 from emotion_core.labelling.windows import Piece
 from emotion_core.models.answers import mean_of_answers, require_one_label_set
 from emotion_core.models.bundle import Bundle, combined_id
@@ -66,7 +67,7 @@ class Ensemble:
         self.model_id = combined_id(bundles)
         # whoever was trained on sound alone, with a recipe that has pictures, still looks for
         # people: it matters whose sound it is
-        wanted = (view_of(bundle.recipe) for bundle in bundles)
+        wanted = (bundle.recipe.view for bundle in bundles)
         self.views: tuple[VideoSpec, ...] = tuple(view for view in wanted if view is not None)
         places = iter(range(len(self.views)))
         self._members = [_Member(b, next(places) if b.recipe.video else None) for b in bundles]
@@ -74,7 +75,9 @@ class Ensemble:
         rates = [m.sample_rate for m in self._members if m.hears]
         self.sample_rate = max(rates) if rates else None
 
-    def queries(self, window: Piece, fps: float) -> Iterator[Query]:
+    def queries(
+        self, window: Piece, fps: float, pictures_end_s: float = math.inf
+    ) -> Iterator[Query]:
         """What there is to ask about a window.
 
         One query for each person; the sound is theirs when they are the only one, else it is a
@@ -83,7 +86,9 @@ class Ensemble:
         Args:
             window: with the crops of ``views`` and sound at ``sample_rate``.
             fps: mean frame rate of the video.
+            pictures_end_s: when its pictures end: sound may go on.
         """
+        seen_until_s = min(window.end_s, pictures_end_s)
         sounds = [member.sound(window) for member in self._members]
         nothing = [None] * len(sounds)
         tracks = window.track_ids()
@@ -95,7 +100,7 @@ class Ensemble:
             ]
             best = max(seen, key=lambda observation: observation.score)
             samples = tuple(
-                Sample(sound, member.faces(window, track_id, fps))
+                Sample(sound, member.faces(window, track_id, fps, seen_until_s))
                 for member, sound in zip(
                     self._members, sounds if len(tracks) == 1 else nothing, strict=True
                 )
@@ -182,7 +187,9 @@ class _Member:
         (matrix,) = self._features([audio.astype(np.float32)])
         return matrix if len(matrix) else None
 
-    def faces(self, window: Piece, track_id: int, fps: float) -> tuple[np.ndarray | None, ...]:
+    def faces(
+        self, window: Piece, track_id: int, fps: float, until_s: float
+    ) -> tuple[np.ndarray | None, ...]:
         """The person's face in the pictures that this model is shown; () when in none at all."""
         if not self._sees or self._view is None:
             return ()
@@ -193,7 +200,8 @@ class _Member:
         if not mine:
             return ()
         crops = {observation.time_s: observation.crops[view] for observation in mine}
-        times = pictures_for(self._bundle.recipe, window.times_s, window.start_s, window.end_s, fps)
+        recipe = self._bundle.recipe
+        times = pictures_for(recipe, window.times_s, window.start_s, until_s, fps)
         if not any(time in crops for time in times):  # seen, but not in the pictures chosen
             return (max(mine, key=lambda observation: observation.score).crops[view],)
         return tuple(crops.get(time) for time in times)

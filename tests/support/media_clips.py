@@ -10,6 +10,7 @@ import numpy as np
 
 BITS = 8
 TONE_HZ = 440.0
+COLOURS = np.array([[1, 4, 4], [4, 1, 4], [4, 4, 1]], np.uint8)  # divisors: red, green, blue
 
 
 def picture(number: int, width: int = 96, height: int = 64) -> np.ndarray:
@@ -56,6 +57,8 @@ def write_clip(
     rate: int = 48000,
     format: str | None = None,
     mux_options: dict[str, str] | None = None,
+    pix_fmt: str = "yuv420p",
+    coloured: bool = False,
 ) -> Path:
     """Write a clip whose picture n is ``picture(n)`` once it is shown upright.
 
@@ -65,6 +68,7 @@ def write_clip(
         hflip: a player has to mirror it.
         sound: codec of a stereo tone that lasts ``sound_s`` (None: as long as the pictures) from
             ``sound_from_s`` on; None for no sound.
+        coloured: in red, green and blue stripes.
     """
     stamps = list(times_ms) if times_ms is not None else [1000 * n // fps for n in range(frames)]
     items: list[tuple[float, Any, Any]] = []
@@ -72,7 +76,7 @@ def write_clip(
         width, height = size if turned % 180 == 0 else size[::-1]
         if stamps:
             video: Any = container.add_stream(codec, rate=fps, options=options or {})
-            video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+            video.width, video.height, video.pix_fmt = width, height, pix_fmt
             if times_ms is not None:
                 video.codec_context.time_base = Fraction(1, 1000)
             video.codec_context.thread_count = 1
@@ -82,6 +86,8 @@ def write_clip(
             audio: Any = container.add_stream(sound, rate=rate, layout="stereo")
         for number, stamp in enumerate(stamps):
             image = picture(number, *size)
+            if coloured:
+                image = image // COLOURS[np.arange(size[0]) // 3 % len(COLOURS)]
             if hflip:
                 image = image[:, ::-1]
             stored = np.ascontiguousarray(np.rot90(image, -turned // 90))
