@@ -175,5 +175,6 @@ def test_real_clips_in_parts(corpora: Path):
         whole = decode(str(path), DecodePlan(None, 16000))
         np.testing.assert_array_equal(np.concatenate([p.audio for p in parts]), whole.audio)
         assert parts[-1].warnings == (), path
-        assert sum(len(p.frames) for p in parts) == pytest.approx(5 * whole.info.duration_s, abs=1)
+        wanted = min(64, 5 * whole.info.duration_s)  # as many as the spec allows of a clip
+        assert sum(len(p.frames) for p in parts) == pytest.approx(wanted, abs=1)
         assert max(p.frames.shape[2] for p in parts if len(p.frames)) <= 640

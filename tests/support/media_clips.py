@@ -59,6 +59,7 @@ def write_clip(
     mux_options: dict[str, str] | None = None,
     pix_fmt: str = "yuv420p",
     coloured: bool = False,
+    faint: bool = False,
 ) -> Path:
     """Write a clip whose picture n is ``picture(n)`` once it is shown upright.
 
@@ -69,6 +70,7 @@ def write_clip(
         sound: codec of a stereo tone that lasts ``sound_s`` (None: as long as the pictures) from
             ``sound_from_s`` on; None for no sound.
         coloured: in red, green and blue stripes.
+        faint: in greys so close to each other that nobody takes the next picture for a new shot.
     """
     stamps = list(times_ms) if times_ms is not None else [1000 * n // fps for n in range(frames)]
     items: list[tuple[float, Any, Any]] = []
@@ -88,6 +90,8 @@ def write_clip(
             image = picture(number, *size)
             if coloured:
                 image = image // COLOURS[np.arange(size[0]) // 3 % len(COLOURS)]
+            if faint:
+                image = 128 + image // 8
             if hflip:
                 image = image[:, ::-1]
             stored = np.ascontiguousarray(np.rot90(image, -turned // 90))
