@@ -16,9 +16,7 @@ from emotion_core.models.bundle import Bundle, combined_id
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.specs import VideoSpec
 from emotion_core.sound.backends import batch_features
-
-# Sound whose loudest sample is below this (-80 dB of full scale) is silence, not speech.
-SILENCE = 1e-4
+from emotion_core.sound.features import is_silent
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,7 @@ class _Member:
 
     def sound(self, window: Piece) -> np.ndarray | None:
         """Features of the window's sound, None for silence."""
-        if not self.hears or not len(window.audio) or np.abs(window.audio).max() < SILENCE:
+        if not self.hears or is_silent(window.audio):
             return None
         audio = window.audio
         if window.sample_rate != self.sample_rate:

@@ -12,13 +12,14 @@ from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
-from emotion_core.labelling.ensemble import SILENCE, Ensemble, Query
+from emotion_core.labelling.ensemble import Ensemble, Query
 from emotion_core.labelling.tracks import TrackFinder
 from emotion_core.labelling.views import samplings
 from emotion_core.labelling.windows import Piece, Windowing, split, windows
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
 from emotion_core.models.bundle import Bundle
+from emotion_core.sound.features import SILENCE
 
 # Questions that are asked of the networks in one batch.
 BATCH = 32

@@ -11,6 +11,7 @@ from emotion_core.faces.crop import crop_faces
 from emotion_core.faces.types import Detector
 from emotion_core.media.video import stack
 from emotion_core.recipes.specs import VideoSpec
+from emotion_core.sound.features import is_silent
 
 
 class FaceStep:
@@ -41,7 +42,7 @@ class FaceStep:
         outcome = work.outcome
         if not any(crop is not None for crop in faces.crops):
             message = f"no_face: in none of {len(faces.crops)} pictures"
-            if media.audio.size == 0:
+            if is_silent(media.audio):
                 raise ClipError("faces", message + ", and no sound")
             outcome = outcome.degrade("faces", "no_face", message)
         times = tuple(float(t) for t in media.frame_times_s)

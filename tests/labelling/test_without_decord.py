@@ -20,12 +20,12 @@ SCRIPT = """
 import sys
 from pathlib import Path
 
-from emotion_core.labelling.report.thumbnails import thumbnails
-from emotion_core.labelling.rows import segment_rows, video_rows
-from emotion_core.preprocessing.decode import DecodeStep
-from tests.support.labelling import LABELS, OneFace, step, work_on
+if __name__ == "__main__":  # the decoder's child reads this file too
+    from emotion_core.labelling.report.thumbnails import thumbnails
+    from emotion_core.labelling.rows import segment_rows, video_rows
+    from emotion_core.preprocessing.decode import DecodeStep
+    from tests.support.labelling import LABELS, OneFace, step, work_on
 
-if __name__ == "__main__":  # the decoder's child imports this file too
     model, clip, mark = map(Path, sys.argv[1:])
     labeller = step(model, detector=OneFace())
     (done,) = labeller([work_on(clip)])

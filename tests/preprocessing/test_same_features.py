@@ -177,6 +177,13 @@ def test_models_that_answer_together_each_see_what_they_were_shown(
         assert difference(done, queries, member) < 1e-3
 
 
+def test_silence_is_no_sound_in_either_job(bundles: dict[str, Bundle], tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", faint=True, sound="flac", sound_s=2.0, loudness=0.0)
+    done = prepared(path, UNIFORM, "auto", OneFace())
+    assert done.audio_features is None and done.outcome.reasons == ("no_audio",)
+    assert difference(done, asked(path, [bundles[UNIFORM.name]], OneFace())) < 1e-3
+
+
 def test_real_clips_give_the_features_they_were_prepared_with(
     bundles: dict[str, Bundle], corpora: Path
 ) -> None:

@@ -60,6 +60,7 @@ def write_clip(
     pix_fmt: str = "yuv420p",
     coloured: bool = False,
     faint: bool = False,
+    loudness: float = 1.0,
 ) -> Path:
     """Write a clip whose picture n is ``picture(n)`` once it is shown upright.
 
@@ -69,6 +70,7 @@ def write_clip(
         hflip: a player has to mirror it.
         sound: codec of a stereo tone that lasts ``sound_s`` (None: as long as the pictures) from
             ``sound_from_s`` on; None for no sound.
+        loudness: what the tone is multiplied by.
         coloured: in red, green and blue stripes.
         faint: in greys so close to each other that nobody takes the next picture for a new shot.
     """
@@ -101,7 +103,7 @@ def write_clip(
                 frame.pts, frame.time_base = stamp, Fraction(1, 1000)
             items.append((stamp / 1000, video, frame))
         if sound:
-            items += _sound(audio, stamps, fps, sound_s, sound_from_s, rate)
+            items += _sound(audio, stamps, fps, sound_s, sound_from_s, rate, loudness)
         # in the order of their times, as cameras write them
         for _, stream, frame in sorted(items, key=lambda item: item[0]):
             container.mux(stream.encode(frame))
@@ -111,11 +113,17 @@ def write_clip(
 
 
 def _sound(
-    stream: Any, stamps: list[int], fps: int, sound_s: float | None, from_s: float, rate: int
+    stream: Any,
+    stamps: list[int],
+    fps: int,
+    sound_s: float | None,
+    from_s: float,
+    rate: int,
+    loudness: float,
 ) -> list[tuple[float, Any, Any]]:
     if sound_s is None:
         sound_s = stamps[-1] / 1000 + 1 / fps - from_s
-    samples = tone(sound_s, rate)
+    samples = loudness * tone(sound_s, rate)
     depth = {"s16": np.int16, "s16p": np.int16, "s32": np.int32, "s32p": np.int32}
     if kind := depth.get(stream.codec_context.format.name):
         samples = (samples * np.iinfo(kind).max).astype(kind)
