@@ -139,6 +139,13 @@ def test_ray_stays_in_its_rooms() -> None:
     assert elsewhere == []
 
 
+def test_decord_is_one_module_s_business() -> None:
+    """It brings an FFmpeg of its own: nobody else loads it, and nobody by accident."""
+    users = [relative(path) for path in sources() if "decord" in imports(path)]
+
+    assert users == [f"{PACKAGE}/media/decord_reader.py"]
+
+
 def test_modules_are_small() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
     large = [

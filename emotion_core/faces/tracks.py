@@ -37,6 +37,8 @@ class FaceTracker:
         min_iou: overlap with the track's last box that makes a face a candidate.
         max_distance: without overlap, the centres may be this many face sizes apart ...
         max_growth: ... if the sizes differ by at most this factor.
+        max_jump: as ``max_distance``, for the only face of a picture that comes in the same shot
+            right after another only face: a nod between two pictures is no second person.
         same_place: overlap with the box before a cut, and ...
         same_appearance: ... likeness to the face in it that let its track go on after the cut.
     """
@@ -47,6 +49,7 @@ class FaceTracker:
         min_iou: float = 0.2,
         max_distance: float = 0.75,
         max_growth: float = 1.5,
+        max_jump: float = 1.5,
         same_place: float = 0.5,
         same_appearance: float = 0.8,
     ):
@@ -54,6 +57,7 @@ class FaceTracker:
         self._min_iou = min_iou
         self._max_distance = max_distance
         self._max_growth = max_growth
+        self._max_jump = max_jump
         self._same_place = same_place
         self._same_appearance = same_appearance
         self._tracks: list[_Track] = []
@@ -124,9 +128,15 @@ class FaceTracker:
         steps = _centres(known)[:, None] - _centres(boxes)[None, :]
         distance = np.hypot(steps[..., 0], steps[..., 1]) / ((first + second) / 2)
         growth = np.maximum(first / second, second / first)
-        near = (distance <= self._max_distance) & (growth <= self._max_growth)
+        farthest = self._max_jump if self._alone(len(boxes)) else self._max_distance
+        near = (distance <= farthest) & (growth <= self._max_growth)
         costs = np.where(near, 1.0 + distance, _NEVER)
         return np.where(overlap >= self._min_iou, 1.0 - overlap, costs)
+
+    def _alone(self, faces: int) -> bool:
+        """One face in this picture, and one track in the picture before, of the same shot."""
+        before = [track for track in self._tracks if track.picture == self._picture - 1]
+        return faces == 1 and len(before) == 1 and before[0].shot == self._shot
 
     def _costs_after_a_cut(
         self, track: _Track, boxes: np.ndarray, appearances: np.ndarray | None

@@ -1,5 +1,6 @@
 """One model, or several together, asked about the tracks and the sound of windows."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,16 +9,14 @@ from scipy.signal import resample_poly
 
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
-from emotion_core.labelling.views import pictures_for, view_of
+from emotion_core.labelling.views import pictures_for
 from emotion_core.labelling.windows import Piece
 from emotion_core.models.answers import mean_of_answers, require_one_label_set
 from emotion_core.models.bundle import Bundle, combined_id
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.specs import VideoSpec
 from emotion_core.sound.backends import batch_features
-
-# Sound whose loudest sample is below this (-80 dB of full scale) is silence, not speech.
-SILENCE = 1e-4
+from emotion_core.sound.features import is_silent
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Ensemble:
         self.model_id = combined_id(bundles)
         # whoever was trained on sound alone, with a recipe that has pictures, still looks for
         # people: it matters whose sound it is
-        wanted = (view_of(bundle.recipe) for bundle in bundles)
+        wanted = (bundle.recipe.view for bundle in bundles)
         self.views: tuple[VideoSpec, ...] = tuple(view for view in wanted if view is not None)
         places = iter(range(len(self.views)))
         self._members = [_Member(b, next(places) if b.recipe.video else None) for b in bundles]
@@ -74,7 +73,9 @@ class Ensemble:
         rates = [m.sample_rate for m in self._members if m.hears]
         self.sample_rate = max(rates) if rates else None
 
-    def queries(self, window: Piece, fps: float) -> Iterator[Query]:
+    def queries(
+        self, window: Piece, fps: float, pictures_end_s: float = math.inf
+    ) -> Iterator[Query]:
         """What there is to ask about a window.
 
         One query for each track; the sound goes with it when it is the only one, else the sound is
@@ -83,7 +84,9 @@ class Ensemble:
         Args:
             window: with the crops of ``views`` and sound at ``sample_rate``.
             fps: mean frame rate of the video.
+            pictures_end_s: when its pictures end: sound may go on.
         """
+        seen_until_s = min(window.end_s, pictures_end_s)
         sounds = [member.sound(window) for member in self._members]
         nothing = [None] * len(sounds)
         tracks = window.track_ids()
@@ -95,7 +98,7 @@ class Ensemble:
             ]
             best = max(seen, key=lambda observation: observation.score)
             samples = tuple(
-                Sample(sound, member.faces(window, track_id, fps))
+                Sample(sound, member.faces(window, track_id, fps, seen_until_s))
                 for member, sound in zip(
                     self._members, sounds if len(tracks) == 1 else nothing, strict=True
                 )
@@ -172,7 +175,7 @@ class _Member:
 
     def sound(self, window: Piece) -> np.ndarray | None:
         """Features of the window's sound, None for silence."""
-        if not self.hears or not len(window.audio) or np.abs(window.audio).max() < SILENCE:
+        if not self.hears or is_silent(window.audio):
             return None
         audio = window.audio
         if window.sample_rate != self.sample_rate:
@@ -182,7 +185,9 @@ class _Member:
         (matrix,) = self._features([audio.astype(np.float32)])
         return matrix if len(matrix) else None
 
-    def faces(self, window: Piece, track_id: int, fps: float) -> tuple[np.ndarray | None, ...]:
+    def faces(
+        self, window: Piece, track_id: int, fps: float, until_s: float
+    ) -> tuple[np.ndarray | None, ...]:
         """The track's face in the pictures that this model is shown; () when in none at all."""
         if not self._sees or self._view is None:
             return ()
@@ -195,7 +200,8 @@ class _Member:
         if not mine:
             return ()
         crops = {observation.time_s: observation.crops[view] for observation in mine}
-        times = pictures_for(self._bundle.recipe, window.times_s, window.start_s, window.end_s, fps)
+        recipe = self._bundle.recipe
+        times = pictures_for(recipe, window.times_s, window.start_s, until_s, fps)
         if not any(time in crops for time in times):  # seen, but not in the pictures chosen
             return (max(mine, key=lambda observation: observation.score).crops[view],)
         return tuple(crops.get(time) for time in times)

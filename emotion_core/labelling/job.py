@@ -17,7 +17,7 @@ from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.step import LabelOptions, LabelStep, Limits
 from emotion_core.labelling.tables import LabelTables
-from emotion_core.labelling.views import common_view
+from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import Bundle, load_bundle
 
 # A part holds about this much of an archive, and so many videos at most: what a kill may cost.
@@ -68,7 +68,7 @@ class Labelling:
         for seconds in (self.limits.video_s, self.limits.piece_s):
             if seconds is not None and not seconds > 0:
                 raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
-        common_view(self.ensemble.views, self.options.windowing, self.options.fps)
+        samplings(self.ensemble.views, self.options.fps)
         trained = _trained_detectors(self.ensemble.bundles)
         if not trained:
             return

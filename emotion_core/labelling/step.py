@@ -12,13 +12,14 @@ from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
-from emotion_core.labelling.ensemble import SILENCE, Ensemble, Query
+from emotion_core.labelling.ensemble import Ensemble, Query
 from emotion_core.labelling.tracks import TrackFinder
-from emotion_core.labelling.views import common_view
+from emotion_core.labelling.views import samplings
 from emotion_core.labelling.windows import Piece, Windowing, split, windows
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
 from emotion_core.models.bundle import Bundle
+from emotion_core.sound.features import SILENCE
 
 # Queries that the networks answer in one batch.
 BATCH = 32
@@ -123,9 +124,15 @@ class LabelStep:
         if options.min_face is not None:
             views = tuple(replace(view, min_face=options.min_face) for view in views)
         self.views = views
+        wanted = samplings(views, options.fps)
         self.plan = DecodePlan(
-            video=common_view(views, options.windowing, options.fps),
+            video=wanted[0] if wanted else None,
             sample_rate=self.ensemble.sample_rate,
+            decoder="pyav",
+            also=wanted[1:],
+            # of a clip that is one window, the pictures that preprocessing takes
+            span_s=options.windowing.window_s,
+            short_s=options.windowing.short_s,
         )
 
     def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
@@ -155,7 +162,7 @@ class LabelStep:
 
     def _queries(self, window: Piece, seen: _Seen) -> Iterator[Query]:
         assert seen.info is not None
-        return self.ensemble.queries(window, seen.info.fps)
+        return self.ensemble.queries(window, seen.info.fps, seen.info.pictures_end_s)
 
     def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
         finder = TrackFinder(self.views, self.detector)

@@ -51,6 +51,11 @@ class Windowing:
         return self.piece_s * max(1, int(longest / self.piece_s + 1e-9))
 
     @property
+    def short_s(self) -> float:
+        """A tail that is shorter than this is no piece of its own."""
+        return SHORT_TAIL * self.piece_s
+
+    @property
     def pieces_per_window(self) -> int:
         return round(self.window_s / self.piece_s)
 
@@ -147,7 +152,7 @@ def windows(pieces: Iterable[Piece], windowing: Windowing) -> Iterator[Piece]:
     """
     held: list[Piece] = []
     fresh = 0  # pieces in ``held`` that no window has shown yet
-    for piece in _without_short_tail(pieces, windowing.piece_s):
+    for piece in _without_short_tail(pieces, windowing.short_s):
         held.append(piece)
         fresh += 1
         if len(held) == windowing.pieces_per_window:
@@ -158,10 +163,10 @@ def windows(pieces: Iterable[Piece], windowing: Windowing) -> Iterator[Piece]:
         yield join(held)
 
 
-def _without_short_tail(pieces: Iterable[Piece], piece_s: float) -> Iterator[Piece]:
+def _without_short_tail(pieces: Iterable[Piece], short_s: float) -> Iterator[Piece]:
     before: Piece | None = None
     for piece in pieces:
-        if before is not None and piece.end_s - piece.start_s < SHORT_TAIL * piece_s:
+        if before is not None and piece.end_s - piece.start_s < short_s:
             before = join([before, piece])
             continue
         if before is not None:

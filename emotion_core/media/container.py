@@ -149,10 +149,11 @@ def read_facts(path: str) -> Facts:
         if whole <= 0:
             whole = _measure(path, origin)
         matrix = _first_matrix(container, video) if video and name in _TURNING else UPRIGHT
+        pictures = None if video is None else _track(video, origin, whole, alone=audio is None)
         return Facts(
-            info=_info(video, audio is not None, whole, matrix),
+            info=_info(video, pictures, audio is not None, whole, matrix),
             format=name,
-            video=None if video is None else _track(video, origin, whole, alone=audio is None),
+            video=pictures,
             audio=None if audio is None else _track(audio, origin, whole, alone=video is None),
             origin_s=origin,
             matrix=matrix,
@@ -251,14 +252,19 @@ def _can_decode(stream: Stream) -> bool:
 
 
 def _info(
-    video: VideoStream | None, has_audio: bool, duration_s: float, matrix: Matrix
+    video: VideoStream | None,
+    pictures: Track | None,
+    has_audio: bool,
+    duration_s: float,
+    matrix: Matrix,
 ) -> MediaInfo:
-    if video is None:
+    if video is None or pictures is None:
         return MediaInfo("audio", duration_s, 0, 0, 0.0, has_audio)
     sides = video.codec_context.width, video.codec_context.height
     width, height = reversed(sides) if swaps_sides(matrix) else sides
     rate = video.average_rate or video.guessed_rate
-    return MediaInfo("video", duration_s, width, height, float(rate or 0), has_audio)
+    fps = float(rate or 0)
+    return MediaInfo("video", duration_s, width, height, fps, has_audio, pictures.end_s)
 
 
 def _track(stream: Stream, origin_s: float, whole_s: float, alone: bool) -> Track:

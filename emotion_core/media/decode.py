@@ -1,13 +1,14 @@
 """A file becomes pictures and sound, whatever it is."""
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
 
 from emotion_core.errors import ClipError
 from emotion_core.media.audio import read_sound
 from emotion_core.media.container import Facts, read_facts
-from emotion_core.media.sampling import sample_times
+from emotion_core.media.sampling import span_times
 from emotion_core.media.stills import read_still, still_size
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
 from emotion_core.media.upright import fitted_size, resize
@@ -94,12 +95,13 @@ def decode_still(path: str, info: MediaInfo, plan: DecodePlan) -> Media:
     )
 
 
-def picture_span(facts: Facts, plan: DecodePlan) -> tuple[float, float]:
-    """From when to when the plan finds pictures in the file, seconds."""
-    end_s = facts.video.end_s if facts.video is not None else 0.0
-    if plan.end_s is not None:
-        end_s = min(end_s, plan.end_s)
-    return plan.start_s, end_s
+def picture_times(facts: Facts, plan: DecodePlan) -> Iterator[float]:
+    """Times of the pictures that a plan takes from a file, however it is then read."""
+    if plan.video is None or facts.video is None:
+        return iter(())
+    end_s = facts.video.end_s if plan.end_s is None else min(facts.video.end_s, plan.end_s)
+    specs = (plan.video, *plan.also)
+    return span_times(specs, plan.start_s, end_s, facts.info.fps, plan.span_s, plan.short_s)
 
 
 def refuse_damaged(warnings: list[str]) -> None:
@@ -114,5 +116,5 @@ def _pictures(
 ) -> tuple[np.ndarray, np.ndarray, str, list[str]]:
     if plan.video is None or facts.video is None:
         return stack([]), np.empty(0), "", []
-    times = sample_times(plan.video, *picture_span(facts, plan), facts.info.fps)
+    times = np.fromiter(picture_times(facts, plan), np.float64)
     return read_pictures(path, facts, times, plan.video.max_side, plan.decoder)

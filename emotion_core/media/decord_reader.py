@@ -4,13 +4,18 @@ decord 0.6.0 brings an FFmpeg of its own that cannot be restricted, looks pictur
 fills gaps with copies of neighbours without a word. It therefore only gets files on which its own
 table of times agrees with PyAV's, in containers whose index makes its jumps exact: in MPEG program
 streams its first picture is the second key picture, half a second late, under the first one's time.
+
+Its older FFmpeg also turns some pictures into other colours: those with more than 8 bits, with an
+odd number of lines or columns, or interlaced ones differ by up to 60 of 255 from PyAV's. Whoever
+did not ask for decord by name gets it only where ``check_pixels`` finds the same pixels.
 """
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
+from av.video.stream import VideoStream
 
 from emotion_core.media.container import (
     Facts,
@@ -19,6 +24,7 @@ from emotion_core.media.container import (
     seconds,
     use_only,
 )
+from emotion_core.media.pyav_reader import PyavReader
 from emotion_core.media.shown import TOLERANCE_S
 from emotion_core.media.types import MediaInfo
 from emotion_core.media.upright import is_mirrored
@@ -29,6 +35,12 @@ _TRUSTED = {
     "mov": (4, 8, (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")),
     "matroska": (0, 4, (b"\x1a\x45\xdf\xa3",)),
 }
+
+
+# How pictures may be stored for decord's colours to be PyAV's (found by trying, on even sizes).
+_SAME_COLOURS = {
+    "yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gbrp", "rgb24", "bgr0",
+}  # fmt: skip
 
 
 class DecordError(Exception):
@@ -76,6 +88,34 @@ class DecordReader:
         if picture.shape[:2] != (self.info.height, self.info.width):
             raise DecordError(f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels")
         return picture
+
+
+def check_pixels(reader: DecordReader, path: str, facts: Facts, time_s: float) -> None:
+    """Prove that decord shows this file in the colours that PyAV, and so labelling, does.
+
+    Args:
+        reader: has opened the file.
+        path, facts: the file.
+        time_s: of a picture to compare, pixel by pixel.
+
+    Raises:
+        DecordError: it does not, or cannot be trusted to.
+    """
+    assert facts.video is not None
+    with open_container(path) as container:
+        context = cast(VideoStream, container.streams[facts.video.index]).codec_context
+        stored, odd = context.pix_fmt, bool(context.width % 2 or context.height % 2)
+    if stored not in _SAME_COLOURS or odd:
+        sides = " of odd size" * odd
+        raise DecordError(f"it has other colours for {stored} pictures{sides}")
+    ours = PyavReader(path, facts)
+    try:
+        right = next(ours.frames_at([time_s]), None)
+    finally:
+        ours.close()
+    (_, shown) = next(reader.frames_at([time_s]))
+    if right is None or not np.array_equal(right[1], shown):
+        raise DecordError(f"its picture at {time_s:.2f} s is not PyAV's")
 
 
 class _Decord(Protocol):

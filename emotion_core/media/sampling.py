@@ -1,6 +1,7 @@
 """Which moments of a clip are looked at."""
 
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -54,6 +55,40 @@ def sample_times(spec: VideoSpec, start_s: float, end_s: float, fps: float) -> n
     else:
         index = np.arange(available)
     return start_s + (index + offset) * step
+
+
+def span_times(
+    specs: Sequence[VideoSpec],
+    start_s: float,
+    end_s: float,
+    fps: float,
+    span_s: float | None = None,
+    short_s: float = 0.0,
+) -> Iterator[float]:
+    """The times that all of ``specs`` take from each stretch of ``[start_s, end_s)``.
+
+    Every stretch is sampled as if it were a clip of its own: a clip that is no longer than one
+    gives exactly ``sample_times`` of it.
+
+    Args:
+        specs: see ``sample_times``.
+        start_s, end_s, fps: see there.
+        span_s: length of the stretches, seconds; None: all is one.
+        short_s: a last stretch that is shorter belongs to the one before.
+
+    Yields:
+        Ascending, each time once, as they are needed: headers may promise days.
+    """
+    number, begin_s = 0, start_s
+    while begin_s < end_s:
+        number += 1
+        stop_s = end_s if span_s is None else start_s + number * span_s
+        if end_s - stop_s < short_s:
+            stop_s = end_s
+        stop_s = min(stop_s, end_s)
+        times = [sample_times(spec, begin_s, stop_s, fps) for spec in specs]
+        yield from map(float, np.unique(np.concatenate(times)))
+        begin_s = stop_s
 
 
 def _thin(available: int, wanted: int) -> np.ndarray:

@@ -23,9 +23,8 @@ from emotion_core.media.container import (
     seconds,
     use_only,
 )
-from emotion_core.media.decode import decode_still, picture_span, refuse_damaged, still_info
+from emotion_core.media.decode import decode_still, picture_times, refuse_damaged, still_info
 from emotion_core.media.pyav_reader import PictureClock, to_rgb
-from emotion_core.media.sampling import sample_times
 from emotion_core.media.shown import TOLERANCE_S, ShownPictures
 from emotion_core.media.types import DecodePlan, Media
 from emotion_core.media.video import scale, stack
@@ -39,10 +38,10 @@ def stream(path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
     """The file in consecutive parts of ``chunk_s`` seconds.
 
     Part k covers ``[start + k * chunk_s, start + (k + 1) * chunk_s)``, ``start`` being the plan's.
-    Every part is there, in order, also one in which there is nothing. The plan's sampling is
-    applied inside of each part; for the same times the pictures are those of ``decode``, and the
-    parts' sound put together is its sound (it is missing, not silent, in parts that it does not
-    reach). Memory is bounded by a part's pictures and 30 seconds of the file.
+    Every part is there, in order, also one in which there is nothing. Put together, the parts are
+    what ``decode`` takes with the same plan through PyAV: the same pictures, the same sound (which
+    is missing, not silent, in parts that it does not reach). Memory is bounded by a part's pictures
+    and 30 seconds of the file.
 
     Args:
         path: a local file: video, sound, or a still (which is one part).
@@ -91,9 +90,7 @@ class _Parts:
         video = facts.video if plan.video is not None else None
         audio = facts.audio if plan.sample_rate is not None else None
         self.streams = [track.index for track in (video, audio) if track is not None]
-        self._shown: ShownPictures[VideoFrame] = ShownPictures(
-            self._times() if video is not None else ()
-        )
+        self._shown: ShownPictures[VideoFrame] = ShownPictures(picture_times(facts, plan))
         self._clock: PictureClock | None = None
         self._pictures: list[tuple[float, np.ndarray]] = []
         self._sound: SoundTrack | None = None
@@ -191,16 +188,6 @@ class _Parts:
         if not self._any:
             refuse_damaged(list(warnings))
         yield replace(last, warnings=warnings)
-
-    def _times(self) -> Iterator[float]:
-        spec = self._plan.video
-        assert spec is not None
-        _, end_s = picture_span(self._facts, self._plan)
-        number = 0
-        while (start_s := self._start_of(number)) < end_s:
-            number += 1
-            part_end_s = min(self._start_of(number), end_s)
-            yield from map(float, sample_times(spec, start_s, part_end_s, self._facts.info.fps))
 
     def _start_of(self, number: int) -> float:
         return self._plan.start_s + number * self._chunk_s

@@ -17,6 +17,7 @@ class MediaInfo:
         width, height: of the picture as it is shown (after rotation), 0 without one.
         fps: mean frame rate, 0.0 without a moving picture.
         has_audio: there is a sound stream.
+        pictures_end_s: when the moving picture ends, seconds; 0.0 without one.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class MediaInfo:
     height: int
     fps: float
     has_audio: bool
+    pictures_end_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,13 @@ class DecodePlan:
     Attributes:
         video: a recipe's ``VideoSpec`` (its sampling and ``max_side``), or None for no pictures.
         sample_rate: Hz of the sound wanted, or None for no sound.
-        decoder: ``auto`` (decord, and PyAV where decord cannot), ``decord`` or ``pyav``.
+        decoder: ``auto`` (decord where it is proven equal to PyAV, else PyAV), ``decord`` or
+            ``pyav``.
         start_s, end_s: the part of the file; ``end_s`` None means to the end.
+        also: more samplings, whose pictures are taken too, scaled as those of ``video``.
+        span_s: every sampling is applied to each stretch of this many seconds as if it were a clip
+            of its own; None: to the part of the file as a whole.
+        short_s: a last stretch that is shorter than this belongs to the one before.
     """
 
     video: VideoSpec | None
@@ -43,6 +50,9 @@ class DecodePlan:
     decoder: str = "auto"
     start_s: float = 0.0
     end_s: float | None = None
+    also: tuple[VideoSpec, ...] = ()
+    span_s: float | None = None
+    short_s: float = 0.0
 
 
 @dataclass(frozen=True)

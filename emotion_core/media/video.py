@@ -7,7 +7,7 @@ import numpy as np
 
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.media.container import Facts
-from emotion_core.media.decord_reader import DecordError, DecordReader
+from emotion_core.media.decord_reader import DecordError, DecordReader, check_pixels
 from emotion_core.media.pyav_reader import PyavReader
 from emotion_core.media.types import MediaInfo
 from emotion_core.media.upright import fitted_size, resize
@@ -60,8 +60,8 @@ def read_pictures(
         facts: of this file, from ``read_facts``.
         times_s: ascending, seconds.
         max_side: pixels of the longer side at most.
-        decoder: ``decord``, ``pyav``, or ``auto``: decord, then PyAV where decord cannot do it
-            (said in a warning that starts with ``decoder:``).
+        decoder: ``decord``, ``pyav``, or ``auto``: decord, then PyAV where decord cannot do it or
+            shows other pixels than PyAV (said in a warning that starts with ``decoder:``).
 
     Returns:
         uint8 (n, height, width, 3); their times, float64 (n,); the decoder; warnings.
@@ -75,7 +75,10 @@ def read_pictures(
     warnings: list[str] = []
     if decoder != "pyav":
         try:
-            return _collect(DecordReader(path, facts), times_s, max_side)
+            reader = DecordReader(path, facts)
+            if decoder == "auto" and len(times_s):
+                check_pixels(reader, path, facts, float(times_s[0]))
+            return _collect(reader, times_s, max_side)
         except DecordError as error:
             if decoder == "decord":
                 raise ClipError("decode", f"unreadable: decord: {error}") from error

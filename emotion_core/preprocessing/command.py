@@ -33,7 +33,10 @@ def main(
         str, typer.Option(help="centerface, insightface:MODEL.onnx or insightface:PACK.")
     ] = "centerface",
     decoder: Annotated[
-        str, typer.Option(help="auto (decord, PyAV where it cannot), decord or pyav.")
+        str,
+        typer.Option(
+            help="auto (decord where it is proven equal to PyAV, else PyAV), decord, pyav."
+        ),
     ] = "auto",
     audio_backend: Annotated[
         str, typer.Option(help="librosa, or torchaudio (batched, on the GPU where there is one).")

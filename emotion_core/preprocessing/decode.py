@@ -6,6 +6,7 @@ from emotion_core.clips.work import ClipWork, Outcome
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
+from emotion_core.sound.features import is_silent
 
 
 class DecodeStep:
@@ -52,7 +53,8 @@ def judge(outcome: Outcome, media: Media, plan: DecodePlan, modality: str | None
     a clip of unknown modality that has pictures is expected to have sound.
     """
     wants_sound = plan.sample_rate is not None
-    if media.frames.shape[0] == 0 and media.audio.size == 0:
+    silent = is_silent(media.audio)
+    if media.frames.shape[0] == 0 and silent:
         held = f"{media.info.kind}, {media.info.duration_s:.1f} s"
         return outcome.fail("decode", "empty", f"empty: no picture and no sound to use ({held})")
     for warning in media.warnings:
@@ -60,6 +62,7 @@ def judge(outcome: Outcome, media: Media, plan: DecodePlan, modality: str | None
         if not warning.startswith("decoder:"):
             outcome = outcome.degrade("decode", "cut", warning)
     declared_silent = modality in ("video", "image", "face") or media.info.kind == "image"
-    if wants_sound and media.audio.size == 0 and not declared_silent:
-        outcome = outcome.degrade("decode", "no_audio", "no_audio: the video has no sound")
+    if wants_sound and silent and not declared_silent:
+        held = "nothing but silence" if media.audio.size else "no sound"
+        outcome = outcome.degrade("decode", "no_audio", f"no_audio: the video has {held}")
     return outcome

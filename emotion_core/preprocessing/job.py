@@ -141,7 +141,7 @@ def plan_groups(how: Preprocessing, resources: Resources) -> list[Group]:
     they share a process: three operators on two CPUs reach half the speed of one.
     """
     recipe = how.recipe
-    decode = partial(DecodeStep, recipe.audio, recipe.video, how.decoder, how.timeout_s)
+    decode = partial(DecodeStep, recipe.audio, recipe.view, how.decoder, how.timeout_s)
     if not resources.gpus:
         sound = partial(SoundStep, recipe.audio, how.audio_backend)
         faces = (partial(_face_step, recipe.video, how.detector, "cpu"),) if recipe.video else ()

@@ -9,6 +9,7 @@ from emotion_core.clips.work import ClipWork
 from emotion_core.errors import ClipError
 from emotion_core.recipes.specs import AudioSpec
 from emotion_core.sound.backends import batch_features
+from emotion_core.sound.features import is_silent
 
 _log = logging.getLogger(__name__)
 
@@ -52,5 +53,5 @@ class SoundStep:
 
 
 def has_sound(work: ClipWork) -> bool:
-    """The clip is decoded and holds sound."""
-    return not work.failed and work.media is not None and work.media.audio.size > 0
+    """The clip is decoded and holds more than silence: labelling hears no silence either."""
+    return not work.failed and work.media is not None and not is_silent(work.media.audio)

@@ -5,8 +5,12 @@ only, so that it can be written to ``recipe.json`` inside a model bundle and rea
 without running anybody's code.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+# Pictures of one clip that are held in memory where none may be left out: a minute and a half at
+# five a second, half a gigabyte at 640 x 480.
+MOST_COUNTED = 500
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ class Recipe:
         segment_s: a sample of the network is this many seconds, not a whole clip: a clip is cut
             into segments, which are trained on one by one, and its answer is the mean of theirs.
             Sound must not be trimmed then, and pictures be sampled by ``fps``, so that both are cut
-            alike.
+            alike: not thinned by ``VideoSpec.max_frames`` (``Recipe.view``).
     """
 
     name: str
@@ -145,3 +149,15 @@ class Recipe:
     training: TrainSpec = TrainSpec()
     published: str | None = None
     segment_s: float | None = None
+
+    @property
+    def view(self) -> VideoSpec | None:
+        """The pictures that features are made of, in preprocessing and in labelling alike.
+
+        That is ``video``, but for a system whose clips are cut into segments by counting pictures:
+        it gets all of them as far as memory allows, since thinned ones would lie beside another
+        segment's sound.
+        """
+        if self.video is None or self.segment_s is None:
+            return self.video
+        return replace(self.video, max_frames=max(self.video.max_frames, MOST_COUNTED))

@@ -8,9 +8,17 @@ from emotion_core.recipes.specs import AudioSpec
 KINDS = ("mfcc", "logmel", "mfcc+logmel")
 SCALES = ("standardise", "minmax", "none")
 
+# Sound whose loudest sample is below this (-80 dB of full scale) is silence, not speech.
+SILENCE = 1e-4
+
 # Deviations below this (decibel, or its cosine transform) are the rounding of the arithmetic, not
 # sound: a constant coefficient becomes 0 instead of amplified noise.
 _LEAST_DEVIATION = 1e-2
+
+
+def is_silent(audio: np.ndarray) -> bool:
+    """Whether float (samples,) in [-1, 1] hold nothing to learn or to judge from."""
+    return not len(audio) or bool(np.abs(audio).max() < SILENCE)
 
 
 def audio_features(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:

@@ -37,7 +37,7 @@ STATUS = [
 STATUSES = ("ok", "degraded", "failed")
 
 REASONS = {
-    "no_audio": "a video without a sound stream",
+    "no_audio": "a video without sound, or with nothing but silence",
     "no_face": "pictures, but no face in any of them",
     "cut": "sound or picture stops before the end of the file",
     "unreadable": "not a media file, or damaged beyond reading",

@@ -16,12 +16,12 @@ def work(name: str) -> ClipWork:
     return ClipWork({"clip_id": name, "uri": f"/videos/{name}.mp4"})
 
 
-def media(kind="video", frames=2, samples=100, has_audio=True, warnings=()) -> Media:
+def media(kind="video", frames=2, samples=100, has_audio=True, warnings=(), level=0.1) -> Media:
     return Media(
         info=MediaInfo(kind, 2.0, 8, 8, 25.0, has_audio),
         frames=np.zeros((frames, 8, 8, 3), np.uint8),
         frame_times_s=np.arange(frames, dtype=float),
-        audio=np.zeros(samples, np.float32),
+        audio=np.full(samples, level, np.float32),
         sample_rate=16000 if samples else 0,
         decoder="pyav",
         warnings=tuple(warnings),
@@ -70,6 +70,8 @@ def test_reasons_add_up_and_a_failure_stays_one():
         (media(), "audio-visual", "ok", ()),
         (media(samples=0, has_audio=False), None, "degraded", ("no_audio",)),
         (media(samples=0, has_audio=False), "video", "ok", ()),  # its corpus says it is silent
+        (media(level=1e-5), None, "degraded", ("no_audio",)),  # labelling hears no silence either
+        (media(level=1e-5, frames=0), "audio", "failed", ("empty",)),
         (media(kind="audio", frames=0), "audio", "ok", ()),
         (media(kind="image", frames=1, samples=0, has_audio=False), None, "ok", ()),
         (media(frames=0, samples=0), None, "failed", ("empty",)),

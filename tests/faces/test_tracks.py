@@ -48,6 +48,19 @@ def test_a_quick_move_without_overlap_is_followed() -> None:
     assert ids == [[0], [0]]
 
 
+def test_the_only_face_may_jump_further_than_one_of_two() -> None:
+    """A nod between two pictures, 0.7 s apart."""
+    alone = follow(FaceTracker(), faces(box(100, 100)), faces(box(120, 195)))
+    assert alone == [[0], [0]]
+    two = follow(FaceTracker(), faces(box(100, 100), box(500)), faces(box(120, 195), box(500)))
+    assert two == [[0, 1], [2, 1]]
+    gone = follow(FaceTracker(), faces(box(100, 100)), faces(), faces(box(120, 195)))
+    assert gone == [[0], [], [1]]
+    cut = FaceTracker()
+    cut.update(0.0, faces(box(100, 100)))
+    assert cut.update(0.7, faces(box(120, 195)), cut=True) == [1]
+
+
 def test_somewhere_else_is_somebody_else() -> None:
     ids = follow(FaceTracker(), faces(box(100)), faces(box(400)), faces(box(100)))
     assert ids == [[0], [1], [0]]  # and the first is known again after a short gap

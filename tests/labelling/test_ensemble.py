@@ -8,9 +8,9 @@ import pytest
 
 from emotion_core.errors import UsageError
 from emotion_core.labelling.ensemble import Ensemble
-from emotion_core.labelling.views import common_view, pictures_for
-from emotion_core.labelling.windows import FaceObservation, Piece, Windowing
-from emotion_core.media.sampling import sample_times
+from emotion_core.labelling.views import pictures_for, samplings
+from emotion_core.labelling.windows import FaceObservation, Piece
+from emotion_core.media.sampling import sample_times, span_times
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.specs import VideoSpec
@@ -151,7 +151,7 @@ def test_models_that_do_not_fit_are_refused(models):
         ensemble(models, "sound", "sound")
     whole = VideoSpec(detect=False)
     with pytest.raises(UsageError, match="cannot be combined"):
-        common_view([VideoSpec(), whole], Windowing(), None)
+        samplings([VideoSpec(), whole], None)
 
 
 def test_two_models_on_a_real_video(models, demo):
@@ -187,18 +187,17 @@ def test_a_model_that_counts_pictures_gets_as_many_as_it_counts(models, demo):
     np.testing.assert_allclose(many, (np.arange(100) + 0.5) / 5, atol=0.021)
 
 
-def test_pictures_looked_at_serve_the_model_that_needs_most():
+def test_every_model_finds_its_own_pictures_among_those_looked_at():
     few, many = VideoSpec(count=6), VideoSpec(sampling="fps", fps=5.0, max_side=480)
-    view = common_view([few, many], Windowing(4.0, 2.0), None)
-    assert (view.sampling, view.fps, view.max_side) == ("fps", 5.0, 640)
-    assert common_view([few, VideoSpec(count=6, face_size=48)], Windowing(), None).count == 6
-    alone = common_view([replace(few, count=8)], Windowing(10.0, 5.0), None)
-    assert (alone.sampling, alone.count) == ("uniform", 2)  # in a chunk of 2.5 s
-    capped = common_view([VideoSpec(sampling="stride", max_frames=32)], Windowing(40, 40), None)
-    assert capped.max_frames == 4  # 32 in ten chunks of 4 s
-    asked = common_view([few], Windowing(), 12.0)
+    one, other = samplings([few, many], None)
+    assert (one, other) == (few, replace(many, max_side=640))
+    times = tuple(span_times([one, other], 0.0, 4.0, 25.0))
+    assert len(times) == 26
+    shown = pictures_for(load_recipe("timedist-blstm"), times, 0.0, 4.0, 25.0)
+    assert shown == sample_times(few, 0.0, 4.0, 25.0).tolist()
+    (asked,) = samplings([few, many], 12.0)
     assert (asked.sampling, asked.fps, asked.max_frames > 10_000) == ("fps", 12.0, True)
-    assert common_view([], Windowing(), 12.0) is None
+    assert samplings([], 12.0) == ()
 
 
 def test_labels_of_the_panel_are_the_models(models):

@@ -33,7 +33,7 @@ def refusal(path: Path | str, plan: DecodePlan = PLAN) -> str:
 def test_video_with_sound(tmp_path: Path):
     path = write_clip(tmp_path / "a.mp4", frames=50)
     media = decode(str(path), PLAN)
-    assert media.info == MediaInfo("video", pytest.approx(2.0, abs=0.03), 96, 64, 25.0, True)
+    assert media.info == MediaInfo("video", pytest.approx(2.0, abs=0.03), 96, 64, 25.0, True, 2.0)
     assert probe(str(path)) == media.info
     assert media.frames.shape == (4, 64, 96, 3) and media.frames.dtype == np.uint8
     np.testing.assert_allclose(media.frame_times_s, [0.25, 0.75, 1.25, 1.75])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emotion_core.errors import UsageError
-from emotion_core.media.sampling import sample_times
+from emotion_core.media.sampling import sample_times, span_times
 from emotion_core.recipes.specs import VideoSpec
 
 
@@ -71,3 +71,28 @@ def test_every_time_lies_in_the_span():
 def test_wrong_numbers_are_one_clear_line(spec: VideoSpec):
     with pytest.raises(UsageError):
         sample_times(spec, 0.0, 1.0, 25.0)
+
+
+def test_every_span_is_sampled_like_a_clip():
+    spec, other = VideoSpec(count=3), VideoSpec(sampling="fps", fps=1.0)
+    # one span: the clip itself, to the last bit
+    for end_s in (0.04, 3.9, 4.004):
+        alone = list(span_times([spec], 0.0, end_s, 25.0, 4.0, 0.2))
+        assert alone == sample_times(spec, 0.0, end_s, 25.0).tolist()
+    # several: the last one as short as it is, unless it is too short for one
+    np.testing.assert_allclose(
+        list(span_times([spec], 1.0, 4.0, 25.0, 2.0, 0.2)),
+        [4 / 3, 2, 8 / 3, 3 + 1 / 6, 3.5, 3 + 5 / 6],
+    )
+    np.testing.assert_allclose(
+        list(span_times([spec], 0.0, 4.5, 25.0, 2.0, 0.6)),
+        [1 / 3, 1, 5 / 3, 2 + 5 / 12, 3.25, 4 + 1 / 12],
+    )
+    # together, each time once
+    np.testing.assert_allclose(list(span_times([spec, other], 0.0, 3.0, 25.0)), [0.5, 1.5, 2.5])
+    assert list(span_times([spec], 2.0, 2.0, 25.0)) == []
+
+
+def test_spans_of_a_file_that_promises_days_are_told_one_by_one():
+    times = span_times([VideoSpec(count=2)], 0.0, 1e12, 25.0, 4.0)
+    assert [next(times) for _ in range(3)] == [1.0, 3.0, 5.0]

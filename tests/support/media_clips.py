@@ -10,6 +10,7 @@ import numpy as np
 
 BITS = 8
 TONE_HZ = 440.0
+COLOURS = np.array([[1, 4, 4], [4, 1, 4], [4, 4, 1]], np.uint8)  # divisors: red, green, blue
 
 
 def picture(number: int, width: int = 96, height: int = 64) -> np.ndarray:
@@ -56,6 +57,10 @@ def write_clip(
     rate: int = 48000,
     format: str | None = None,
     mux_options: dict[str, str] | None = None,
+    pix_fmt: str = "yuv420p",
+    coloured: bool = False,
+    faint: bool = False,
+    loudness: float = 1.0,
 ) -> Path:
     """Write a clip whose picture n is ``picture(n)`` once it is shown upright.
 
@@ -65,6 +70,9 @@ def write_clip(
         hflip: a player has to mirror it.
         sound: codec of a stereo tone that lasts ``sound_s`` (None: as long as the pictures) from
             ``sound_from_s`` on; None for no sound.
+        loudness: what the tone is multiplied by.
+        coloured: in red, green and blue stripes.
+        faint: in greys so close to each other that nobody takes the next picture for a new shot.
     """
     stamps = list(times_ms) if times_ms is not None else [1000 * n // fps for n in range(frames)]
     items: list[tuple[float, Any, Any]] = []
@@ -72,7 +80,7 @@ def write_clip(
         width, height = size if turned % 180 == 0 else size[::-1]
         if stamps:
             video: Any = container.add_stream(codec, rate=fps, options=options or {})
-            video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+            video.width, video.height, video.pix_fmt = width, height, pix_fmt
             if times_ms is not None:
                 video.codec_context.time_base = Fraction(1, 1000)
             video.codec_context.thread_count = 1
@@ -82,6 +90,10 @@ def write_clip(
             audio: Any = container.add_stream(sound, rate=rate, layout="stereo")
         for number, stamp in enumerate(stamps):
             image = picture(number, *size)
+            if coloured:
+                image = image // COLOURS[np.arange(size[0]) // 3 % len(COLOURS)]
+            if faint:
+                image = 128 + image // 8
             if hflip:
                 image = image[:, ::-1]
             stored = np.ascontiguousarray(np.rot90(image, -turned // 90))
@@ -91,7 +103,7 @@ def write_clip(
                 frame.pts, frame.time_base = stamp, Fraction(1, 1000)
             items.append((stamp / 1000, video, frame))
         if sound:
-            items += _sound(audio, stamps, fps, sound_s, sound_from_s, rate)
+            items += _sound(audio, stamps, fps, sound_s, sound_from_s, rate, loudness)
         # in the order of their times, as cameras write them
         for _, stream, frame in sorted(items, key=lambda item: item[0]):
             container.mux(stream.encode(frame))
@@ -101,11 +113,17 @@ def write_clip(
 
 
 def _sound(
-    stream: Any, stamps: list[int], fps: int, sound_s: float | None, from_s: float, rate: int
+    stream: Any,
+    stamps: list[int],
+    fps: int,
+    sound_s: float | None,
+    from_s: float,
+    rate: int,
+    loudness: float,
 ) -> list[tuple[float, Any, Any]]:
     if sound_s is None:
         sound_s = stamps[-1] / 1000 + 1 / fps - from_s
-    samples = tone(sound_s, rate)
+    samples = loudness * tone(sound_s, rate)
     depth = {"s16": np.int16, "s16p": np.int16, "s32": np.int32, "s32p": np.int32}
     if kind := depth.get(stream.codec_context.format.name):
         samples = (samples * np.iinfo(kind).max).astype(kind)

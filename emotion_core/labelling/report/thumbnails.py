@@ -68,6 +68,7 @@ def _face(decoder: IsolatedDecoder, path: str, time_s: float, box: list[float]) 
     plan = DecodePlan(
         video=VideoSpec(sampling="uniform", count=1),
         sample_rate=None,
+        decoder="pyav",  # what found the face
         start_s=time_s,
         end_s=time_s + _INSTANT_S,
     )

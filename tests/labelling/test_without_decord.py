@@ -1,0 +1,59 @@
+"""Labelling and thumbnails decode with PyAV: on a machine without decord they work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.jobs import ROOT, environment
+from tests.support.labelling import untrained
+from tests.support.media_clips import write_clip
+from tests.support.small_recipes import small
+
+# Found instead of the real one; whoever tries to import it leaves a mark.
+TRAP = """
+import pathlib
+pathlib.Path({mark!r}).touch()
+raise ImportError("there is no decord here")
+"""
+SCRIPT = """
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # the decoder's child reads this file too
+    from emotion_core.labelling.report.thumbnails import thumbnails
+    from emotion_core.labelling.rows import segment_rows, video_rows
+    from emotion_core.preprocessing.decode import DecodeStep
+    from tests.support.labelling import LABELS, OneFace, step, work_on
+
+    model, clip, mark = map(Path, sys.argv[1:])
+    labeller = step(model, detector=OneFace())
+    (done,) = labeller([work_on(clip)])
+    labeller.decoder.close()
+    videos, segments = video_rows([done], LABELS), segment_rows([done], LABELS, "m")
+    pictures = thumbnails(videos.to_pylist(), segments)
+    print(done.outcome.status, done.decoder, len(done.segments), len(pictures), mark.exists())
+    decoding = DecodeStep(None, labeller.views[0], "auto", 60.0)
+    decoding([work_on(clip)])
+    decoding.decoder.close()
+    print("preprocess:", mark.exists())
+"""
+
+
+def test_without_decord_videos_are_labelled_and_have_thumbnails(tmp_path: Path) -> None:
+    mark, trap = tmp_path / "somebody imported it", tmp_path / "trap"
+    trap.mkdir()
+    (trap / "decord.py").write_text(TRAP.format(mark=str(mark)))
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    model = untrained(tmp_path / "model", recipe=small("timedist-blstm"))
+    clip = write_clip(tmp_path / "a.mp4", frames=100, faint=True)
+    done = subprocess.run(
+        [sys.executable, str(script), str(model), str(clip), str(mark)],
+        env=environment(PYTHONPATH=os.pathsep.join([str(trap), str(ROOT)])),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    # the last line proves that the trap works where decord is looked for
+    assert done.stdout.splitlines() == ["ok pyav 1 1 False", "preprocess: True"], done.stderr
