@@ -17,6 +17,11 @@ EXIT_FAILED_ROWS = 3
 console = Console()
 
 
+def say(words: str) -> None:
+    """One line on standard output, as it is, however narrow the terminal."""
+    console.print(words, soft_wrap=True, markup=False)
+
+
 def run(command: Callable[..., int | None]) -> NoReturn:
     """Run ``command`` as a program: its parameters are the options, its result the exit code.
 

@@ -121,11 +121,21 @@ def run_groups(
             yield Part(row["uri"], counts, row["media_s"], tuple(row["failures"]))
 
 
-def follow(parts: Iterable[Part], total: int, show: ShowProgress) -> None:
-    """Wait for all parts, telling how far it is."""
+def follow(
+    parts: Iterable[Part],
+    total: int,
+    show: ShowProgress,
+    check: storage.Check = storage.unclaimed,
+) -> None:
+    """Wait for all parts, telling how far it is.
+
+    Raises:
+        StorageError: ``check`` says that another job writes there now; no more parts are asked for.
+    """
     tally = Tally()
     with show(total) as advance:
         for part in parts:
+            check()
             advance(part.rows, tally.add(part.media_s, part.failures))
 
 

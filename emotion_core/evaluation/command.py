@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotion_core import storage
-from emotion_core.cli import console
+from emotion_core.cli import console, say
 from emotion_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def main(
     if side not in SIDES_OR_ALL:
         raise UsageError(f"--side {side}: choose one of {', '.join(SIDES_OR_ALL)}")
     arguments = dict(locals())
+    out = storage.absolute(out)
     # heavy imports only after the command line was understood
     import torch
 
@@ -64,23 +65,25 @@ def main(
         "split": [query.split for query in queries],
         "side": side,
     }
-    storage.start_output(out, "an evaluation", settings, overwrite)
-    answered = [predict(query, cache) for query in queries]
-    found = assess_all(answered)
-    protocol = None if folded is None else split or folded
-    metrics = metrics_of(queries, answered, found, side, protocol)
-    title = f"{metrics['recipe']}, {metrics['split'] or 'no split'}, {side}"
-    files = _write(out, title, found, answered, metrics)
-    record = storage.RunRecord(
-        job="evaluate",
-        arguments=arguments,
-        counts={"inputs": found.figures.n, "ok": found.figures.n, "degraded": 0, "failed": 0},
-        seconds=clock.seconds,
-        started=clock.started,
-        files=files,
-        extra={"model_id": settings["model"]},
-    )
-    storage.write_run_record(out, record)
+    with storage.hold_output(out, "an evaluation", settings, overwrite, say=say) as claim:
+        answered = [predict(query, cache) for query in queries]
+        found = assess_all(answered)
+        protocol = None if folded is None else split or folded
+        metrics = metrics_of(queries, answered, found, side, protocol)
+        title = f"{metrics['recipe']}, {metrics['split'] or 'no split'}, {side}"
+        claim.check()
+        files = _write(out, title, found, answered, metrics)
+        record = storage.RunRecord(
+            job="evaluate",
+            arguments=arguments,
+            counts={"inputs": found.figures.n, "ok": found.figures.n, "degraded": 0, "failed": 0},
+            seconds=clock.seconds,
+            started=clock.started,
+            files=files,
+            extra={"model_id": settings["model"]},
+        )
+        claim.check()
+        storage.write_run_record(out, record)
     _show(title, found, metrics)
     console.print(f"written to {out}: {', '.join(files)}", soft_wrap=True)
     return 0

@@ -9,7 +9,7 @@ from emotion_core.models.bundle import Bundle, load_bundle
 
 # Made by jobs/train.py --split ...:all, beside the folders of the folds.
 FOLDS = "folds.json"
-# How that folder's claim (``settings.json``) calls what it holds.
+# How that folder's mark (``settings.json``) calls what it holds.
 FOLDS_KIND = "the folds of a model"
 
 
@@ -75,8 +75,8 @@ def _folds_at(place: str) -> dict | None:
         if isinstance(written, dict) and {"split", "folds"} <= set(written):
             return written
         raise UsageError(f"{uri!r} is damaged: run jobs/train.py again")
-    claim = storage.join(place, "settings.json")
-    if storage.exists(claim) and storage.read_json(claim).get("kind") == FOLDS_KIND:
+    mark = storage.join(place, "settings.json")
+    if storage.exists(mark) and storage.read_json(mark).get("kind") == FOLDS_KIND:
         raise UsageError(
             f"the folds at {place!r} are not all trained: repeat the command of jobs/train.py, it "
             "goes on where it stopped"

@@ -90,13 +90,13 @@ def main(
     Example: python jobs/label.py --videos s3://bucket/clips --model out/model --out out/labels
     """
     arguments, clock = dict(locals()), storage.Clock()
+    out = storage.absolute(out)
     from emotion_core.labelling.compact import compact, refuse_used
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.overview import choose
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
     from emotion_core.labelling.step import LabelOptions, Limits
 
-    out = storage.absolute(out)
     how = Labelling(
         tuple(storage.absolute(uri) for uri in model),
         LabelOptions(Windowing(window, hop), fps, min_face),
@@ -119,33 +119,35 @@ def main(
             published.refuse_narrowing(published.index(), manifest, prune)
         show_forecast(cli.console, out, forecast(manifest, how, out, overwrite, retry_failed))
         return 0
-    storage.start_output(out, "labels", how.settings(), overwrite)
-    show = partial(_progress, len(manifest))
-    rows, done = label(manifest, how, out, show, retry_failed, prune)
-    tables, counts = how.tables(out), count_statuses(rows)
-    chosen = choose(rows, MOST_VIDEOS)
-    sample = tables.segments([row["clip_id"] for row in chosen])
-    facts = Facts(tuple(videos), out, how.settings(), len(found.others), clock.started)
-    write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
-    copied = [] if compact_to is None else compact(tables, compact_to)
-    storage.write_run_record(
-        out,
-        storage.RunRecord(
-            job="label",
-            arguments=arguments,
-            counts=counts,
-            seconds=clock.seconds,
-            started=clock.started,
-            files=["manifest.parquet", *tables.published.files(), "report.html"],
-            extra={
-                "schema_version": LABELS_SCHEMA_VERSION,
-                "labelled": done,
-                "not_media": len(found.others),
-                "compact_copy": copied,
-                "settings": how.settings(),
-            },
-        ),
-    )
+    settings = how.settings()
+    with storage.hold_output(out, "labels", settings, overwrite, say=cli.say) as claim:
+        show = partial(_progress, len(manifest))
+        rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check)
+        tables, counts = how.tables(out), count_statuses(rows)
+        chosen = choose(rows, MOST_VIDEOS)
+        sample = tables.segments([row["clip_id"] for row in chosen])
+        facts = Facts(tuple(videos), out, settings, len(found.others), clock.started)
+        write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
+        copied = [] if compact_to is None else compact(tables, compact_to)
+        claim.check()
+        storage.write_run_record(
+            out,
+            storage.RunRecord(
+                job="label",
+                arguments=arguments,
+                counts=counts,
+                seconds=clock.seconds,
+                started=clock.started,
+                files=["manifest.parquet", *tables.published.files(), "report.html"],
+                extra={
+                    "schema_version": LABELS_SCHEMA_VERSION,
+                    "labelled": done,
+                    "not_media": len(found.others),
+                    "compact_copy": copied,
+                    "settings": settings,
+                },
+            ),
+        )
     if found.others:
         cli.console.print(f"{len(found.others)} files are not media, such as {found.others[0]}")
     show_counts(cli.console, f"Labels in {out}", rows)

@@ -123,6 +123,7 @@ def label(
     show: ShowProgress,
     retry_failed: bool = False,
     prune: bool = False,
+    check: storage.Check = storage.unclaimed,
 ) -> tuple[pa.Table, int]:
     """Label every video of the manifest: exactly one row each in ``videos/``.
 
@@ -131,23 +132,25 @@ def label(
     Args:
         manifest: schema ``MANIFEST``.
         how: see there.
-        out: URI of a folder that ``storage.start_output`` has claimed.
+        out: URI of a folder that ``storage.hold_output`` holds.
         show: gives the progress bar.
         retry_failed: videos that failed, or were left unfinished, are done again.
         prune: rows of videos that are not in the manifest are dropped.
+        check: the claim's.
 
     Returns:
         ``videos/`` as a table, and how many videos had to be done.
 
     Raises:
         UsageError: what the folder holds cannot be read, or is more than the manifest names.
-        StorageError: it cannot be written, or no longer be read.
+        StorageError: it cannot be written, or no longer be read, or another job writes there now.
     """
     tables = how.tables(out)
 
     def work(pending: pa.Table, changed: frozenset[str]) -> None:
         write = partial(tables.write, changed=changed)
-        follow(_parts(pending, how, write, connect()), len(pending), show)
+        follow(_parts(pending, how, write, connect()), len(pending), show, check)
+        check()
 
     done = tables.published.fill(manifest, work, retry_failed, prune)
     with storage.reading_back():

@@ -63,38 +63,36 @@ def main(
     Example: python jobs/preprocess.py --corpus ravdess=data/ravdess --out out/features
     """
     arguments, clock = dict(locals()), storage.Clock()
+    out = storage.absolute(out)
     from emotion_core.preprocessing.job import Preprocessing, preprocess
 
     how = Preprocessing(
         load_recipe(recipe), detector, decoder, audio_backend, timeout, gpus_per_detector
     )
     how.check()
-    out = storage.absolute(out)
     scans = scan_all(corpus, modality)
     _report_scans(scans)
     clips = list({clip.clip_id: clip for scan in scans for clip in scan.clips}.values())[:limit]
-    storage.start_output(out, "features", how.settings(), overwrite)
-    rows, decoded = preprocess(
-        manifest_table(clips),
-        how,
-        out,
-        partial(progress, cli.console, "preprocess"),
-        retry_failed,
-        prune,
-    )
-    counts = count_statuses(rows)
-    storage.write_run_record(
-        out,
-        storage.RunRecord(
-            job="preprocess",
-            arguments=arguments,
-            counts=counts,
-            seconds=clock.seconds,
-            started=clock.started,
-            files=["manifest.parquet", "features/"],
-            extra={"decoded": decoded, "settings": how.settings()},
-        ),
-    )
+    settings = how.settings()
+    with storage.hold_output(out, "features", settings, overwrite, say=cli.say) as claim:
+        show = partial(progress, cli.console, "preprocess")
+        rows, decoded = preprocess(
+            manifest_table(clips), how, out, show, retry_failed, prune, claim.check
+        )
+        counts = count_statuses(rows)
+        claim.check()
+        storage.write_run_record(
+            out,
+            storage.RunRecord(
+                job="preprocess",
+                arguments=arguments,
+                counts=counts,
+                seconds=clock.seconds,
+                started=clock.started,
+                files=["manifest.parquet", "features/"],
+                extra={"decoded": decoded, "settings": settings},
+            ),
+        )
     show_counts(cli.console, f"Features in {out}", rows, by="corpus")
     show_reasons(cli.console, rows)
     cli.console.print(f"{decoded} of {len(clips)} clips decoded, {clock.seconds:.1f} s")

@@ -88,6 +88,7 @@ def preprocess(
     show: ShowProgress,
     retry_failed: bool = False,
     prune: bool = False,
+    check: storage.Check = storage.unclaimed,
 ) -> tuple[pa.Table, int]:
     """Features of every clip of the manifest, one row each whatever happens.
 
@@ -96,10 +97,11 @@ def preprocess(
     Args:
         manifest: schema ``MANIFEST``.
         how: see there.
-        out: URI of a folder that ``storage.start_output`` has claimed.
+        out: URI of a folder that ``storage.hold_output`` holds.
         show: gives the progress bar.
         retry_failed: failed clips are done again.
         prune: rows of clips that are not in the manifest are dropped.
+        check: the claim's.
 
     Returns:
         What the features say of each clip (identity and outcome, without the features themselves),
@@ -107,13 +109,14 @@ def preprocess(
 
     Raises:
         UsageError: what the folder holds cannot be read, or is more than the manifest names.
-        StorageError: it cannot be written, or no longer be read.
+        StorageError: it cannot be written, or no longer be read, or another job writes there now.
     """
     table = Published(out, FEATURES_FOLDER)
 
     def work(pending: pa.Table, changed: frozenset[str]) -> None:
         write = partial(_write, table, _metadata(how), changed)
-        follow(_parts(pending, how, write, connect()), len(pending), show)
+        follow(_parts(pending, how, write, connect()), len(pending), show, check)
+        check()
 
     done = table.fill(manifest, work, retry_failed, prune)
     with storage.reading_back():

@@ -1,4 +1,4 @@
-"""Any URI -> files: listing, reading, atomic writing, and the record that ends a job.
+"""Any URI -> files: listing, reading, atomic writing, who writes, and the record that ends a job.
 
 What an URI may be, everywhere in this package:
 
@@ -11,6 +11,7 @@ What an URI may be, everywhere in this package:
 * any other ``scheme://`` that fsspec knows.
 """
 
+from emotion_core.storage.claims import Check, Claim, hold_output, unclaimed
 from emotion_core.storage.finding import is_pattern, list_pattern, look_up
 from emotion_core.storage.listing import GONE, FileInfo, exists, list_files
 from emotion_core.storage.outputs import (
@@ -43,6 +44,8 @@ from emotion_core.storage.writing import (
 
 __all__ = [
     "GONE",
+    "Check",
+    "Claim",
     "Clock",
     "FileInfo",
     "RunRecord",
@@ -50,6 +53,7 @@ __all__ = [
     "check_output",
     "exists",
     "filesystem",
+    "hold_output",
     "is_local",
     "is_pattern",
     "join",
@@ -69,6 +73,7 @@ __all__ = [
     "remove",
     "remove_unfinished",
     "start_output",
+    "unclaimed",
     "utc_now",
     "write_bytes",
     "write_json",

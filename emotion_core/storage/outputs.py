@@ -1,4 +1,4 @@
-"""A job's ``--out``: claimed by ``settings.json`` at the start, finished by ``run.json``."""
+"""A job's ``--out``: marked by ``settings.json`` at the start, finished by ``run.json``."""
 
 import importlib.metadata
 import platform
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from emotion_core.errors import UsageError
+from emotion_core.storage.claim_places import CLAIM
 from emotion_core.storage.listing import exists, list_files
 from emotion_core.storage.reading import read_json
 from emotion_core.storage.uris import filesystem, is_local, join
@@ -24,7 +25,9 @@ _PACKAGES = (
 
 
 def start_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bool = False) -> None:
-    """Claims the folder ``out`` for a job; the same job with the same settings may come back.
+    """Marks the folder ``out`` as a job's; the same job with the same settings may come back.
+
+    Call it under a claim (``claims.hold_output`` does).
 
     Args:
         out: URI of a folder; it need not exist.
@@ -37,61 +40,61 @@ def start_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bo
         UsageError: ``out`` holds something else, is a file, or cannot be written.
     """
     wanted = plain(settings)
-    claim = {"made_by": _MADE_BY, "kind": kind, "settings": wanted}
-    held = _held(out)
-    if held is not None and not overwrite:
-        _check_same(out, held, claim)
+    mark = {"made_by": _MADE_BY, "kind": kind, "settings": wanted}
+    earlier = _earlier(out)
+    if earlier is not None and not overwrite:
+        _check_same(out, earlier, mark)
         return
     try:
-        if held is not None:
+        if earlier is not None:
             _clear(out)
-        write_json(join(out, SETTINGS), claim)
+        write_json(join(out, SETTINGS), mark)
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error}") from error
 
 
-def check_output(out: str, kind: str, settings: Mapping[str, Any]) -> bool:
-    """What ``start_output`` would say, without claiming anything.
+def check_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bool = False) -> bool:
+    """What ``start_output`` would say, without writing anything.
 
     Returns:
-        True when an earlier job of the same settings left something there to go on with.
+        True when an earlier job left something there, to go on with or to overwrite.
 
     Raises:
         UsageError: as ``start_output``, as far as that can be told without writing.
     """
-    held = _held(out)
-    if held is not None:
-        _check_same(out, held, {"kind": kind, "settings": plain(settings)})
-    return held is not None
+    earlier = _earlier(out)
+    if earlier is not None and not overwrite:
+        _check_same(out, earlier, {"kind": kind, "settings": plain(settings)})
+    return earlier is not None
 
 
-def _held(out: str) -> dict[str, Any] | None:
-    """The claim of an earlier job on ``out``, None when ``out`` is empty or missing."""
+def _earlier(out: str) -> dict[str, Any] | None:
+    """The mark of an earlier job on ``out``, None when ``out`` is empty or missing."""
     if not exists(out):
         return None
     fs, path = filesystem(out)
     if is_local(out) and not fs.isdir(path):
         raise UsageError(f"{out} is a file: --out takes a folder")
     if exists(join(out, SETTINGS)):
-        claim = read_json(join(out, SETTINGS))
-        if isinstance(claim, dict) and claim.get("made_by") == _MADE_BY:
-            return claim
+        mark = read_json(join(out, SETTINGS))
+        if isinstance(mark, dict) and mark.get("made_by") == _MADE_BY:
+            return mark
     if list_files(out):
         raise UsageError(f"{out} is not empty and was not made by this job: choose another --out")
     return None
 
 
-def _check_same(out: str, held: dict[str, Any], claim: dict[str, Any]) -> None:
-    if held["kind"] != claim["kind"]:
+def _check_same(out: str, earlier: dict[str, Any], mark: dict[str, Any]) -> None:
+    if earlier["kind"] != mark["kind"]:
         raise UsageError(
-            f"{out} holds {held['kind']}, not {claim['kind']}: choose another --out or pass "
+            f"{out} holds {earlier['kind']}, not {mark['kind']}: choose another --out or pass "
             "--overwrite"
         )
-    old, new = held["settings"], claim["settings"]
+    old, new = earlier["settings"], mark["settings"]
     if "schema_version" in new and _version_of(old) != _version_of(new):
         raise UsageError(
-            f"{out} holds {held['kind']} of schema version {_version_of(old)}, this version writes "
-            f"{_version_of(new)}: choose another --out, or pass --overwrite to make them anew"
+            f"{out} holds {earlier['kind']} of schema version {_version_of(old)}, this version "
+            f"writes {_version_of(new)}: choose another --out, or pass --overwrite"
         )
     differing = [key for key in (*old, *new) if old.get(key) != new.get(key)]
     if differing:
@@ -99,8 +102,8 @@ def _check_same(out: str, held: dict[str, Any], claim: dict[str, Any]) -> None:
         shown = ", ".join(_shown(key, old.get(key)) for key in keys[:3])
         shown += ", ..." if len(keys) > 3 else ""
         raise UsageError(
-            f"{out} holds {held['kind']} made with other settings ({shown}): choose another --out "
-            "or pass --overwrite"
+            f"{out} holds {earlier['kind']} made with other settings ({shown}): choose another "
+            "--out or pass --overwrite"
         )
 
 
@@ -115,10 +118,10 @@ def _shown(key: str, value: Any) -> str:
 
 
 def _clear(out: str) -> None:
-    # the claim goes last: killed in between, the folder still says whose it is
+    # the mark goes last: killed in between, the folder still says whose it is; the claim is ours
     fs, path = filesystem(out)
     names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False)]
-    for name in sorted(set(names) - {SETTINGS, ""}):
+    for name in sorted(set(names) - {SETTINGS, CLAIM, ""}):
         remove(join(out, name))
     remove(join(out, SETTINGS))
 

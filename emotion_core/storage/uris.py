@@ -184,7 +184,7 @@ def explain(uri: str, error: BaseException) -> str:
     shown = uri if not _not_utf8(uri) else local_uri(local_path(uri))
     remote = not is_local(uri)
     name = type(error).__name__
-    code = _aws_code(error)
+    code = aws_code(error)
     if name in _WAYS_OUT:
         return f"{shown}: {_WAYS_OUT[name]}"
     if code == "NoSuchBucket" or "bucket does not exist" in str(error):
@@ -203,7 +203,7 @@ def explain(uri: str, error: BaseException) -> str:
     return f"{shown}: {' '.join(str(error).split()) or name}"
 
 
-def _aws_code(error: BaseException) -> str:
+def aws_code(error: BaseException) -> str:
     """Error code of a botocore ``ClientError``, also where s3fs wrapped it in an ``OSError``."""
     for candidate in (error, error.__cause__):
         response = getattr(candidate, "response", None)

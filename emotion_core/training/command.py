@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotion_core import storage
-from emotion_core.cli import console
+from emotion_core.cli import console, say
 from emotion_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,13 +61,15 @@ def main(
         return 0
     if features is None or out is None:
         raise UsageError("--features and --out are needed (or --list-recipes)")
+    out = storage.absolute(out)
     # heavy imports only after the command line was understood
     from emotion_core.corpora.splits import expand
+    from emotion_core.evaluation.folds import FOLDS_KIND
     from emotion_core.models.dataset import feature_settings
     from emotion_core.recipes import load_recipe, with_training
     from emotion_core.training.folds import prepare_folds
     from emotion_core.training.options import with_options
-    from emotion_core.training.run import divide, read_features
+    from emotion_core.training.run import KIND, divide, read_features
 
     base = load_recipe(recipe or str(feature_settings(features)["recipe"]))
     chosen = with_training(base, epochs=epochs, batch_size=batch_size, lr=lr, patience=patience)
@@ -75,9 +77,13 @@ def main(
     spec = split or chosen.split
     found = read_features(features, chosen)
     if (names := expand(spec, found.clips)) == [spec]:
-        _train(divide(found, chosen, spec, seed), arguments)
+        task = divide(found, chosen, spec, seed)
+        with storage.hold_output(out, KIND, task.settings, overwrite, say=say) as claim:
+            _train(task, out, arguments, claim.check)
     else:
-        _train_folds(prepare_folds(found, chosen, spec, names, seed), arguments)
+        folds = prepare_folds(found, chosen, spec, names, seed)
+        with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
+            _train_folds(folds, out, arguments, claim.check)
     console.print(
         f"next: python jobs/evaluate.py --model {out} --features {features} --out EVALUATION",
         soft_wrap=True,
@@ -85,13 +91,12 @@ def main(
     return 0
 
 
-def _train(task: "Task", arguments: dict[str, Any]) -> None:
-    from emotion_core.training.run import KIND, finished, run_record, run_task
+def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Check) -> None:
+    from emotion_core.training.run import finished, run_record, run_task
     from emotion_core.training.show import EpochLines, outcome_table, place_of, remarks, sides_table
     from emotion_core.training.trainer import choose_workers
 
-    out, clock = arguments["out"], storage.Clock()
-    storage.start_output(out, KIND, task.settings, arguments["overwrite"])
+    clock = storage.Clock()
     model = finished(out)
     if model is not None:
         console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
@@ -101,14 +106,15 @@ def _train(task: "Task", arguments: dict[str, Any]) -> None:
     lines = EpochLines(phases=task.plan.recipe.training.phases)
     console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
     outcome = run_task(
-        task, out, workers, lambda row: console.print(lines.line(row), soft_wrap=True)
+        task, out, workers, lambda row: console.print(lines.line(row), soft_wrap=True), check=check
     )
+    check()
     storage.write_run_record(out, run_record(task, outcome, arguments, clock))
     console.print(outcome_table(outcome, out))
 
 
-def _train_folds(folds: "Folds", arguments: dict[str, Any]) -> None:
-    from emotion_core.evaluation.folds import FOLDS, FOLDS_KIND
+def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: storage.Check) -> None:
+    from emotion_core.evaluation.folds import FOLDS
     from emotion_core.training.folds import choose_fold_workers, folds_record, run_folds
     from emotion_core.training.show import (
         EpochLines,
@@ -118,8 +124,7 @@ def _train_folds(folds: "Folds", arguments: dict[str, Any]) -> None:
         place_of,
     )
 
-    out, clock = arguments["out"], storage.Clock()
-    storage.start_output(out, FOLDS_KIND, folds.settings, arguments["overwrite"])
+    clock = storage.Clock()
     if storage.exists(storage.join(out, "run.json")):
         summary = storage.read_json(storage.join(out, FOLDS))
         console.print(f"{out} is finished already", folds_outcome_table(summary), sep="\n")
@@ -134,7 +139,9 @@ def _train_folds(folds: "Folds", arguments: dict[str, Any]) -> None:
         show=lambda fold, row: console.print(lines.line(row, fold), soft_wrap=True),
         say=lambda fold, words: console.print(f"{fold} {words}", soft_wrap=True),
         arguments=arguments,
+        check=check,
     )  # fmt: skip
+    check()
     storage.write_run_record(out, folds_record(folds, summary, arguments, clock))
     console.print(folds_outcome_table(summary))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from emotion_core import storage
 from emotion_core.corpora.splits import assign_split
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.evaluation.folds import FOLDS
 from emotion_core.evaluation.metrics import SHARES, STD_OF, mean_and_std
 from emotion_core.models.dataset import FeatureSet
@@ -139,6 +139,7 @@ def run_folds(
     show: ShowEpoch,
     say: Say,
     arguments: Mapping[str, Any],
+    check: storage.Check = storage.unclaimed,
 ) -> dict[str, Any]:
     """Train every fold that is not finished, each to a bundle of its own under ``out``.
 
@@ -147,37 +148,46 @@ def run_folds(
 
     Args:
         folds: what to train.
-        out: URI of the folder of folders; it has been claimed.
+        out: URI of the folder of folders; it is held. So is each fold's own, while it trains.
         workers: of each fold.
         at_once: how many folds train at the same time.
         show, say: called from any thread, one at a time.
         arguments: of the job, for the folds' run records.
+        check: of the claim on ``out``.
 
     Returns:
         What ``folds.json`` holds, which is written when all are done.
 
     Raises:
-        UsageError, RuntimeError: a fold failed. No other is begun then, those under way are ended;
-            a repeated call goes on with what is left.
+        UsageError, StorageError, RuntimeError: a fold failed. No other is begun then, those under
+            way are ended; a repeated call goes on with what is left.
     """
     lock = threading.Lock()
 
     def one(name: str) -> None:
         place = storage.join(out, folder_of(name))
         task = folds.task(name)
-        storage.start_output(place, KIND, task.settings)
-        if finished(place) is not None:
+        # the claim on ``out`` has told already what the store can do
+        with storage.hold_output(place, KIND, task.settings, say=lambda words: None) as claim:
+
+            def both() -> None:
+                check()
+                claim.check()
+
+            if finished(place) is not None:
+                with lock:
+                    say(name, "finished already")
+                return
+            clock = storage.Clock()
+            outcome = run_task(task, place, workers, lambda row: show(name, row), lock, both)
+            told = {**arguments, "split": name, "out": place}
+            both()
+            storage.write_run_record(place, run_record(task, outcome, told, clock))
             with lock:
-                say(name, "finished already")
-            return
-        clock = storage.Clock()
-        outcome = run_task(task, place, workers, lambda row: show(name, row), lock)
-        told = {**arguments, "split": name, "out": place}
-        storage.write_run_record(place, run_record(task, outcome, told, clock))
-        with lock:
-            say(name, f"finished, the weights are those of epoch {outcome.best.epoch + 1}")
+                say(name, f"finished, the weights are those of epoch {outcome.best.epoch + 1}")
 
     in_threads(folds.names, at_once, one)
+    check()
     summary = summarise(folds, out)
     storage.write_json(storage.join(out, FOLDS), summary)
     return summary
@@ -187,7 +197,7 @@ def in_threads(names: Sequence[str], at_once: int, work: Callable[[str], None]) 
     """Call ``work`` with every name, ``at_once`` at the same time, in order.
 
     Raises:
-        UsageError: as the first ``work`` that failed.
+        UsageError, StorageError: as the first ``work`` that failed.
         RuntimeError: from the first error; no further name is begun.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -218,6 +228,8 @@ def in_threads(names: Sequence[str], at_once: int, work: Callable[[str], None]) 
         name, error = failed[0]
         if isinstance(error, UsageError):
             raise UsageError(f"fold {name}: {error}") from error
+        if isinstance(error, StorageError):
+            raise StorageError(f"fold {name}: {error}") from error
         raise RuntimeError(f"the training of fold {name} failed") from error
 
 

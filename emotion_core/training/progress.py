@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from emotion_core.errors import StorageError
 from emotion_core.training.snapshot import EpochRow
 
 Show = Callable[[EpochRow], None]
@@ -44,10 +45,14 @@ def watching(show: Show, first: int = 0) -> Iterator[ProgressBoard]:
 
     A thread of this process shows them: what a worker prints reaches the terminal late, and with
     Ray's prefixes.
+
+    Raises:
+        StorageError: as ``show`` did, once the training is over; the rest was not shown.
     """
     actor: Any = ray.remote(num_cpus=0)(_Rows).remote()
     done = threading.Event()
     shown = first
+    trouble: list[StorageError] = []
 
     def follow() -> None:
         nonlocal shown
@@ -60,7 +65,11 @@ def watching(show: Show, first: int = 0) -> Iterator[ProgressBoard]:
             except ray.exceptions.RayError:
                 return  # the actor or Ray is gone: the training's own error says why
             for row in rows:
-                show(row)
+                try:
+                    show(row)
+                except StorageError as error:  # for the thread that waits for the training
+                    trouble.append(error)
+                    return
                 shown = row.epoch + 1
             if last_look:
                 return
@@ -74,3 +83,5 @@ def watching(show: Show, first: int = 0) -> Iterator[ProgressBoard]:
         thread.join(timeout=10)
         if ray.is_initialized():
             ray.kill(actor)
+    if trouble:
+        raise trouble[0]

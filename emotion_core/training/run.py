@@ -160,10 +160,11 @@ def run_task(
     workers: Workers,
     show: Callable[[EpochRow], None],
     one_at_a_time: AbstractContextManager[object] | None = None,
+    check: storage.Check = storage.unclaimed,
 ) -> Outcome:
     """Train and write the bundle to ``out``; goes on from a stopped run's last checkpoint.
 
-    ``out`` has been claimed (``storage.start_output``). While it runs, the history so far and the
+    ``out`` is held (``storage.hold_output``). While it runs, the history so far and the
     TensorBoard events are there after every epoch.
 
     Args:
@@ -173,6 +174,11 @@ def run_task(
         show: called with every epoch.
         one_at_a_time: a lock, for trainings in several threads of one process: held while files are
             written and while ``show`` runs, for neither pictures nor warnings are made for threads.
+        check: the claim's. A claim that was lost shows at the next epoch; what Ray's workers have
+            begun they end, in a folder of this start alone, and it is not published.
+
+    Raises:
+        StorageError: it cannot be written, or another job writes there now.
     """
     history: list[EpochRow] = []
     writing = one_at_a_time or nullcontext()
@@ -180,11 +186,13 @@ def run_task(
     def watch(row: EpochRow) -> None:
         history.append(row)
         with writing:
+            check()
             storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(history))
             show(row)
 
     sides = task.sides
     state = train(task.plan, sides["train"], sides["validation"], out, workers, watch)
+    check()
     with writing:
         outcome = _write(task, out, state)
     remove_checkpoints(out)

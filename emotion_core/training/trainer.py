@@ -130,12 +130,11 @@ def _run_config(out: str) -> ray.train.RunConfig:
     kill at the wrong moment would make the run unreadable. The checkpoints themselves are checked
     (``Snapshot.from_files``), so the last whole one is always found.
     """
-    name = f"run-{len(_runs(out)):04d}"
     place = storage.join(out, CHECKPOINTS)
     filesystem, path = storage.filesystem(place)
     handler = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(filesystem))
     return ray.train.RunConfig(  # type: ignore[call-arg]  # typed as Ray Train's first version
-        name=name,
+        name=_next_run(out),
         storage_path=path,
         storage_filesystem=None if is_local(out) else handler,
         failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
@@ -145,9 +144,16 @@ def _run_config(out: str) -> ray.train.RunConfig:
     )
 
 
+def _next_run(out: str) -> str:
+    """A name that no earlier start has, whatever was removed since."""
+    numbers = (name.removeprefix("run-") for name in _runs(out))
+    last = max((int(number) for number in numbers if number.isdecimal()), default=-1)
+    return f"run-{last + 1:04d}"
+
+
 def _runs(out: str) -> dict[str, list[str]]:
     """URIs of the files of every earlier start, by the name of its folder."""
-    place = storage.join(out, CHECKPOINTS)
+    place = storage.absolute(storage.join(out, CHECKPOINTS))  # as a listing spells what is below
     if not storage.exists(place):
         return {}
     runs: dict[str, list[str]] = {}

@@ -60,25 +60,29 @@ def main(
     # the long ones first, so that no worker is left alone with one at the end
     tasks[:0] = [build.Task(folder / "wild" / clip.path, clip.make) for clip in unlabelled]
     settings = {"seed": seed, "seconds": seconds, "generator": GENERATOR}
-    storage.start_output(str(folder), "a demo corpus", settings, overwrite)
-    (folder / "README.txt").write_text(corpus.readme(), encoding="utf-8")
+    with storage.hold_output(
+        str(folder), "a demo corpus", settings, overwrite, say=cli.say
+    ) as claim:
+        (folder / "README.txt").write_text(corpus.readme(), encoding="utf-8")
 
-    todo = build.missing(tasks)
-    with progress(cli.console, "make clips", len(todo)) as advance:
-        for path in build.build(todo, workers):
-            advance(1, path.name)
-    storage.write_run_record(
-        str(folder),
-        storage.RunRecord(
-            job="demo",
-            arguments=arguments,
-            counts={"inputs": len(tasks), "ok": len(tasks), "degraded": 0, "failed": 0},
-            seconds=clock.seconds,
-            started=clock.started,
-            files=["README.txt", "corpus/", "wild/"],
-            extra={"made": len(todo), "settings": settings},
-        ),
-    )
+        todo = build.missing(tasks)
+        with progress(cli.console, "make clips", len(todo)) as advance:
+            for path in build.build(todo, workers):
+                claim.check()
+                advance(1, path.name)
+        claim.check()
+        storage.write_run_record(
+            str(folder),
+            storage.RunRecord(
+                job="demo",
+                arguments=arguments,
+                counts={"inputs": len(tasks), "ok": len(tasks), "degraded": 0, "failed": 0},
+                seconds=clock.seconds,
+                started=clock.started,
+                files=["README.txt", "corpus/", "wild/"],
+                extra={"made": len(todo), "settings": settings},
+            ),
+        )
     _summary(folder, clips, unlabelled)
     cli.console.print(f"{len(todo)} of {len(tasks)} files made, {clock.seconds:.1f} s")
 

@@ -1,12 +1,14 @@
 """What a job says while it runs."""
 
 import io
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 
 import pytest
 from rich.console import Console
 
 from emotion_core.engine.run import Part, follow
+from emotion_core.errors import StorageError
 from emotion_core.report.progress import Tally, duration, progress
 
 
@@ -42,6 +44,23 @@ def test_a_log_gets_a_line_at_the_end_with_all_of_it() -> None:
     (line,) = text.getvalue().splitlines()  # on one line, however narrow
     assert line.startswith("label: 4/4 after 0 s, 2 min of media, ")
     assert line.endswith("failed: unreadable 1")
+
+
+def test_no_more_parts_are_asked_for_once_the_claim_is_lost() -> None:
+    asked: list[str] = []
+
+    def parts() -> Iterator[Part]:
+        for name in ("a", "b", "c"):
+            asked.append(name)
+            yield Part(name, {"ok": 1, "degraded": 0, "failed": 0})
+
+    def check() -> None:
+        if asked == ["a", "b"]:
+            raise StorageError("another job took over")
+
+    with pytest.raises(StorageError, match="another job took over"):
+        follow(parts(), 3, lambda total: progress(Console(file=io.StringIO()), "x", total), check)
+    assert asked == ["a", "b"]
 
 
 def test_a_log_says_how_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:

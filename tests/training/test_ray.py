@@ -1,6 +1,7 @@
 """Training on Ray workers: the job, a killed worker, a stopped run."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from emotion_core import storage
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.evaluation.answering import evaluate, load_matching_features
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import RECIPES, load_recipe, with_training
@@ -88,6 +89,21 @@ def test_a_killed_worker_costs_no_more_than_the_last_epochs(
     for mine, theirs in zip(outcome.history, undisturbed.history, strict=True):
         assert mine.loss == pytest.approx(theirs.loss, rel=2e-3)
     assert load_bundle(out).model_id == outcome.model_id
+
+
+def test_a_training_whose_claim_is_lost_publishes_nothing(
+    own_ray: None, place: str, tmp_path: Path
+) -> None:
+    task = prepare(place, HEARD, "elte", seed=0)
+    out = str(tmp_path / "out")
+    storage.start_output(out, KIND, task.settings)
+
+    def check() -> None:
+        raise StorageError("another job took over")
+
+    with pytest.raises(StorageError, match="another job took over"):
+        run_task(task, out, Workers(1), lambda row: pytest.fail("shown"), check=check)
+    assert {name for name in os.listdir(out) if name != CHECKPOINTS} == {"settings.json"}
 
 
 def stopped_after(epochs: int, task: Task) -> Snapshot:
