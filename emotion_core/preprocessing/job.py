@@ -10,23 +10,18 @@ import pyarrow.compute as pc
 
 from emotion_core import storage
 from emotion_core.clips.work import ClipWork
-from emotion_core.engine.cluster import Resources, connect
-from emotion_core.engine.run import (
-    CPU_SLOT,
-    Group,
-    Part,
-    ShowProgress,
-    Writer,
-    follow,
-    run_groups,
-)
+from emotion_core.engine.cluster import connect
+from emotion_core.engine.needs import DeclaredStep
+from emotion_core.engine.plan import plan
+from emotion_core.engine.reach import Reach
+from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
 from emotion_core.errors import UsageError
-from emotion_core.faces.detectors import detector_id, load_detector
-from emotion_core.preprocessing.decode import DecodeStep
-from emotion_core.preprocessing.faces import FaceStep
+from emotion_core.faces.detectors import detector_id
+from emotion_core.preprocessing.decode import decode_step
+from emotion_core.preprocessing.faces import GPU_SHARE, face_step
 from emotion_core.preprocessing.rows import feature_rows
-from emotion_core.preprocessing.sound import SoundStep
-from emotion_core.recipes.specs import Recipe, VideoSpec
+from emotion_core.preprocessing.sound import sound_step
+from emotion_core.recipes.specs import Recipe
 from emotion_core.sound.backends import BACKENDS
 from emotion_core.storage import commits
 from emotion_core.storage.schemas import MANIFEST
@@ -51,7 +46,7 @@ class Preprocessing:
         decoder: ``auto``, ``decord`` or ``pyav``.
         audio_backend: ``librosa`` or ``torchaudio``.
         timeout_s: the longest that decoding one clip may take.
-        gpus_per_detector: the part of a GPU that one detector takes, where there are GPUs.
+        gpus_per_detector: the part of a GPU that one detector takes, where GPUs are in reach.
     """
 
     recipe: Recipe
@@ -59,7 +54,7 @@ class Preprocessing:
     decoder: str = "auto"
     audio_backend: str = "librosa"
     timeout_s: float = 120.0
-    gpus_per_detector: float = 0.4
+    gpus_per_detector: float = GPU_SHARE
 
     def check(self) -> None:
         """Raises ``UsageError`` for a word that no step would understand."""
@@ -134,12 +129,11 @@ def preprocess(
     return rows, len(pending)
 
 
-def _parts(
-    pending: pa.Table, how: Preprocessing, folder: str, resources: Resources
-) -> Iterator[Part]:
+def _parts(pending: pa.Table, how: Preprocessing, folder: str, reach: Reach) -> Iterator[Part]:
     # an eighth of the job at most: a job that is killed has lost little, and the bar moves
     rows_per_part = max(1, min(MOST_ROWS_PER_PART, len(pending) // 8))
-    return run_groups(pending, plan_groups(how, resources), _writer(how, folder), rows_per_part)
+    groups = plan(declared_steps(how), reach)
+    return run_groups(pending, groups, _writer(how, folder), rows_per_part)
 
 
 def _writer(how: Preprocessing, folder: str) -> Writer:
@@ -147,37 +141,14 @@ def _writer(how: Preprocessing, folder: str) -> Writer:
     return partial(_write, folder, settings)
 
 
-def plan_groups(how: Preprocessing, resources: Resources) -> list[Group]:
-    """Which steps share a worker on this cluster, and how many workers there are.
-
-    With a GPU the steps are operators of their own, so that decoding scales without it. Without one
-    they share a process: three operators on two CPUs reach half the speed of one.
-    """
+def declared_steps(how: Preprocessing) -> list[DeclaredStep]:
+    """What is done with a clip, in order, and what each step needs."""
     recipe = how.recipe
-    decode = partial(DecodeStep, recipe.audio, recipe.video, how.decoder, how.timeout_s)
-    if not resources.gpus:
-        sound = partial(SoundStep, recipe.audio, how.audio_backend)
-        faces = (partial(_face_step, recipe.video, how.detector, "cpu"),) if recipe.video else ()
-        return [Group((decode, *faces, sound), resources.cpus)]
-    groups = [Group((decode,), max(1, resources.cpus - 2))]
-    if recipe.video:
-        detectors = int(resources.gpus // how.gpus_per_detector)
-        groups.append(
-            Group(
-                (partial(_face_step, recipe.video, how.detector, "auto"),),
-                max(1, detectors),
-                cpus=CPU_SLOT / 2,
-                gpus=how.gpus_per_detector,
-            )
-        )
-    on_gpu = how.audio_backend == "torchaudio"
-    sound = partial(SoundStep, recipe.audio, how.audio_backend, "auto" if on_gpu else "cpu")
-    groups.append(Group((sound,), 1, cpus=CPU_SLOT / 2, gpus=0.1 if on_gpu else 0.0))
-    return groups
-
-
-def _face_step(video: VideoSpec, detector: str, device: str) -> FaceStep:
-    return FaceStep(video, load_detector(detector, device))
+    decode = decode_step(recipe.audio, recipe.video, how.decoder, how.timeout_s)
+    sound = sound_step(recipe.audio, how.audio_backend)
+    if recipe.video is None:
+        return [decode, sound]
+    return [decode, face_step(recipe.video, how.detector, how.gpus_per_detector), sound]
 
 
 def _write(folder: str, settings: dict[str, str], works: list[ClipWork]) -> str:
