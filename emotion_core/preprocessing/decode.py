@@ -10,7 +10,7 @@ from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
-NEEDS = Needs(cpus=1, memory_bytes=400 << 20)
+NEEDS = Needs(cpus=1, memory_bytes=250 << 20)
 
 
 def decode_step(

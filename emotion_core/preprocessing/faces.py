@@ -11,7 +11,7 @@ from emotion_core.faces.detectors import load_detector
 from emotion_core.faces.types import Detector
 from emotion_core.recipes.specs import VideoSpec
 
-NEEDS = Needs(cpus=1, memory_bytes=200 << 20)
+NEEDS = Needs(cpus=1, memory_bytes=300 << 20)
 # On a GPU the network takes little of it; cropping and copying take half of a CPU.
 GPU_SHARE = 0.4
 GPU_CPUS = 0.5
