@@ -161,7 +161,7 @@ def test_what_ends_a_job_is_told_in_one_line(demo, what, capfd):
     def write(works):
         raise error
 
-    groups = [Group((make_steps, make_steps), 1)]
+    groups = [Group((make_steps, make_steps), Needs(), 1)]
     with pytest.raises(type(error), match=str(error)):
         list(run_groups(manifest_of(demo / "corpus"), groups, write, 1))
     shown = capfd.readouterr()
