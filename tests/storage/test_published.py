@@ -34,7 +34,9 @@ SEGMENTS = pa.schema([("clip_id", pa.string()), ("uri", pa.string()), ("start_s"
 EACH = 2  # segments of a video
 
 
-@pytest.fixture(params=["disk", "rclone", "moto"])
+@pytest.fixture(
+    params=["disk", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rclone", "moto"))]
+)
 def out(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A folder on a disk, and in two S3 servers of different make."""
     if request.param == "disk":
