@@ -208,8 +208,8 @@ def test_decord_is_not_chosen_where_it_shows_other_colours(name: str, tmp_path: 
     np.testing.assert_array_equal(chosen.frames, by_name[1].frames)
 
 
-def test_every_picture_of_trusted_real_clips_is_the_same(corpora: Path):
-    spec = VideoSpec(sampling="fps", fps=60.0, max_frames=150)
+def test_pictures_of_trusted_real_clips_are_the_same(corpora: Path):
+    spec = VideoSpec(sampling="fps", fps=60.0, max_frames=40, max_side=10_000)
     trusted = 0
     for path in sorted((corpora / "clips").glob("[lw]*/*")):
         chosen = decode(str(path), DecodePlan(spec, None))

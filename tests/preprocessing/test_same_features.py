@@ -190,7 +190,8 @@ def test_real_clips_give_the_features_they_were_prepared_with(
     detector = Remembering(load_detector("centerface", "cpu"))
     used = set()
     for path in sorted((corpora / "clips").glob("[lw]*/*")):
-        for name in (UNIFORM.name, COUNTED.name):
+        short = read_facts(str(path)).info.duration_s < 4.5  # five faces a second take long
+        for name in (UNIFORM.name, COUNTED.name)[: 1 + short]:
             queries = asked(path, [bundles[name]], detector)
             for decoder in ("pyav", "decord", "auto"):
                 done = prepared(path, RECIPES[name], decoder, detector)
