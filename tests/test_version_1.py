@@ -225,6 +225,6 @@ def test_an_output_is_not_gone_on_with(
 
     assert str(error.value) == (
         f"{out} holds {kind} of schema version 1, this version writes 2: choose another --out, or "
-        "pass --overwrite to make them anew"
+        "pass --overwrite"
     )
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

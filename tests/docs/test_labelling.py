@@ -298,6 +298,9 @@ NULL_WHEN: dict[str, Callable[[Row], bool]] = {
     "it has none, or could not be opened": (
         lambda row: "unreadable" in row["reasons"] or row["uri"].endswith(".m4a")
     ),
+    "no face detector ran": (
+        lambda row: "unreadable" in row["reasons"] or row["uri"].endswith(".m4a")
+    ),
     "no model looks at pictures, or it could not be opened": (
         lambda row: "unreadable" in row["reasons"]
     ),
