@@ -50,7 +50,7 @@ def main(
     height: int = 360,
     count: Annotated[int, typer.Option(help="Pictures a round.")] = 12,
     rounds: int = 5,
-    device: str = "auto",
+    device: str = "cpu",
     threads: int = 1,
 ) -> None:
     """Time CenterFace, and SCRFD networks beside it, on pictures of one size."""

@@ -97,6 +97,7 @@ class ClipWork:
             or listened.
         duration_s: seconds of media.
         decoder: which library gave the pictures.
+        face_provider: what ran the face detector (``Detector.provider``); None: none ran.
         seconds: work spent so far.
     """
 
@@ -113,6 +114,7 @@ class ClipWork:
     no_sound_s: float | None = None
     duration_s: float | None = None
     decoder: str | None = None
+    face_provider: str | None = None
     seconds: float = 0.0
 
     @property

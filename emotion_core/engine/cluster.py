@@ -1,28 +1,26 @@
 """Where a job runs: inside the cluster it was submitted to, or in a Ray of its own."""
 
 import logging
-from dataclasses import dataclass
+import os
+from typing import Any
 
 import ray
 from ray.data import DataContext
 
+from emotion_core.cli import console
+from emotion_core.engine.autoscaling import may_come
+from emotion_core.engine.reach import Node, Reach, reach
 from emotion_core.errors import UsageError
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What the cluster offers now, over all nodes (logical CPUs and GPUs)."""
-
-    cpus: int
-    gpus: int
-    nodes: int
-
-
-def connect() -> Resources:
+def connect() -> Reach:
     """Join the cluster this process belongs to, or start Ray inside the process.
 
     No argument says which: ``ray job submit`` sets ``RAY_ADDRESS``, and ``ray.init`` without an
     address looks there first (``RAY_ADDRESS=local`` insists on a Ray of one's own).
+
+    Returns:
+        The machines to plan with. A Ray of one's own has this one and waits for no other.
 
     Raises:
         UsageError: a Ray of one's own that does not get up in time.
@@ -54,9 +52,20 @@ def connect() -> Resources:
     context.issue_detectors_config.detectors = []
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
-    found = ray.cluster_resources()
-    return Resources(
-        cpus=max(1, int(found.get("CPU", 1))),
-        gpus=int(found.get("GPU", 0)),
-        nodes=sum(1 for node in ray.nodes() if node["Alive"]),
+    now = [_node(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    found = reach(now, may_come() if _joined() else now)
+    if found.awaited:
+        # the job may wait here as long as the cloud takes, so it says for what
+        console.print(found.awaited)
+    return found
+
+
+def _joined() -> bool:
+    """Whether Ray was there before this process."""
+    return os.environ.get("RAY_ADDRESS", "local") != "local"
+
+
+def _node(resources: dict[str, Any]) -> Node:
+    return Node(
+        int(resources.get("CPU", 0)), int(resources.get("GPU", 0)), int(resources.get("memory", 0))
     )

@@ -12,13 +12,14 @@ from ray.data import ActorPoolStrategy
 
 from emotion_core import storage
 from emotion_core.clips.work import ClipWork
-from emotion_core.engine.adapter import StepFactory, Steps, unpack
+from emotion_core.engine.adapter import Steps, unpack
+from emotion_core.engine.plan import Group
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.report.progress import Tally
 from emotion_core.storage.schemas import STATUSES
 
-# Ray's slots are logical. An operator's worker takes a little less than a whole CPU, so that the
-# writers (hardly any work) always find a slot beside a pool that fills the machine.
+# Ray's slots are logical. A worker takes a little less than the CPUs it needs, so that the writers
+# (hardly any work) always find a slot beside a pool that fills the machine.
 CPU_SLOT = 0.9
 WRITER_SLOT = 0.1
 
@@ -30,22 +31,6 @@ Writer = Callable[[list[ClipWork]], str]
 
 # Given how many clips there are to do: a context with ``advance(n, note)``, for a progress bar.
 ShowProgress = Callable[[int], AbstractContextManager[Callable[[int, str], None]]]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Steps that share one worker process.
-
-    Attributes:
-        factories: what makes the steps, inside the worker.
-        workers: how many workers to start with; Ray adds more when the cluster grows.
-        cpus, gpus: logical resources of one worker.
-    """
-
-    factories: tuple[StepFactory, ...]
-    workers: int
-    cpus: float = CPU_SLOT
-    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,11 +73,14 @@ def run_groups(
     """
     if len(pending) == 0:
         return
-    size = max(1, min(batch, -(-len(pending) // (4 * groups[0].workers))))
+    # several calls for each worker, those that may come included, so that none is left without
+    size = max(1, min(batch, -(-len(pending) // (4 * _most(groups[0])))))
     # whole batches to a part, or the rest of each bundle would be a small part of its own
     rows_per_part = size * max(1, rows_per_part // size)
     blocks = [pending.slice(start, size) for start in range(0, len(pending), size)]
-    dataset: ray.data.Dataset = ray.data.from_arrow(blocks)
+    # not from_arrow: that runs a task for each block before anything else, and on a cluster that
+    # stands at zero these would wait for a node before the first worker is asked for
+    dataset: ray.data.Dataset = ray.data.from_blocks(blocks)
     for group in groups:
         workers = max(1, min(group.workers, len(blocks)))
         dataset = dataset.map_batches(
@@ -100,16 +88,18 @@ def run_groups(
             fn_constructor_args=(group.factories,),
             batch_size=size,
             batch_format="pyarrow",
-            compute=ActorPoolStrategy(min_size=1, initial_size=workers, max_size=_most(group)),
-            num_cpus=group.cpus,
-            num_gpus=group.gpus or None,
+            # one worker is always asked for, there or not: its waiting is the demand that an
+            # autoscaler sees. The rest may go again, and more may come.
+            compute=ActorPoolStrategy(min_size=1, initial_size=workers, max_size=group.most),
+            num_cpus=group.needs.cpus * CPU_SLOT,
+            num_gpus=group.needs.gpus or None,
         )
     reports = dataset.map_batches(
         Commit,
         fn_constructor_args=(writer,),
         batch_size=rows_per_part,
         batch_format="pyarrow",
-        compute=ActorPoolStrategy(min_size=1, max_size=1 + groups[-1].workers // 8),
+        compute=ActorPoolStrategy(min_size=1, max_size=1 + _most(groups[-1]) // 8),
         num_cpus=WRITER_SLOT,
     )
     for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -140,8 +130,7 @@ def follow(
 
 
 def _most(group: Group) -> int:
-    # a pool may outgrow today's cluster when the autoscaler brings nodes
-    return group.workers * 64
+    return group.workers if group.most is None else group.most
 
 
 class Commit:

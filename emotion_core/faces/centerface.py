@@ -43,7 +43,7 @@ class CenterFace:
 
     Args:
         side: pictures are scaled down so that their longer side has at most this many pixels.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``cpu`` or ``cuda``.
         threads: CPU threads of one call.
         batch_size: pictures that go through the network together; None: as suits the device.
         min_score: candidates below are dropped before suppression; callers filter further.
@@ -54,7 +54,7 @@ class CenterFace:
     def __init__(
         self,
         side: int = 448,
-        device: str = "auto",
+        device: str = "cpu",
         threads: int = 1,
         batch_size: int | None = None,
         min_score: float = 0.1,

@@ -6,16 +6,17 @@ from emotion_core.faces.types import Detector
 _KNOWN = "centerface, insightface:PATH (an SCRFD .onnx file) or insightface:PACK (e.g. buffalo_l)"
 
 
-def load_detector(spec: str, device: str = "auto", threads: int = 1) -> Detector:
+def load_detector(spec: str, device: str = "cpu", threads: int = 1) -> Detector:
     """Load a detector, ready to run.
 
     Args:
         spec: ``centerface``, ``insightface:PATH`` or ``insightface:PACK``.
-        device: ``auto`` (CUDA where ONNX Runtime offers it), ``cpu`` or ``cuda``.
+        device: ``cpu`` or ``cuda``.
         threads: CPU threads of one call.
 
     Raises:
-        UsageError: unknown detector or device, weights that are missing or of another kind.
+        UsageError: unknown detector or device, weights that are missing or of another kind, or
+            ``cuda`` where ONNX Runtime cannot use it.
     """
     from emotion_core.faces import centerface, scrfd
 

@@ -1,7 +1,7 @@
 """Detector networks in ONNX Runtime: any input size, any batch, CPU or CUDA."""
 
 import hashlib
-import os
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from emotion_core.errors import UsageError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("cpu", "cuda")
 _CUDA = "CUDAExecutionProvider"
 _ERRORS_ONLY = 3
 
@@ -57,22 +57,24 @@ def any_size(path: Path) -> bytes:
     return model.SerializeToString()
 
 
-def open_session(model: bytes, device: str = "auto", threads: int = 1) -> "InferenceSession":
+def open_session(model: bytes, device: str = "cpu", threads: int = 1) -> "InferenceSession":
     """An ONNX Runtime session.
 
     Args:
         model: a serialised network.
-        device: ``cuda``, ``cpu``, or ``auto``: CUDA where the installed runtime offers it.
+        device: ``cpu`` or ``cuda``.
         threads: CPU threads inside one operator.
 
     Raises:
-        UsageError: unknown device, or ``cuda`` where it cannot be had.
+        UsageError: unknown device, or ``cuda`` where it cannot be had. The CPU never steps in for
+            it: that would be many times slower, and nobody would know why.
     """
     import onnxruntime
 
     if device not in DEVICES:
         raise UsageError(f"no device {device!r}: choose one of {', '.join(DEVICES)}")
-    use_cuda = device == "cuda" or (device == "auto" and _cuda_in_reach())
+    if device == "cuda" and _CUDA not in onnxruntime.get_available_providers():
+        raise _no_cuda("has no CUDA provider")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -80,16 +82,13 @@ def open_session(model: bytes, device: str = "auto", threads: int = 1) -> "Infer
     # Threads that wait by spinning would steal the cores that decoding needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[str | tuple[str, dict[str, str]]] = ["CPUExecutionProvider"]
-    if use_cuda and _CUDA in onnxruntime.get_available_providers():
+    if device == "cuda":
         onnxruntime.preload_dlls()  # CUDA and cuDNN from the wheels that torch brought
         # The default searches all algorithms again for every new picture size.
         providers.insert(0, (_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"}))
     session = onnxruntime.InferenceSession(model, options, providers=providers)
     if device == "cuda" and session.get_providers()[0] != _CUDA:
-        raise UsageError(
-            "device 'cuda': ONNX Runtime cannot use a GPU here: install emotion-core[gpu] on a "
-            "machine with one, or choose device 'cpu'"
-        )
+        raise _no_cuda("cannot start on the GPU")
     return session
 
 
@@ -98,6 +97,10 @@ def default_batch(session: "InferenceSession") -> int:
     return 16 if session.get_providers()[0] == _CUDA else 4
 
 
-def _cuda_in_reach() -> bool:
-    """False where the GPUs are hidden from this process, as Ray does for CPU-only workers."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1", "NoDevFiles")
+def _no_cuda(what: str) -> UsageError:
+    return UsageError(
+        f"node {platform.node()}: ONNX Runtime {what}, so faces cannot be found on its GPU: there, "
+        "pip uninstall -y onnxruntime onnxruntime-gpu && "
+        "pip install --no-deps -c constraints.txt onnxruntime-gpu (README, 'GPU'); on a machine of "
+        "your own, CUDA_VISIBLE_DEVICES= does without"
+    )

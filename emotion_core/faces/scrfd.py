@@ -35,7 +35,7 @@ class Scrfd:
     Args:
         target: what stands after ``insightface:``, see ``packs.find_weights``.
         side: pictures are scaled down so that their longer side has at most this many pixels.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``cpu`` or ``cuda``.
         threads: CPU threads of one call.
         batch_size: pictures that go through the network together, where it allows that; None: as
             suits the device.
@@ -52,7 +52,7 @@ class Scrfd:
         self,
         target: str,
         side: int = 640,
-        device: str = "auto",
+        device: str = "cpu",
         threads: int = 1,
         batch_size: int | None = None,
         min_score: float = 0.1,

@@ -11,7 +11,7 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.cluster import connect
 from emotion_core.errors import ClipError
-from emotion_core.labelling.job import Labelling, workers_for
+from emotion_core.labelling.job import Labelling, plan_groups
 from emotion_core.labelling.report.forecast import Forecast, Kind
 from emotion_core.labelling.step import LabelStep
 from emotion_core.media.suffixes import kind_of
@@ -51,7 +51,8 @@ def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: b
     if not fresh:
         published = how.tables(out).published
         pending, _ = published.pending(published.index(), manifest, retry)
-    workers = workers_for(how, connect())
+    (group,) = plan_groups(how, connect())
+    workers = group.most or group.workers
     open_ids = set(pending["clip_id"].to_pylist())
     inputs = manifest.select(["clip_id", "uri", "size", "version"]).to_pylist()
     kinds = defaultdict(list)

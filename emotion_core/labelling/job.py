@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion_core import storage
-from emotion_core.engine.cluster import Resources, connect
-from emotion_core.engine.run import CPU_SLOT, Group, Part, ShowProgress, Writer, follow, run_groups
+from emotion_core.engine.cluster import connect
+from emotion_core.engine.plan import Group, plan
+from emotion_core.engine.reach import Reach
+from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.labelling.step import LabelOptions, LabelStep, Limits
+from emotion_core.labelling.step import LabelOptions, LabelStep, Limits, label_step
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import Bundle, load_bundle
@@ -38,14 +40,12 @@ class Labelling:
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.
         limits: how long things may take.
-        gpus_per_worker: the share of a GPU that one worker takes, where there are GPUs.
     """
 
     models: tuple[str, ...]
     options: LabelOptions = LabelOptions()
     detector: str | None = None
     limits: Limits = Limits()
-    gpus_per_worker: float = 0.25
 
     @cached_property
     def ensemble(self) -> Ensemble:
@@ -106,9 +106,7 @@ class Labelling:
         trained = _trained_detectors(bundles)
         detector = None
         if trained:
-            detector = load_detector(
-                self._detector_spec(trained), "auto" if device == "cuda" else "cpu"
-            )
+            detector = load_detector(self._detector_spec(trained), device)
         return LabelStep(bundles, detector, self.options, self.limits)
 
     def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:
@@ -159,25 +157,18 @@ def label(
     return videos, done
 
 
-def _parts(
-    pending: pa.Table, how: Labelling, write: Writer, resources: Resources
-) -> Iterator[Part]:
+def _parts(pending: pa.Table, how: Labelling, write: Writer, reach: Reach) -> Iterator[Part]:
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
+    groups = plan_groups(how, reach)
+    return run_groups(pending, groups, write, max(1, per_part), max(1, per_call))
+
+
+def plan_groups(how: Labelling, reach: Reach) -> list[Group]:
+    """The one step: as many videos are worked on at once as there is room for its workers."""
     bare = replace(how)  # without the models, which every worker loads for itself
-    group = Group((partial(bare.step, "cpu"),), workers_for(how, resources))
-    if resources.gpus:
-        step = partial(bare.step, "cuda")
-        group = Group((step,), workers_for(how, resources), CPU_SLOT, how.gpus_per_worker)
-    return run_groups(pending, [group], write, max(1, per_part), max(1, per_call))
-
-
-def workers_for(how: Labelling, resources: Resources) -> int:
-    """How many videos are worked on at once: one per CPU, as far as there are GPUs for them."""
-    if not resources.gpus:
-        return resources.cpus
-    return max(1, min(resources.cpus, int(resources.gpus // how.gpus_per_worker)))
+    return plan([label_step(bare.step)], reach)
 
 
 def _trained_detectors(bundles: Sequence[Bundle]) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
         "notes": list(work.notes),
         "duration_s": work.duration_s,
         "decoder": work.decoder,
+        "face_provider": work.face_provider,
         "n_segments": len(work.segments),
         "n_tracks": work.n_tracks,
         "no_face_s": work.no_face_s,

@@ -23,6 +23,8 @@ def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("notes", pa.list_(pa.string()), nullable=False),
             pa.field("duration_s", pa.float64()),  # as far as it was labelled
             pa.field("decoder", pa.string()),
+            # what ran the face detector (an execution provider of ONNX Runtime); null: none ran
+            pa.field("face_provider", pa.string()),
             pa.field("n_segments", pa.int32(), nullable=False),
             pa.field("n_tracks", pa.int32(), nullable=False),  # people told apart
             # null where no model looks at pictures, or none listens

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from emotion_core import storage
 from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome, Segment
+from emotion_core.engine.gpu import check_torch_gpu
+from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
 from emotion_core.labelling.ensemble import Ensemble, Query
@@ -24,8 +27,27 @@ from emotion_core.sound.features import SILENCE
 # Queries that the networks answer in one batch.
 BATCH = 32
 
+# One video at a time: its decoder keeps a CPU busy, and the networks share a GPU with three others.
+NEEDS = Needs(cpus=1, memory_bytes=1000 << 20)
+GPU_SHARE = 0.25
+
 # Silence is looked for in stretches of this length.
 _STRETCH_S = 0.1
+
+
+def label_step(make: Callable[[str], "LabelStep"]) -> DeclaredStep:
+    """Labelling, on a GPU where one is in reach.
+
+    Args:
+        make: called in the worker, with ``cpu`` or ``cuda``.
+    """
+    on_gpu = Variant(partial(_on_gpu, make), replace(NEEDS, gpus=GPU_SHARE))
+    return DeclaredStep(Variant(partial(make, "cpu"), NEEDS), on_gpu)
+
+
+def _on_gpu(make: Callable[[str], "LabelStep"]) -> "LabelStep":
+    check_torch_gpu()
+    return make("cuda")
 
 
 @dataclass(frozen=True)
@@ -124,6 +146,8 @@ class LabelStep:
         if options.min_face is not None:
             views = tuple(replace(view, min_face=options.min_face) for view in views)
         self.views = views
+        detects = detector is not None and any(view.detect for view in views)
+        self._provider = detector.provider if detector is not None and detects else None
         wanted = samplings(views, options.fps)
         self.plan = DecodePlan(
             video=wanted[0] if wanted else None,
@@ -156,6 +180,7 @@ class LabelStep:
             no_sound_s=seen.no_sound_s if self.ensemble.hears else None,
             duration_s=seen.end_s,
             decoder=seen.decoder or None,
+            face_provider=self._provider if seen.pictures else None,
             outcome=self._outcome(work.outcome, seen, segments),
             notes=("several_people",) * seen.several_people,
         )

@@ -1,12 +1,24 @@
 """Step 1: a file becomes pictures and sound."""
 
+from functools import partial
+
 from emotion_core import storage
 from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome
+from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 from emotion_core.sound.features import is_silent
+
+NEEDS = Needs(cpus=1, memory_bytes=400 << 20)
+
+
+def decode_step(
+    audio: AudioSpec | None, video: VideoSpec | None, decoder: str, timeout_s: float
+) -> DeclaredStep:
+    """Decoding, which keeps a CPU busy; the arguments are ``DecodeStep``'s."""
+    return DeclaredStep(Variant(partial(DecodeStep, audio, video, decoder, timeout_s), NEEDS))
 
 
 class DecodeStep:

@@ -9,23 +9,18 @@ import pyarrow as pa
 
 from emotion_core import storage
 from emotion_core.clips.work import ClipWork
-from emotion_core.engine.cluster import Resources, connect
-from emotion_core.engine.run import (
-    CPU_SLOT,
-    Group,
-    Part,
-    ShowProgress,
-    Writer,
-    follow,
-    run_groups,
-)
+from emotion_core.engine.cluster import connect
+from emotion_core.engine.needs import DeclaredStep
+from emotion_core.engine.plan import plan
+from emotion_core.engine.reach import Reach
+from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
 from emotion_core.errors import UsageError
-from emotion_core.faces.detectors import detector_id, load_detector
-from emotion_core.preprocessing.decode import DecodeStep
-from emotion_core.preprocessing.faces import FaceStep
+from emotion_core.faces.detectors import detector_id
+from emotion_core.preprocessing.decode import decode_step
+from emotion_core.preprocessing.faces import GPU_SHARE, face_step
 from emotion_core.preprocessing.rows import FEATURES_SCHEMA_VERSION, feature_rows
-from emotion_core.preprocessing.sound import SoundStep
-from emotion_core.recipes.specs import Recipe, VideoSpec
+from emotion_core.preprocessing.sound import sound_step
+from emotion_core.recipes.specs import Recipe
 from emotion_core.sound.backends import BACKENDS
 from emotion_core.storage.published import Published
 
@@ -48,7 +43,7 @@ class Preprocessing:
         decoder: ``auto``, ``decord`` or ``pyav``.
         audio_backend: ``librosa`` or ``torchaudio``.
         timeout_s: the longest that decoding one clip may take.
-        gpus_per_detector: the share of a GPU that one detector takes, where there are GPUs.
+        gpus_per_detector: the share of a GPU that one detector takes, where GPUs are in reach.
     """
 
     recipe: Recipe
@@ -56,7 +51,7 @@ class Preprocessing:
     decoder: str = "auto"
     audio_backend: str = "librosa"
     timeout_s: float = 120.0
-    gpus_per_detector: float = 0.4
+    gpus_per_detector: float = GPU_SHARE
 
     def check(self) -> None:
         """Raises ``UsageError`` for a word that no step would understand."""
@@ -125,49 +120,24 @@ def preprocess(
     return rows, done
 
 
-def _parts(
-    pending: pa.Table, how: Preprocessing, write: Writer, resources: Resources
-) -> Iterator[Part]:
+def _parts(pending: pa.Table, how: Preprocessing, write: Writer, reach: Reach) -> Iterator[Part]:
     # an eighth of the job at most: a job that is killed has lost little, and the bar moves
     rows_per_part = max(1, min(MOST_ROWS_PER_PART, len(pending) // 8))
-    return run_groups(pending, plan_groups(how, resources), write, rows_per_part)
+    return run_groups(pending, plan(declared_steps(how), reach), write, rows_per_part)
 
 
 def _metadata(how: Preprocessing) -> dict[str, str]:
     return {key: str(value) for key, value in how.settings().items()}
 
 
-def plan_groups(how: Preprocessing, resources: Resources) -> list[Group]:
-    """Which steps share a worker on this cluster, and how many workers there are.
-
-    With a GPU the steps are operators of their own, so that decoding scales without it. Without one
-    they share a process: three operators on two CPUs reach half the speed of one.
-    """
+def declared_steps(how: Preprocessing) -> list[DeclaredStep]:
+    """What is done with a clip, in order, and what each step needs."""
     recipe = how.recipe
-    decode = partial(DecodeStep, recipe.audio, recipe.view, how.decoder, how.timeout_s)
-    if not resources.gpus:
-        sound = partial(SoundStep, recipe.audio, how.audio_backend)
-        faces = (partial(_face_step, recipe.video, how.detector, "cpu"),) if recipe.video else ()
-        return [Group((decode, *faces, sound), resources.cpus)]
-    groups = [Group((decode,), max(1, resources.cpus - 2))]
-    if recipe.video:
-        detectors = int(resources.gpus // how.gpus_per_detector)
-        groups.append(
-            Group(
-                (partial(_face_step, recipe.video, how.detector, "auto"),),
-                max(1, detectors),
-                cpus=CPU_SLOT / 2,
-                gpus=how.gpus_per_detector,
-            )
-        )
-    on_gpu = how.audio_backend == "torchaudio"
-    sound = partial(SoundStep, recipe.audio, how.audio_backend, "auto" if on_gpu else "cpu")
-    groups.append(Group((sound,), 1, cpus=CPU_SLOT / 2, gpus=0.1 if on_gpu else 0.0))
-    return groups
-
-
-def _face_step(video: VideoSpec, detector: str, device: str) -> FaceStep:
-    return FaceStep(video, load_detector(detector, device))
+    decode = decode_step(recipe.audio, recipe.view, how.decoder, how.timeout_s)
+    sound = sound_step(recipe.audio, how.audio_backend)
+    if recipe.video is None:
+        return [decode, sound]
+    return [decode, face_step(recipe.video, how.detector, how.gpus_per_detector), sound]
 
 
 def _write(

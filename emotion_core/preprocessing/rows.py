@@ -14,6 +14,8 @@ _FACES = [
     pa.field("face_boxes", pa.list_(pa.list_(pa.float32()))),
     pa.field("face_scores", pa.list_(pa.float32())),
     pa.field("frame_times_s", pa.list_(pa.float64())),
+    # what ran the detector (an execution provider of ONNX Runtime); null where none ran
+    pa.field("face_provider", pa.string()),
 ]
 
 # Version of the features table, which rises when a column changes its meaning or goes: in the
@@ -48,6 +50,7 @@ def _row(work: ClipWork) -> dict[str, Any]:
         "duration_s": work.duration_s,
         "decoder": work.decoder,
         **_faces(work),
+        "face_provider": work.face_provider,
         # rows of a float32 matrix: Arrow takes the arrays as they are
         "audio_features": None if matrix is None else list(matrix),
         "audio_frames": 0 if matrix is None else len(matrix),

@@ -1,17 +1,41 @@
 """Step 3: sound becomes MFCC or log-mel."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork
+from emotion_core.engine.gpu import check_torch_gpu
+from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.errors import ClipError
 from emotion_core.recipes.specs import AudioSpec
 from emotion_core.sound.backends import batch_features
 from emotion_core.sound.features import is_silent
 
 _log = logging.getLogger(__name__)
+
+# A hundredth of the work of decoding.
+NEEDS = Needs(cpus=0.5, memory_bytes=200 << 20)
+BATCHED_NEEDS = Needs(cpus=0.5, memory_bytes=600 << 20)  # torch
+GPU_SHARE = 0.1
+
+
+def sound_step(spec: AudioSpec | None, backend: str = "librosa") -> DeclaredStep:
+    """Audio features, on a GPU where one is in reach and ``backend`` is ``torchaudio``."""
+    make = partial(SoundStep, spec, backend)
+    if backend != "torchaudio" or spec is None:
+        return DeclaredStep(Variant(make, NEEDS))
+    on_gpu = Variant(partial(_on_gpu, make), replace(BATCHED_NEEDS, gpus=GPU_SHARE))
+    return DeclaredStep(Variant(make, BATCHED_NEEDS), on_gpu)
+
+
+def _on_gpu(make: Callable[[str], "SoundStep"]) -> "SoundStep":
+    check_torch_gpu()
+    return make("cuda")
 
 
 class SoundStep:

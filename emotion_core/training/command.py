@@ -1,7 +1,5 @@
 """Train a recipe on features: --features FEATURES --out MODEL (and --recipe, --split, ...)."""
 
-import os
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -92,9 +90,10 @@ def main(
 
 
 def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Check) -> None:
+    from emotion_core.engine.cluster import connect
     from emotion_core.training.run import finished, run_record, run_task
     from emotion_core.training.show import EpochLines, outcome_table, place_of, remarks, sides_table
-    from emotion_core.training.trainer import choose_workers
+    from emotion_core.training.workers import choose_workers
 
     clock = storage.Clock()
     model = finished(out)
@@ -102,7 +101,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
         console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
         return
     console.print(sides_table(task), *remarks(task), sep="\n")
-    workers = choose_workers(arguments["num_workers"], **_resources())
+    workers = choose_workers(arguments["num_workers"], connect())
     lines = EpochLines(phases=task.plan.recipe.training.phases)
     console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
     outcome = run_task(
@@ -114,8 +113,9 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
 
 
 def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: storage.Check) -> None:
+    from emotion_core.engine.cluster import connect
     from emotion_core.evaluation.folds import FOLDS
-    from emotion_core.training.folds import choose_fold_workers, folds_record, run_folds
+    from emotion_core.training.folds import folds_record, run_folds
     from emotion_core.training.show import (
         EpochLines,
         folds_outcome_table,
@@ -123,6 +123,7 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
         folds_sides_table,
         place_of,
     )
+    from emotion_core.training.workers import choose_fold_workers
 
     clock = storage.Clock()
     if storage.exists(storage.join(out, "run.json")):
@@ -131,7 +132,7 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
         return
     console.print(folds_sides_table(folds), *folds_remarks(folds), sep="\n")
     wanted, at_once = arguments["num_workers"], arguments["folds_at_once"]
-    workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), **_resources())
+    workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), connect())
     lines = EpochLines(folds.names, folds.recipe.training.phases)
     console.print(f"{slots} fold(s) at a time, {place_of(workers)} each\n{lines.head}")
     summary = run_folds(
@@ -144,10 +145,3 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
     check()
     storage.write_run_record(out, folds_record(folds, summary, arguments, clock))
     console.print(folds_outcome_table(summary))
-
-
-def _resources() -> dict[str, Any]:
-    from emotion_core.engine.cluster import connect
-
-    grows = os.environ.get("RAY_ADDRESS", "local") != "local"  # a cluster, not a Ray of our own
-    return {**asdict(connect()), "grows": grows}

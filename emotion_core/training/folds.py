@@ -26,7 +26,7 @@ from emotion_core.training.run import (
     status_counts,
 )
 from emotion_core.training.snapshot import EpochRow
-from emotion_core.training.trainer import Workers, choose_workers
+from emotion_core.training.workers import Workers
 
 # called with the fold and one of its epochs; with the fold and a line about it
 ShowEpoch = Callable[[str, EpochRow], None]
@@ -95,40 +95,6 @@ def prepare_folds(
 def folder_of(fold: str) -> str:
     """The folder of a fold's bundle: ``luna5:0`` -> ``luna5-0``."""
     return "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in fold)
-
-
-def choose_fold_workers(
-    wanted: int | None,
-    at_once: int | None,
-    folds: int,
-    cpus: int,
-    gpus: int,
-    nodes: int,
-    grows: bool = False,
-) -> tuple[Workers, int]:
-    """How each fold is spread, and how many folds train at the same time.
-
-    Args:
-        wanted: workers per fold; None is one.
-        at_once: folds at the same time; None: as many as there are GPUs (or, without, CPUs) for.
-        folds: how many there are.
-        cpus, gpus, nodes: what there is now.
-        grows: the cluster may add nodes when asked for more than it has.
-
-    Raises:
-        UsageError: more workers than can ever run here.
-    """
-    count = choose_workers(wanted or 1, cpus, gpus, nodes, grows).count
-    use_gpu = 0 < count <= gpus
-    fitting = max(1, (gpus if use_gpu else cpus) // count)
-    if at_once is not None and at_once > fitting and not grows:
-        raise UsageError(
-            f"--folds-at-once {at_once}: there is room for {fitting} here, with {count} worker(s) "
-            f"on {'a GPU' if use_gpu else 'a CPU'} each"
-        )
-    slots = min(folds, at_once or fitting)
-    threads = max(1, min(4, cpus // max(slots * count, nodes)))
-    return Workers(count, use_gpu, threads), slots
 
 
 def run_folds(

@@ -25,7 +25,8 @@ from emotion_core.training.events import NAME, event_file
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.samples import draw_samples, samples_png
 from emotion_core.training.snapshot import EpochRow, Snapshot
-from emotion_core.training.trainer import Workers, remove_checkpoints, train
+from emotion_core.training.trainer import remove_checkpoints, train
+from emotion_core.training.workers import Workers
 
 KIND = "a model"
 LEARNING, CONFUSION, SAMPLES = "learning.png", "confusion_validation.png", "samples.png"

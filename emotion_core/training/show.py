@@ -15,7 +15,7 @@ from emotion_core.models.dataset import FeatureSet
 from emotion_core.training.folds import Folds
 from emotion_core.training.run import Outcome, Task
 from emotion_core.training.snapshot import EpochRow
-from emotion_core.training.trainer import Workers
+from emotion_core.training.workers import Workers
 
 
 def sides_table(task: Task) -> Table:

@@ -5,7 +5,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,46 +21,12 @@ from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.progress import ProgressBoard, Show, watching
 from emotion_core.training.snapshot import PROGRESS, Snapshot
+from emotion_core.training.workers import Workers
 
 CHECKPOINTS = "checkpoints"
 MAX_FAILURES = 3
-
-
-@dataclass(frozen=True)
-class Workers:
-    """How a training is spread.
-
-    Attributes:
-        count: processes; the batch is divided over them.
-        use_gpu: one GPU each.
-        cpus: logical CPUs each, which is also the number of threads that torch uses there.
-    """
-
-    count: int
-    use_gpu: bool = False
-    cpus: int = 1
-
-
-def choose_workers(
-    wanted: int | None, cpus: int, gpus: int, nodes: int, grows: bool = False
-) -> Workers:
-    """Workers for the resources at hand: a worker per GPU, or one worker without a GPU.
-
-    One worker on a CPU may use up to four threads; the networks here are too small for more. Asked
-    for more workers, each gets its share of what is there.
-
-    Args:
-        wanted: ``--num-workers``; None chooses.
-        cpus, gpus, nodes: what there is now.
-        grows: the cluster may add nodes when asked for more than it has.
-
-    Raises:
-        UsageError: more workers than can ever run here.
-    """
-    count = wanted if wanted is not None else max(1, gpus)
-    if count > cpus and not grows:
-        raise UsageError(f"--num-workers {count}: there are only {cpus} CPUs here, one a worker")
-    return Workers(count, 0 < count <= gpus, max(1, min(4, cpus // max(count, nodes))))
+# how torch's NCCL says it
+_NO_GPU = "no GPUs found"
 
 
 def train(
@@ -87,7 +52,7 @@ def train(
         The last state.
 
     Raises:
-        UsageError: fewer clips than workers.
+        UsageError: fewer clips than workers, or workers on a GPU that torch cannot use.
         ray.train.TrainingFailedError: the workers failed more than ``MAX_FAILURES`` times.
     """
     if len(train_side) < workers.count:
@@ -109,7 +74,7 @@ def train(
             "board": board,
             "import_paths": [path for path in sys.path if path],
         }
-        result = ray.train.torch.TorchTrainer(
+        trainer = ray.train.torch.TorchTrainer(
             _worker,
             train_loop_config=config,
             scaling_config=ray.train.ScalingConfig(
@@ -118,7 +83,17 @@ def train(
                 resources_per_worker={"CPU": workers.cpus, "GPU": int(workers.use_gpu)},
             ),
             run_config=_run_config(out),
-        ).fit()
+        )
+        try:
+            result = trainer.fit()
+        except ray.train.ControllerError as error:
+            if _NO_GPU not in str(error):
+                raise
+            raise UsageError(
+                "Ray gave a training worker a GPU, but torch sees none there: its node needs "
+                "NVIDIA's driver 580 or newer (README, 'GPU'); on a machine of your own, "
+                "CUDA_VISIBLE_DEVICES= does without"
+            ) from error
     files = _checkpoint_files(result.checkpoint) if result.checkpoint else {}
     return Snapshot.from_files(files)
 

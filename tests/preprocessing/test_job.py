@@ -20,11 +20,13 @@ from PIL import Image
 from emotion_core import storage
 from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora import scan
-from emotion_core.engine.cluster import Resources, connect
-from emotion_core.engine.run import Group, run_groups
+from emotion_core.engine.cluster import connect
+from emotion_core.engine.needs import Needs
+from emotion_core.engine.plan import Group, plan
+from emotion_core.engine.run import run_groups
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.preprocessing import job as pipeline
-from emotion_core.preprocessing.job import Preprocessing, plan_groups, preprocess
+from emotion_core.preprocessing.job import Preprocessing, declared_steps, preprocess
 from emotion_core.preprocessing.rows import FEATURES
 from emotion_core.recipes import load_recipe
 from emotion_core.storage.parts import parts, read_parts
@@ -121,9 +123,8 @@ def test_the_same_again_does_nothing(made, demo, monkeypatch):
 def test_the_layout_of_the_work_does_not_change_a_number(made, demo, tmp_path, layout):
     """Batches, parts, workers and operators are how the work is cut, never what comes out."""
     how = Preprocessing(HOW.recipe, audio_backend="torchaudio" if "torch" in layout else "librosa")
-    here = connect()
-    fused = plan_groups(how, Resources(here.cpus, 0, 1))
-    apart = [type(fused[0])((factory,), 1, 0.3) for factory in fused[0].factories]
+    fused = plan(declared_steps(how), connect())
+    apart = [Group((factory,), Needs(cpus=0.3), 1) for factory in fused[0].factories]
     groups = apart if "apart" in layout else fused
     manifest = manifest_of(demo / "corpus")
     order = np.random.default_rng(1).permutation(len(manifest))

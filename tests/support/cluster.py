@@ -167,10 +167,13 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _ray_start(options: list[str], env: Mapping[str, str], log: Path) -> subprocess.Popen:
+def _ray_start(
+    options: list[str], env: Mapping[str, str], log: Path, cpus: int = 1
+) -> subprocess.Popen:
     # Port 0: one that is free. The defaults would clash between two nodes of one machine.
     ports = ("min-worker-port", "max-worker-port", "dashboard-agent-listen-port")
-    common = ["--node-ip-address=127.0.0.1", "--num-cpus=1", f"--object-store-memory={STORE_BYTES}"]
+    common = ["--node-ip-address=127.0.0.1", f"--num-cpus={cpus}"]
+    common += [f"--object-store-memory={STORE_BYTES}"]
     common += [f"--{port}=0" for port in ports]
     with log.open("wb") as output:
         return subprocess.Popen(

@@ -26,7 +26,6 @@ from emotion_core.recipes import with_training
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.folds import (
     Folds,
-    choose_fold_workers,
     folder_of,
     in_threads,
     prepare_folds,
@@ -34,7 +33,7 @@ from emotion_core.training.folds import (
 )
 from emotion_core.training.show import folds_outcome_table, folds_remarks, folds_sides_table
 from emotion_core.training.snapshot import EpochRow
-from emotion_core.training.trainer import Workers
+from emotion_core.training.workers import Workers
 from jobs.evaluate import main as evaluate
 from jobs.train import main as train
 from tests.support.jobs import command, environment, run_here
@@ -77,23 +76,6 @@ def test_folders_are_names_of_files() -> None:
     assert folder_of("luna5:0") == "luna5-0"
     assert folder_of("loso:ravdess/05") == "loso-ravdess-05"
     assert folder_of("luna5:1+savee4:0") == "luna5-1-savee4-0"
-
-
-def test_as_many_folds_at_once_as_fit() -> None:
-    def chosen(wanted: int | None, at_once: int | None, folds: int, **here: int) -> Any:
-        return choose_fold_workers(wanted, at_once, folds, **{"gpus": 0, "nodes": 1, **here})
-
-    assert chosen(None, None, 5, cpus=2) == (Workers(1, False, 1), 2)
-    assert chosen(2, None, 5, cpus=2) == (Workers(2, False, 1), 1)
-    assert chosen(None, None, 5, cpus=16) == (Workers(1, False, 3), 5)
-    assert chosen(None, 1, 5, cpus=16) == (Workers(1, False, 4), 1)
-    assert chosen(None, None, 6, cpus=32, gpus=4) == (Workers(1, True, 4), 4)
-    assert chosen(2, None, 6, cpus=32, gpus=4) == (Workers(2, True, 4), 2)
-    assert choose_fold_workers(None, 4, 5, 1, 0, 1, grows=True) == (Workers(1, False, 1), 4)
-    with pytest.raises(UsageError, match="--folds-at-once 3: there is room for 2 here"):
-        chosen(None, 3, 5, cpus=2)
-    with pytest.raises(UsageError, match="--num-workers 3: there are only 2 CPUs"):
-        chosen(3, None, 5, cpus=2)
 
 
 def test_every_name_once_and_no_more_than_so_many_at_a_time() -> None:

@@ -17,7 +17,8 @@ from emotion_core.recipes import RECIPES, load_recipe, with_training
 from emotion_core.training.loop import Training
 from emotion_core.training.run import KIND, Task, prepare, run_task
 from emotion_core.training.snapshot import BEST, EpochRow, Snapshot
-from emotion_core.training.trainer import CHECKPOINTS, Workers, last_checkpoint, train
+from emotion_core.training.trainer import CHECKPOINTS, last_checkpoint, train
+from emotion_core.training.workers import Workers
 from jobs.train import main
 from tests.support.jobs import run_here, run_job
 from tests.support.s3 import S3Server

@@ -21,7 +21,6 @@ from emotion_core.training.plan import class_weights, global_batches, learning_r
 from emotion_core.training.run import padded_length
 from emotion_core.training.show import EpochLines
 from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
-from emotion_core.training.trainer import Workers, choose_workers
 from tests.support.synthetic_features import SMALL, face, rows, sound, write_features
 
 
@@ -191,17 +190,6 @@ def test_event_file_grows_at_its_end() -> None:
         }
     assert scalars["uar/validation", 1] == 0.5 and scalars["loss/training", 3] == 1.0
     assert ("uar/validation", 2) not in scalars
-
-
-def test_choice_of_workers() -> None:
-    assert choose_workers(None, cpus=2, gpus=0, nodes=1) == Workers(1, False, 2)
-    assert choose_workers(2, cpus=2, gpus=0, nodes=1) == Workers(2, False, 1)
-    assert choose_workers(None, cpus=64, gpus=0, nodes=1) == Workers(1, False, 4)
-    assert choose_workers(None, cpus=32, gpus=4, nodes=2) == Workers(4, True, 4)
-    assert choose_workers(8, cpus=32, gpus=4, nodes=2) == Workers(8, False, 4)
-    assert choose_workers(4, cpus=1, gpus=0, nodes=1, grows=True) == Workers(4, False, 1)
-    with pytest.raises(UsageError, match="--num-workers 4: there are only 2 CPUs here"):
-        choose_workers(4, cpus=2, gpus=0, nodes=1)
 
 
 def test_options_on_top_of_the_recipe() -> None:
