@@ -12,9 +12,10 @@ class Needs:
     Attributes:
         cpus: CPUs that it keeps busy.
         gpus: the part of a GPU that it takes; 0: it has no use for one.
-        memory_bytes: what it holds at its most, its decoder's process included, measured on the
-            demo corpus. It bounds how many workers a machine gets, and goes no further: a worker
-            that asked Ray for memory would wait for ever on a machine that has less.
+        memory_bytes: what it alone holds at its most (anonymous memory, its decoder's process
+            included), measured on videos from the web. It bounds how many workers a machine gets,
+            and goes no further: a worker that asked Ray for memory would wait for ever on a machine
+            that has less.
     """
 
     cpus: float = 1.0

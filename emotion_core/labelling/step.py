@@ -28,7 +28,7 @@ from emotion_core.sound.features import SILENCE
 BATCH = 32
 
 # One video at a time: its decoder keeps a CPU busy, and the networks share a GPU with three others.
-NEEDS = Needs(cpus=1, memory_bytes=1000 << 20)
+NEEDS = Needs(cpus=1, memory_bytes=900 << 20)
 GPU_SHARE = 0.25
 
 # Silence is looked for in stretches of this length.

@@ -11,7 +11,7 @@ from emotion_core.media.types import DecodePlan, Media
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 from emotion_core.sound.features import is_silent
 
-NEEDS = Needs(cpus=1, memory_bytes=400 << 20)
+NEEDS = Needs(cpus=1, memory_bytes=250 << 20)
 
 
 def decode_step(

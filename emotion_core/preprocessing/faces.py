@@ -15,7 +15,7 @@ from emotion_core.media.video import stack
 from emotion_core.recipes.specs import VideoSpec
 from emotion_core.sound.features import is_silent
 
-NEEDS = Needs(cpus=1, memory_bytes=200 << 20)
+NEEDS = Needs(cpus=1, memory_bytes=300 << 20)
 # On a GPU the network takes little of it; cropping and copying take half of a CPU.
 GPU_SHARE = 0.4
 GPU_CPUS = 0.5

@@ -19,8 +19,8 @@ from emotion_core.sound.features import is_silent
 _log = logging.getLogger(__name__)
 
 # A hundredth of the work of decoding.
-NEEDS = Needs(cpus=0.5, memory_bytes=200 << 20)
-BATCHED_NEEDS = Needs(cpus=0.5, memory_bytes=600 << 20)  # torch
+NEEDS = Needs(cpus=0.5, memory_bytes=50 << 20)
+BATCHED_NEEDS = Needs(cpus=0.5, memory_bytes=300 << 20)  # torch
 GPU_SHARE = 0.1
 
 

@@ -48,8 +48,8 @@ def run(cluster: RayCluster, *command: object) -> tuple[str, list[dict[str, floa
 
 
 def last_words(said: str) -> str:
-    """The one line that ended a job."""
-    (line,) = (line for line in said.splitlines() if line.startswith("error: "))
+    """The one line that ended a job; the submission repeats a failed job's output."""
+    (line,) = {line for line in said.splitlines() if line.startswith("error: ")}
     return line
 
 

@@ -93,29 +93,19 @@ def test_room(node: Node, needs: Needs, workers: int) -> None:
 
 def process(folder: Path, pid: int, *words: str) -> None:
     (folder / str(pid)).mkdir(parents=True)
-    (folder / str(pid) / "cmdline").write_bytes("\0".join(words).encode() + b"\0")
+    line = "\0".join(("python", "-u", *words)).encode() + b"\0"
+    (folder / str(pid) / "cmdline").write_bytes(line)
 
 
 def test_the_monitor_of_this_cluster_says_what_it_runs_with(tmp_path: Path) -> None:
-    (tmp_path / "ours.yaml").write_text("max_workers: 2")
-    (tmp_path / "theirs.yaml").write_text("max_workers: 9")
-    monitor = ("python", "-u", "monitor.py")
-    process(
-        tmp_path,
-        7,
-        *monitor,
-        "--gcs-address=10.0.0.1:1",
-        f"--autoscaling-config={tmp_path}/theirs.yaml",
-    )
-    process(tmp_path, 8, "raylet", "--gcs-address=10.0.0.1:2")
-    process(
-        tmp_path,
-        9,
-        *monitor,
-        "--gcs-address=10.0.0.1:2",
-        f"--autoscaling-config={tmp_path}/ours.yaml",
-    )
-    process(tmp_path, 11, *monitor, "--gcs-address=10.0.0.1:3")
+    ours, theirs = tmp_path / "ours.yaml", tmp_path / "theirs.yaml"
+    ours.write_text("max_workers: 2")
+    theirs.write_text("max_workers: 9")
+    flag = "--autoscaling-config="
+    process(tmp_path, 7, "monitor.py", "--gcs-address=10.0.0.1:1", f"{flag}{theirs}")
+    process(tmp_path, 8, "log_monitor.py", "--gcs-address=10.0.0.1:2")
+    process(tmp_path, 9, "monitor.py", "--gcs-address=10.0.0.1:2", f"{flag}{ours}")
+    process(tmp_path, 11, "monitor.py", "--gcs-address=10.0.0.1:3")
     (tmp_path / "10").mkdir()  # has ended
 
     assert monitor_config("10.0.0.1:2", tmp_path) == "max_workers: 2"

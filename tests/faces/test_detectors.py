@@ -157,8 +157,20 @@ def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(UsageError, match="no device 'tpu'"):
         load_detector("centerface", device="tpu")
+    monkeypatch.setattr("platform.node", lambda: "node-7")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(UsageError, match="cannot use a GPU here"):
+    with pytest.raises(UsageError, match="node node-7: ONNX Runtime has no CUDA provider.*pip"):
+        load_detector("centerface", device="cuda")
+
+
+def test_a_provider_that_cannot_start_is_no_reason_to_use_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a driver ONNX Runtime takes the CPU and says so in a log that nobody reads."""
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    with pytest.raises(UsageError, match="ONNX Runtime cannot start on the GPU"):
         load_detector("centerface", device="cuda")
 
 

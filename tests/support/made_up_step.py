@@ -1,4 +1,7 @@
-"""A submitted job of two made-up steps, of which the second one says that it needs a whole GPU."""
+"""A submitted job of two made-up steps, of which the second one says that it needs a whole GPU.
+
+Most of its clips are done only when two workers are there, so the job ends when a second node came.
+"""
 
 import sys
 import time
@@ -14,8 +17,8 @@ from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.engine.plan import plan
 from emotion_core.engine.run import run_groups
 
-CLIPS = 24
-WORK_S = 1.0
+CLIPS, ALONE = 24, 6
+MOST_S = 240.0
 
 
 class Pass:
@@ -26,13 +29,22 @@ class Pass:
 
 
 class OnGpu:
-    """Takes its time, as work that a second worker would help with, and says where it was."""
+    """Says where it works; does only so many clips alone, and the others with a second worker."""
+
+    def __init__(self, folder: str):
+        self.folder = Path(folder)
+        self.done = 0
+        self.node = ray.get_runtime_context().get_node_id()
+        assert ray.get_runtime_context().get_accelerator_ids()["GPU"], "a GPU was given"
+        (self.folder / f"{self.node}.worker").touch()
 
     def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
-        time.sleep(WORK_S * len(works))
-        where = ray.get_runtime_context().get_node_id()
-        assert ray.get_runtime_context().get_accelerator_ids()["GPU"], "a GPU was given"
-        return [work.with_(decoder=where) for work in works]
+        deadline = time.monotonic() + MOST_S
+        while self.done >= ALONE and len(list(self.folder.glob("*.worker"))) < 2:
+            assert time.monotonic() < deadline, "no second node came"
+            time.sleep(0.1)
+        self.done += len(works)
+        return [work.with_(decoder=self.node) for work in works]
 
 
 def write(folder: str, works: list[ClipWork]) -> str:
@@ -46,13 +58,12 @@ def main(folder: str) -> None:
     """Run the steps and say what came of them."""
     steps = [
         DeclaredStep(Variant(Pass, Needs(cpus=1))),
-        DeclaredStep(Variant(Pass, Needs(cpus=1)), Variant(OnGpu, Needs(cpus=0.5, gpus=1))),
+        DeclaredStep(Variant(Pass, Needs(cpus=1)), Variant(partial(OnGpu, folder), Needs(0.5, 1))),
     ]
     clips = manifest_table([Clip(f"clip-{number}", 1, "v") for number in range(CLIPS)])
     parts = run_groups(clips, plan(steps, connect()), partial(write, folder), rows_per_part=4)
     count = sum(part.rows for part in parts)
-    nodes = {line for file in Path(folder).glob("*.txt") for line in file.read_text().splitlines()}
-    print(f"{count} rows, {len(nodes)} nodes with a GPU")
+    print(f"{count} rows, {len(list(Path(folder).glob('*.worker')))} nodes with a GPU")
 
 
 if __name__ == "__main__":
