@@ -298,6 +298,7 @@ NULL_WHEN: dict[str, Callable[[Row], bool]] = {
     "it has none, or could not be opened": (
         lambda row: "unreadable" in row["reasons"] or row["uri"].endswith(".m4a")
     ),
+    "none ran on it": (lambda row: "unreadable" in row["reasons"] or row["uri"].endswith(".m4a")),
     "no model looks at pictures, or it could not be opened": (
         lambda row: "unreadable" in row["reasons"]
     ),
