@@ -76,9 +76,5 @@ class FaceStep:
         # megabytes that nobody looks at again: the next step may be in another process
         sound = replace(media, frames=stack([]), frame_times_s=np.empty(0))
         return work.with_(
-            media=sound,
-            faces=faces,
-            frame_times_s=times,
-            face_provider=provider,
-            outcome=outcome,
+            media=sound, faces=faces, frame_times_s=times, face_provider=provider, outcome=outcome
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emotion_core.engine.reach import Node, reach
+from emotion_core.engine.reach import Node, Reach
 from emotion_core.errors import StorageError
 from emotion_core.labelling import job
 from emotion_core.labelling.job import Labelling, label
@@ -246,7 +246,7 @@ def test_a_server_that_dies_while_the_tables_are_completed(ears, tmp_path, monke
         process.wait()
 
     monkeypatch.setattr(job, "follow", done_and_lose_the_server)
-    monkeypatch.setattr(job, "connect", lambda: reach([Node(1)], []))
+    monkeypatch.setattr(job, "connect", lambda: Reach((Node(1),), None))
     with pytest.raises(StorageError, match="s3://out/labels.*check AWS_ENDPOINT_URL"):
         label(wanted, how, "s3://out/labels", show=lambda pending: nullcontext())
     assert len(committed(tmp_path / "buckets" / "out" / "labels" / "videos")) == 2

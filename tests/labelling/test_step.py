@@ -44,6 +44,7 @@ def test_one_person_who_speaks(model, demo):
     x1, y1, x2, y2 = segment.face_box
     assert 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
     assert (done.n_tracks, done.notes) == (1, ())
+    assert done.face_provider == "CPUExecutionProvider"
     assert (done.no_face_s, done.no_sound_s) == (0, pytest.approx(0, abs=0.2))
 
 

@@ -33,8 +33,6 @@ import librosa
 import numpy as np
 
 from emotion_core.engine.adapter import Steps
-from emotion_core.engine.plan import plan
-from emotion_core.engine.reach import Node, reach
 from emotion_core.preprocessing.job import Preprocessing, declared_steps
 from emotion_core.recipes import load_recipe
 from tests.support.labelling import labelled, work_on
@@ -43,8 +41,7 @@ from tests.support.labelling import labelled, work_on
 def preprocessed(path):
     recipe = load_recipe("timedist-blstm")
     recipe = replace(recipe, audio=replace(recipe.audio, kind="mfcc+logmel", trim_db=30.0))
-    (group,) = plan(declared_steps(Preprocessing(recipe)), reach([Node(1)], []))
-    steps = Steps(group.factories)
+    steps = Steps([step.on_cpu.factory for step in declared_steps(Preprocessing(recipe))])
     assert steps.trouble is None
     works = [work_on(path)]
     for step in steps.steps:
