@@ -32,7 +32,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("demo")
     options = ("--actors", 3, "--emotions", "happy,sad", "--repetitions", 1, "--seconds", 1.2)
-    done = run_job("make_demo", "--out", folder, *options)
+    done = run_job("demo", "--out", folder, *options)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -43,7 +43,7 @@ class IsolatedDecoder:
 
     Args:
         timeout_s: the longest that one call may take in the child: ``decode`` of a file, or one
-            part of a ``stream``. Starting the child and the consumer's own time do not count.
+            chunk of a ``stream``. Starting the child and the consumer's own time do not count.
         recycle_after: files after which the child is replaced, because decord leaks.
     """
 
@@ -84,7 +84,7 @@ class IsolatedDecoder:
         return self._call(_decode, path, plan)
 
     def stream(self, path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
-        """``media.stream.stream`` in the child, which holds the file open between the parts.
+        """``media.stream.stream`` in the child, which holds the file open between the chunks.
 
         Raises:
             ClipError: as ``decode``; also when the child had to be replaced, by another call on
@@ -99,10 +99,10 @@ class IsolatedDecoder:
             while True:
                 if pool is not self._pool:
                     raise ClipError("decode", "crash: the child that read this file is gone")
-                part = self._call(_next_part, token, retry=False)
-                if part is None:
+                chunk = self._call(_next_chunk, token, retry=False)
+                if chunk is None:
                     return
-                yield part
+                yield chunk
         finally:
             if pool is self._pool and pool is not None:  # else they went with the child
                 self._streams -= 1
@@ -201,7 +201,7 @@ def _open_stream(token: int, path: str, plan: DecodePlan, chunk_s: float) -> Non
     _open_streams[token] = streaming.stream(path, plan, chunk_s)
 
 
-def _next_part(token: int) -> Media | None:
+def _next_chunk(token: int) -> Media | None:
     return _guarded(lambda: next(_open_streams[token], None))
 
 

@@ -1,4 +1,4 @@
-"""A long file in consecutive parts, in one pass and in bounded memory."""
+"""A long file in consecutive chunks, in one pass and in bounded memory."""
 
 from __future__ import annotations  # av's Packet is generic in its stubs only
 
@@ -35,50 +35,50 @@ _SLACK_S = 30.0
 
 
 def stream(path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
-    """The file in consecutive parts of ``chunk_s`` seconds.
+    """The file in consecutive chunks of ``chunk_s`` seconds.
 
-    Part k covers ``[start + k * chunk_s, start + (k + 1) * chunk_s)``, ``start`` being the plan's.
-    Every part is there, in order, also one in which there is nothing. Put together, the parts are
+    Chunk k covers ``[start + k * chunk_s, start + (k + 1) * chunk_s)``, ``start`` being the plan's.
+    Every chunk is there, in order, also one in which there is nothing. Put together, the chunks are
     what ``decode`` takes with the same plan through PyAV: the same pictures, the same sound (which
-    is missing, not silent, in parts that it does not reach). Memory is bounded by a part's pictures
+    is missing, not silent, in chunks that it does not reach). Memory is bounded by a chunk's pictures
     and 30 seconds of the file.
 
     Args:
-        path: a local file: video, sound, or a still (which is one part).
+        path: a local file: video, sound, or a still (which is one chunk).
         plan: what to take; pictures always come through PyAV.
         chunk_s: seconds, positive.
 
     Yields:
-        One ``Media`` a part; ``warnings`` are those of the whole file and come with the last one.
+        One ``Media`` a chunk; ``warnings`` are those of the whole file and come with the last one.
 
     Raises:
-        ClipError: as ``decode`` does; before the first part, or instead of the last one.
+        ClipError: as ``decode`` does; before the first chunk, or instead of the last one.
         UsageError: ``chunk_s`` is not positive.
     """
     if chunk_s <= 0:
-        raise UsageError(f"the length of a part must be positive, not {chunk_s}")
+        raise UsageError(f"the length of a chunk must be positive, not {chunk_s}")
     still = still_info(path)
     if still is not None:
         yield decode_still(path, still, plan)
         return
     facts = read_facts(path)
-    parts = _Parts(facts, plan, chunk_s)
+    chunks = _Chunks(facts, plan, chunk_s)
     damage = Damage()
     with open_container(path) as container:
-        wanted = [container.streams[i] for i in parts.streams]
+        wanted = [container.streams[i] for i in chunks.streams]
         use_only(container, wanted)
         for packet in packets(container, wanted) if wanted else ():
-            parts.feed(packet, damage)
-            while parts.complete:
-                yield parts.cut_off()
-            if parts.enough:
+            chunks.feed(packet, damage)
+            while chunks.complete:
+                yield chunks.cut_off()
+            if chunks.enough:
                 break
         else:
-            parts.finish()
-    yield from parts.rest(damage.warnings("video") + damage.warnings("audio"))
+            chunks.finish()
+    yield from chunks.rest(damage.warnings("video") + damage.warnings("audio"))
 
 
-class _Parts:
+class _Chunks:
     """What has been decoded of a file and not been handed out yet.
 
     Attributes:
@@ -96,14 +96,14 @@ class _Parts:
         self._sound: SoundTrack | None = None
         if plan.sample_rate and audio is not None:
             self._sound = SoundTrack(plan.sample_rate, facts)
-        self._number = 0  # of the part to be handed out next
+        self._number = 0  # of the chunk to be handed out next
         self._demuxed_s = 0.0  # how far the file has been read
         self._warnings: list[str] = []
         self._any = False
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more can come for the next part."""
+        """Whether nothing more can come for the next chunk."""
         end_s = self._start_of(self._number + 1)
         if self._demuxed_s > end_s + _SLACK_S:
             return True
@@ -149,7 +149,7 @@ class _Parts:
             self._warnings += audio.cut("audio", self._sound.end_s)
 
     def cut_off(self) -> Media:
-        """The next part."""
+        """The next chunk."""
         start_s, end_s = self._start_of(self._number), self._start_of(self._number + 1)
         if self._plan.end_s is not None:
             end_s = min(end_s, self._plan.end_s)
@@ -160,7 +160,7 @@ class _Parts:
         self._pictures = [(time, p) for time, p in self._pictures if time >= end_s]
         audio = np.empty(0, np.float32)
         if self._sound is not None:
-            self._sound.take(start_s)  # came too late for the part before
+            self._sound.take(start_s)  # came too late for the chunk before
             audio = self._sound.take(end_s)
         self._any = self._any or bool(mine) or bool(len(audio))
         return Media(
@@ -173,7 +173,7 @@ class _Parts:
         )
 
     def rest(self, damage: list[str]) -> Iterator[Media]:
-        """The parts that remain at the end, the last one with the warnings."""
+        """The chunks that remain at the end, the last one with the warnings."""
         warnings = (*self._warnings, *damage)
         end_s = max(
             self._sound.end_s if self._sound is not None else 0.0,

@@ -170,7 +170,7 @@ def test_only_what_is_missing_is_made(tmp_path: Path) -> None:
 def test_the_job_makes_the_same_files_again_and_says_what_they_are(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
 
-    done = run_job("make_demo", "--out", first, *SMALL, "--workers", 2)
+    done = run_job("demo", "--out", first, *SMALL, "--workers", 2)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 files made" in done.stdout
     made = hashes(first / "corpus")

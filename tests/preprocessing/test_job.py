@@ -268,7 +268,7 @@ def test_a_server_that_dies_before_the_features_are_counted(
 
     monkeypatch.setattr(pipeline, "follow", lose_the_server)
     how, wanted = Preprocessing(load_recipe("timedist-blstm")), manifest_of(demo / "corpus")[:1]
-    with pytest.raises(StorageError, match=r"s3://out/features.*check AWS_ENDPOINT_URL"):
+    with pytest.raises(StorageError, match=r"s3://out/.*check AWS_ENDPOINT_URL"):
         preprocess(wanted, how, "s3://out", quiet)
 
 

@@ -16,8 +16,8 @@ Done = subprocess.CompletedProcess[str]
 
 
 def command(job: str, *arguments: object) -> list[str]:
-    """The command line of ``jobs/JOB.py``; ``make_demo`` is ``examples.demo``."""
-    place = ["-m", "examples.demo"] if job == "make_demo" else [str(ROOT / "jobs" / f"{job}.py")]
+    """The command line of ``jobs/JOB.py``; ``demo`` is ``examples.demo``."""
+    place = ["-m", "examples.demo"] if job == "demo" else [str(ROOT / "jobs" / f"{job}.py")]
     return [sys.executable, *place, *map(str, arguments)]
 
 
@@ -46,7 +46,7 @@ def run_here(job: str, *arguments: object, **env: str) -> Done:
     """
     from emotion_core import cli
 
-    main = import_module("examples.demo.__main__" if job == "make_demo" else f"jobs.{job}").main
+    main = import_module("examples.demo.__main__" if job == "demo" else f"jobs.{job}").main
     words = [f"{job}.py", *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
