@@ -179,16 +179,16 @@ def test_the_job_makes_the_same_files_again_and_says_what_they_are(tmp_path: Pat
         "Actor_01/01-01-04-01-01-01-01.mp4",
     ]
     (second / "corpus").mkdir(parents=True)
-    done = run_here("make_demo", "--out", second, *SMALL, "--workers", 1)
+    done = run_here("demo", "--out", second, *SMALL, "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert hashes(second / "corpus") == made
 
     (first / "corpus" / list(made)[0]).unlink()
-    again = run_here("make_demo", "--out", first, *SMALL, "--workers", 1)
+    again = run_here("demo", "--out", first, *SMALL, "--workers", 1)
     assert "1 of 2 files made" in again.stdout
     assert hashes(first / "corpus") == made
 
-    other = run_here("make_demo", "--out", first, *SMALL, "--seed", 1)
+    other = run_here("demo", "--out", first, *SMALL, "--seed", 1)
     assert other.returncode == 2
     assert other.stderr.startswith("error: ")
     assert "seed 0" in other.stderr
@@ -207,7 +207,7 @@ def test_the_job_makes_the_same_files_again_and_says_what_they_are(tmp_path: Pat
      (("--out", "x", "--emotions", "happy,bored"), "'bored'")],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(arguments: tuple[object, ...], word: str) -> None:
-    done = run_here("make_demo", *arguments)
+    done = run_here("demo", *arguments)
 
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1

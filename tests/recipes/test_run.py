@@ -41,7 +41,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo14")
     emotions = "neutral,happy,sad,angry,fearful,disgust,surprised"
     options = ("--actors", 2, "--emotions", emotions, "--repetitions", 1, "--seconds", 1.2)
-    done = run_here("make_demo", "--out", folder, *options)
+    done = run_here("demo", "--out", folder, *options)
     assert done.returncode == 0, done.stderr
     return folder / "corpus"
 
