@@ -40,8 +40,8 @@ def stream(path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
     Chunk k covers ``[start + k * chunk_s, start + (k + 1) * chunk_s)``, ``start`` being the plan's.
     Every chunk is there, in order, also one in which there is nothing. Put together, the chunks are
     what ``decode`` takes with the same plan through PyAV: the same pictures, the same sound (which
-    is missing, not silent, in chunks that it does not reach). Memory is bounded by the pictures of a
-    chunk and 30 seconds of the file.
+    is missing, not silent, where it does not reach). Memory is bounded by the pictures of a chunk
+    and 30 seconds of the file.
 
     Args:
         path: a local file: video, sound, or a still (which is one chunk).
