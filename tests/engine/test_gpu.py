@@ -32,6 +32,7 @@ no_gpu_here = pytest.mark.skipif(
 def ray_with_a_made_up_gpu() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", "local")
+        ray.shutdown()  # the Ray of other modules; the next one of them starts it anew
         ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
         yield
         ray.shutdown()
