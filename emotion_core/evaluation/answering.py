@@ -11,7 +11,7 @@ import torch
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.metrics import Assessment, Figures, assess, figures
 from emotion_core.models.bundle import Bundle
-from emotion_core.models.dataset import FeatureSet, load_features, require_features
+from emotion_core.models.dataset import FeatureSet, require_features
 from emotion_core.recipes.emotions import LabelSet
 
 PREDICTIONS_HEAD = [
@@ -124,17 +124,6 @@ def require_fit(bundle: Bundle, features: FeatureSet, uri: str) -> None:
             f"the features at {uri!r} have no {' or '.join(bundle.info.modalities)}, and that is "
             "all that this model learned from"
         )
-
-
-def load_matching_features(bundle: Bundle, uri: str) -> FeatureSet:
-    """The clips of the features at ``uri`` that the bundle can judge.
-
-    Raises:
-        UsageError: as ``load_features`` and ``require_fit``.
-    """
-    features = load_features(uri, bundle.recipe)
-    require_fit(bundle, features, uri)
-    return features.select(judged(bundle, features))
 
 
 def judged(bundle: Bundle, features: FeatureSet) -> np.ndarray:

@@ -136,12 +136,6 @@ def encode_png(crop: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def decode_png(data: bytes) -> np.ndarray:
-    """PNG -> uint8 (h, w, 3) or, when it is grey, (h, w)."""
-    with Image.open(BytesIO(data), formats=("PNG",)) as picture:
-        return np.asarray(picture)
-
-
 def _whole_pictures(frames: np.ndarray, spec: VideoSpec) -> FaceCrops:
     count = len(frames)
     height, width = frames.shape[1:3]

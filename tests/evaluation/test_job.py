@@ -12,7 +12,7 @@ import torch
 
 from emotion_core.corpora.splits import assign_split
 from emotion_core.errors import UsageError
-from emotion_core.evaluation.answering import assess_all, evaluate, load_matching_features
+from emotion_core.evaluation.answering import assess_all, evaluate
 from emotion_core.evaluation.combining import together
 from emotion_core.evaluation.fold_queries import fold_queries, predict
 from emotion_core.evaluation.folds import FOLDS, ModelCache, find_folds
@@ -30,7 +30,13 @@ from emotion_core.training.samples import draw_samples, samples_png
 from emotion_core.training.snapshot import EpochRow
 from jobs.evaluate import main
 from tests.support.jobs import run_here, run_job
-from tests.support.synthetic_features import SMALL, SPEAKERS, rows, write_features
+from tests.support.synthetic_features import (
+    SMALL,
+    SPEAKERS,
+    load_matching_features,
+    rows,
+    write_features,
+)
 
 FEATURES_SETTINGS = {"detector": {"name": "none", "weights_hash": "0" * 64}}
 TRAINED_ON = tuple(f"ravdess/{speaker}" for speaker in SPEAKERS[:22])

@@ -11,6 +11,9 @@ from PIL import Image
 
 from emotion_core import storage
 from emotion_core.clips.clip import Clip
+from emotion_core.evaluation.answering import judged, require_fit
+from emotion_core.models.bundle import Bundle
+from emotion_core.models.dataset import FeatureSet, load_features
 from emotion_core.preprocessing.rows import FEATURES
 from emotion_core.recipes.emotions import EMOTIONS
 from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
@@ -106,3 +109,10 @@ def write_features(folder: Path, given: list[dict[str, Any]], recipe: Recipe = S
         table = pa.Table.from_pylist(given[start : start + 50], schema=FEATURES)
         storage.write_parquet(str(folder / "features" / f"part-{start:04d}.parquet"), table)
     return str(folder)
+
+
+def load_matching_features(bundle: Bundle, uri: str) -> FeatureSet:
+    """The clips of the features at ``uri`` that the bundle can judge."""
+    features = load_features(uri, bundle.recipe)
+    require_fit(bundle, features, uri)
+    return features.select(judged(bundle, features))

@@ -11,7 +11,7 @@ import pytest
 
 from emotion_core import storage
 from emotion_core.errors import StorageError, UsageError
-from emotion_core.evaluation.answering import evaluate, load_matching_features
+from emotion_core.evaluation.answering import evaluate
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import RECIPES, load_recipe, with_training
 from emotion_core.training.loop import Training
@@ -22,7 +22,7 @@ from emotion_core.training.workers import Workers
 from jobs.train import main
 from tests.support.jobs import run_here, run_job
 from tests.support.s3 import S3Server
-from tests.support.synthetic_features import SMALL, rows, write_features
+from tests.support.synthetic_features import SMALL, load_matching_features, rows, write_features
 
 HEARD = with_training(replace(SMALL, video=None), epochs=4)
 
