@@ -18,12 +18,13 @@ from emotion_core.media.container import (
     seconds,
     use_only,
 )
+from emotion_core.media.limits import MOST_GAPS_S
 
 # Time stamps may wander by this much (FLV rounds, clocks drift) before silence is put in, or
 # sound left out, to catch up with them.
 _JITTER_S = 0.1
-# A longer hole than this is a broken time stamp, not silence.
-_LONGEST_HOLE_S = 3600.0
+# A longer hole is filled after resampling, not before: at 96 kHz it would take gigabytes.
+_SHORT_HOLE_S = 10.0
 # Codecs fill their last packet up: 4096 samples at 44.1 kHz at the most that are in use.
 _PADDING_S = 0.1
 _NO_SAMPLES = np.empty(0, np.float32)
@@ -52,6 +53,7 @@ class SoundTrack:
         self._resampler: AudioResampler | None = None
         self._base_s = 0.0  # where the frames at this rate began
         self._native = 0  # samples of the frames since then
+        self._holes_s = 0.0  # filled so far
 
     @property
     def end_s(self) -> float:
@@ -70,12 +72,24 @@ class SoundTrack:
             self._change_rate(frame.sample_rate)
         late_s = 0.0 if start_s is None else start_s - self.end_s
         first = self._native == 0 and self._base_s == 0.0
-        if abs(late_s) > (0 if first else _JITTER_S) and late_s < _LONGEST_HOLE_S:
+        if abs(late_s) > (0 if first else _JITTER_S) and self._holes_s + late_s < MOST_GAPS_S:
+            self._holes_s += max(0.0, late_s)
             shift = round(late_s * self._rate)
-            if shift > 0:
+            if late_s > _SHORT_HOLE_S:
+                self._skip(shift)
+            elif shift > 0:
                 self._resample(np.zeros(shift, np.float32))
             samples = samples[max(-shift, 0) :]
         self._resample(samples)
+
+    def _skip(self, count: int) -> None:
+        """So many native samples of silence, made at the rate that is wanted."""
+        rate = self._rate
+        self.finish()
+        self._base_s += count / rate
+        self._append(np.zeros(round(self._base_s * self.sample_rate) - self._made, np.float32))
+        self._rate = 0
+        self._change_rate(rate)
 
     def fill(self, until_s: float) -> None:
         """Silence up to ``until_s``: no sound comes any more for the time before it."""

@@ -24,6 +24,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from emotion_core.errors import ClipError
+from emotion_core.media.limits import MOST_VIDEO_PIXELS, plausible, refuse_large
 from emotion_core.media.types import MediaInfo
 from emotion_core.media.upright import UPRIGHT, Matrix, display_matrix, swaps_sides
 
@@ -139,10 +140,11 @@ def read_facts(path: str) -> Facts:
             raise ClipError("decode", "unreadable: a HEIF still, which is not supported")
         video = _video_stream(container)
         audio = container.streams.best("audio", related=video)
-        if audio is not None and not _can_decode(audio):
-            audio = None
+        audio = audio if audio is not None and _can_decode(audio) and plausible(audio) else None
         if video is None and audio is None:
             raise ClipError("decode", "unreadable: no picture or sound that can be decoded")
+        if video is not None:
+            refuse_large(video.width, video.height, MOST_VIDEO_PIXELS)
         name = container.format.name.split(",")[0]
         origin = (container.start_time or 0) / av.time_base
         whole = (container.duration or 0) / av.time_base

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from pebble import ProcessExpired, ProcessPool
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.media import decode as decoding
 from emotion_core.media import stream as streaming
+from emotion_core.media.limits import MOST_BYTES
 from emotion_core.media.types import DecodePlan, Media
 
 Result = TypeVar("Result")
@@ -182,6 +184,7 @@ _open_streams: dict[int, Iterator[Media]] = {}
 def _prepare_child() -> None:
     # pebble installs a handler in Python, which a decoder that hangs in C would never run
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, resource.RLIM_INFINITY))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -215,6 +218,9 @@ def _guarded(function: Callable[[], Result]) -> Result:
         return function()
     except (ClipError, UsageError):
         raise
+    except MemoryError:
+        text = f"unreadable: decoding it takes more than {MOST_BYTES >> 30} GB"
+        raise ClipError("decode", text) from None
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise ClipError("decode", f"error: {text}") from error

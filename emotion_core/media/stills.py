@@ -1,11 +1,13 @@
 """Still images: picture files, and the lines of ``fer2013.csv``."""
 
 import re
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from emotion_core.errors import ClipError
+from emotion_core.media.limits import MOST_STILL_PIXELS, refuse_large
 
 # Raster formats that hold their own pixels. PostScript, which runs a program, is not among them.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
@@ -13,6 +15,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG200
 _CSV_ROW = re.compile(rb'"?\d"?, ?(?:[A-Za-z]+, ?)?"?\d{1,3}( \d{1,3}){15}')
 _ENOUGH = 128
 _SIDE = 48
+# 2,304 numbers of three digits, and what stands before them.
+_LONGEST_ROW = 1 << 16
 
 
 def still_size(path: str) -> tuple[int, int] | None:
@@ -55,9 +59,13 @@ def read_still(path: str) -> np.ndarray:
 
 def _open(path: str) -> Image.Image:
     try:
-        return Image.open(path, formats=_FORMATS)
+        with warnings.catch_warnings():  # Pillow's limit is another one, and only a warning
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise ClipError("decode", f"unreadable: {_line(error)}") from error
+    refuse_large(*image.size, MOST_STILL_PIXELS)
+    return image
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -67,8 +75,9 @@ def _rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray(grey).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
     return image.convert("RGB")
 
 
@@ -84,7 +93,10 @@ def _is_csv_row(path: str) -> bool:
 def _csv_picture(path: str) -> np.ndarray:
     with open(path, "rb") as file:
         try:
-            grey = picture_of_line(file.read())
+            line = file.read(_LONGEST_ROW + 1)
+            if len(line) > _LONGEST_ROW:
+                raise ClipError("decode", "a line of pixels that does not end")
+            grey = picture_of_line(line)
         except ClipError as error:
             raise ClipError("decode", f"unreadable: {error}") from error
     return np.repeat(grey[:, :, None], 3, axis=2)

@@ -24,6 +24,7 @@ from emotion_core.media.container import (
     use_only,
 )
 from emotion_core.media.decode import decode_still, picture_times, refuse_damaged, still_info
+from emotion_core.media.limits import MOST_GAPS_S
 from emotion_core.media.pyav_reader import PictureClock, to_rgb
 from emotion_core.media.shown import TOLERANCE_S, ShownPictures
 from emotion_core.media.types import DecodePlan, Media
@@ -32,6 +33,7 @@ from emotion_core.media.video import scale, stack
 # How far sound may lie behind picture (or the other way) in the order of the file before the one
 # that lags is taken to be silent, or still: what is kept waiting for it is held in memory.
 _SLACK_S = 30.0
+_GAP_S = 30.0  # what is shorter is no gap
 
 
 def stream(path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
@@ -68,9 +70,12 @@ def stream(path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
         wanted = [container.streams[i] for i in chunks.streams]
         use_only(container, wanted)
         for packet in packets(container, wanted) if wanted else ():
+            if not chunks.reach(packet):
+                break
+            # before the packet is decoded: after a gap, all that was shown meanwhile is due
+            yield from chunks.due()
             chunks.feed(packet, damage)
-            while chunks.complete:
-                yield chunks.cut_off()
+            yield from chunks.due()
             if chunks.enough:
                 break
         else:
@@ -98,6 +103,7 @@ class _Chunks:
             self._sound = SoundTrack(plan.sample_rate, facts)
         self._number = 0  # of the chunk to be handed out next
         self._demuxed_s = 0.0  # how far the file has been read
+        self._gaps_s = 0.0
         self._warnings: list[str] = []
         self._any = False
 
@@ -121,11 +127,23 @@ class _Chunks:
         sound = self._sound is None or self._sound.ready_s >= end_s
         return late or (self._shown.next_s is None and sound and self._demuxed_s >= end_s)
 
+    def reach(self, packet: Packet[Any]) -> bool:
+        """Go on to the time of one more packet; False when that is not to be believed."""
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        now_s = seconds(stamp, packet.time_base, self._facts.origin_s) or 0.0
+        jump_s = now_s - self._demuxed_s
+        self._gaps_s += jump_s if jump_s > _GAP_S else 0.0
+        if self._gaps_s > MOST_GAPS_S:
+            self._warnings.append(
+                f"{packet.stream.type}: jumps from {self._demuxed_s:.1f} s to {now_s:.1f} s, "
+                "the rest is left out"
+            )
+            return False
+        self._demuxed_s = max(self._demuxed_s, now_s)
+        return True
+
     def feed(self, packet: Packet[Any], damage: Damage) -> None:
         """Decode one more packet."""
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        now_s = seconds(stamp, packet.time_base, self._facts.origin_s)
-        self._demuxed_s = max(self._demuxed_s, now_s or 0.0)
         if packet.stream.type == "video":
             if self._clock is None:
                 self._clock = PictureClock(cast(VideoStream, packet.stream), self._facts)
@@ -147,6 +165,11 @@ class _Chunks:
         if self._sound is not None and audio is not None:
             self._sound.finish()
             self._warnings += audio.cut("audio", self._sound.end_s)
+
+    def due(self) -> Iterator[Media]:
+        """All chunks for which nothing more can come."""
+        while self.complete:
+            yield self.cut_off()
 
     def cut_off(self) -> Media:
         """The next chunk."""

@@ -1,0 +1,32 @@
+"""What one file may take: what its headers claim decides how much memory and time is used."""
+
+from av.audio.stream import AudioStream
+from av.stream import Stream
+
+from emotion_core.errors import ClipError
+
+# Pixels of a picture of a video: 8192 x 8192 is just below, and a decoder holds a dozen of them.
+MOST_VIDEO_PIXELS = 70_000_000
+# Pixels of a still: telephones take up to 108 million.
+MOST_STILL_PIXELS = 120_000_000
+# What a child that decodes may map. 8K video takes half of it.
+MOST_BYTES = 6 << 30
+# Time in which a file holds nothing, all together: an hour is a pause, more a broken time stamp.
+MOST_GAPS_S = 3600.0
+# Sound as microphones and telephones give it.
+_RATES = range(2_000, 768_001)  # Hz
+_MOST_CHANNELS = 64
+
+
+def refuse_large(width: int, height: int, most: int) -> None:
+    """Raises ``ClipError`` for a picture of more than ``most`` pixels."""
+    if width * height > most:
+        raise ClipError(
+            "decode", f"unreadable: a picture of {width} x {height} pixels is too large"
+        )
+
+
+def plausible(audio: Stream) -> bool:
+    """Whether a sound stream's rate and channels are such as there are in the world."""
+    assert isinstance(audio, AudioStream)
+    return audio.rate in _RATES and 0 < audio.channels <= _MOST_CHANNELS
