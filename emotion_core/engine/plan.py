@@ -1,6 +1,6 @@
 """Which steps share a worker, and how many workers there are, from what the steps need."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
@@ -33,7 +33,8 @@ def plan(steps: Sequence[DeclaredStep], reach: Reach) -> list[Group]:
 
     With no GPU in reach, or no use for one, all steps share a worker: several operators of one CPU
     each reach half the speed of one on a small machine. With GPUs, steps on a GPU are operators of
-    their own, so that CPUs work for them without holding them; neighbours of a kind stay together.
+    their own, so that CPUs work for them without holding them; neighbours of a kind stay together,
+    as far as one GPU goes. Where there are not CPUs enough for that, all steps share a worker.
 
     Each group starts with what the cluster has now, Ray Data adds workers as nodes come. A group
     of which nothing fits yet starts with one worker, whose waiting is what tells the autoscaler.
@@ -44,7 +45,11 @@ def plan(steps: Sequence[DeclaredStep], reach: Reach) -> list[Group]:
     """
     on_gpu = reach.gpus > 0
     variants = [step.on_gpu if on_gpu and step.on_gpu else step.on_cpu for step in steps]
-    runs = [list(run) for _, run in groupby(variants, lambda v: v.needs.gpus > 0)]
+    runs = [
+        part for _, run in groupby(variants, lambda v: v.needs.gpus > 0) for part in _split(run)
+    ]
+    if sum(_together(run).cpus for run in runs) > count_cpus(reach.nodes):
+        runs = [variants]  # one CPU and a GPU: operators would wait for each other for ever
     needs = [_together(run) for run in runs]
     sizes = _sizes(needs, reach.now)
     return [
@@ -56,6 +61,16 @@ def plan(steps: Sequence[DeclaredStep], reach: Reach) -> list[Group]:
         )
         for run, need, workers in zip(runs, needs, sizes, strict=True)
     ]
+
+
+def _split(run: Iterable[Variant]) -> list[list[Variant]]:
+    """Neighbours that share a worker: together they take one GPU at most."""
+    found: list[list[Variant]] = [[]]
+    for variant in run:
+        if found[-1] and _together([*found[-1], variant]).gpus > 1:
+            found.append([])
+        found[-1].append(variant)
+    return found
 
 
 def _together(run: Sequence[Variant]) -> Needs:

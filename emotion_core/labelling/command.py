@@ -77,7 +77,7 @@ def main(
     ] = False,
     compact_to: Annotated[
         str | None,
-        typer.Option(help="A new folder for a copy in few large files, for large archives."),
+        typer.Option(help="A new folder for a copy in few large files; unfinished, remove it."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Start over, whatever --out holds.")] = False,
 ) -> int:
@@ -106,7 +106,7 @@ def main(
     how.check()
     compact_to = None if compact_to is None else storage.absolute(compact_to)
     if compact_to is not None:
-        refuse_used(compact_to)
+        refuse_used(compact_to, out)
     found = collect(videos, Wanted(tuple(include or ()), tuple(exclude or ()), limit))
     manifest = manifest_table(found.clips)
     if dry_run:
@@ -128,7 +128,6 @@ def main(
         sample = tables.segments([row["clip_id"] for row in chosen])
         facts = Facts(tuple(videos), out, settings, len(found.others), clock.started)
         write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
-        copied = [] if compact_to is None else compact(tables, compact_to)
         claim.check()
         storage.write_run_record(
             out,
@@ -143,11 +142,12 @@ def main(
                     "schema_version": LABELS_SCHEMA_VERSION,
                     "labelled": done,
                     "not_media": len(found.others),
-                    "compact_copy": copied,
                     "settings": settings,
                 },
             ),
         )
+        if compact_to is not None:  # of labels that are finished, whatever becomes of it
+            compact(tables, compact_to)
     if found.others:
         cli.console.print(f"{len(found.others)} files are not media, such as {found.others[0]}")
     show_counts(cli.console, f"Labels in {out}", rows)

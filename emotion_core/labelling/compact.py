@@ -44,7 +44,7 @@ def compact(tables: LabelTables, to: str) -> list[str]:
         UsageError: there is something at ``to``.
         StorageError: it cannot be written.
     """
-    refuse_used(to)
+    refuse_used(to, tables.out)
     sources = storage.join(tables.out, VIDEOS)
     clips = sum(storage.parquet_rows(uri) for uri in parts(sources))
     count = max(1, -(-clips // VIDEOS_PER_FILE))
@@ -63,8 +63,11 @@ def compact(tables: LabelTables, to: str) -> list[str]:
     return made
 
 
-def refuse_used(to: str) -> None:
-    """Raises ``UsageError`` when there is something at ``to``."""
+def refuse_used(to: str, out: str) -> None:
+    """Raises ``UsageError`` when there is something at ``to``, or one folder lies in the other."""
+    inner, outer = sorted((to.rstrip("/") + "/", out.rstrip("/") + "/"), key=len, reverse=True)
+    if inner.startswith(outer):
+        raise UsageError(f"--compact-to {to}: choose a folder that is not in --out, nor around it")
     if storage.exists(to) and storage.list_files(to):
         raise UsageError(f"--compact-to {to}: there is something already, choose a new folder")
 

@@ -45,10 +45,11 @@ def main(
     gpus_per_detector: Annotated[
         float, typer.Option(help="The share of a GPU that one face detector takes.")
     ] = 0.4,
-    limit: Annotated[int | None, typer.Option(help="Only the first N clips.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first N clips.", min=1)] = None,
     retry_failed: Annotated[bool, typer.Option(help="Try failed clips again.")] = False,
     max_failed: Annotated[
-        float, typer.Option(help="Exit with 3 when a larger share of the clips failed.")
+        float,
+        typer.Option(help="Exit with 3 when a larger share of the clips failed.", min=0, max=1),
     ] = 0.0,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop rows of clips that are not among these any more.")

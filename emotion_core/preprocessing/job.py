@@ -54,13 +54,15 @@ class Preprocessing:
     gpus_per_detector: float = GPU_SHARE
 
     def check(self) -> None:
-        """Raises ``UsageError`` for a word that no step would understand."""
+        """Raises ``UsageError`` for a word or a number that no step would understand."""
         for option, word, known in (
             ("--decoder", self.decoder, DECODERS),
             ("--audio-backend", self.audio_backend, BACKENDS),
         ):
             if word not in known:
                 raise UsageError(f"{option} {word!r}: choose one of {', '.join(known)}")
+        if not 0 < self.gpus_per_detector <= 1:
+            raise UsageError(f"--gpus-per-detector {self.gpus_per_detector}: above 0, at most 1")
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides the numbers in the features, and nothing else."""

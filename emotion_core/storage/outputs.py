@@ -121,7 +121,9 @@ def _clear(out: str) -> None:
     # the mark goes last: killed in between, the folder still says whose it is; the claim is ours
     fs, path = filesystem(out)
     names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False)]
-    for name in sorted(set(names) - {SETTINGS, CLAIM, ""}):
+    # what says that a result is there goes first, and what proves the rest (``published``)
+    proofs = (RUN, "folds.json", "videos", "features")
+    for name in sorted(set(names) - {SETTINGS, CLAIM, ""}, key=lambda n: (n not in proofs, n)):
         remove(join(out, name))
     remove(join(out, SETTINGS))
 

@@ -97,12 +97,18 @@ def not_named(held: pa.Table, manifest: pa.Table) -> pa.Table:
     return held.filter(pc.invert(pc.is_in(held["identity"], value_set=identity(manifest))))
 
 
+def first_of_each(index: pa.Table) -> pa.Array:
+    """Which rows are the first of their identity, bool (rows,)."""
+    first = pc.index_in(index["identity"], value_set=index["identity"])
+    return pc.equal(first, pa.array(range(len(index)), pa.int32()))
+
+
 def disagreeing(held: pa.Table, details: str) -> list[str]:
     """Names of the files below ``details`` that do not hold as many rows as ``held`` says."""
     sums = held.group_by("file").aggregate([("n_details", "sum")]).to_pydict()
     there = {name_of(uri): uri for uri in parts(details)}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        counts = pool.map(lambda n: parquet_rows(there[n]) if n in there else -1, sums["file"])
+        counts = pool.map(lambda n: parquet_rows(there[n]) if n in there else 0, sums["file"])
         pairs = zip(sums["file"], sums["n_details_sum"], counts, strict=True)
         return [name for name, promised, count in pairs if promised != count]
 

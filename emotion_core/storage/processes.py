@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STATE, _START = 0, 19  # fields of /proc/PID/stat, counted behind the program's name
+_HIDDEN = -1  # of another user, on a machine that shows nobody else's processes
 _ENDED = ("Z", "X")  # killed, and at most waiting for its parent to ask how it ended
 
 
@@ -35,7 +36,7 @@ class Process:
         """True only if this process is of this machine and certainly lives no more."""
         if self.machine is None or self.born is None or self.machine != _machine():
             return False
-        return _born(self.pid) != self.born
+        return _born(self.pid) not in (self.born, _HIDDEN)
 
 
 def this_process() -> Process:
@@ -52,11 +53,21 @@ def _machine() -> str | None:
         return None
 
 
+def _ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # of another user
+        return False
+    return False
+
+
 def _born(pid: int) -> int | None:
-    """When the process started, None when it lives no more."""
+    """When the process started, ``_HIDDEN`` when that is not told, None when it lives no more."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
-        return None
+        return None if _ended(pid) else _HIDDEN
     fields = stat.rpartition(")")[2].split()  # the name before may hold spaces and parentheses
     return None if fields[_STATE] in _ENDED else int(fields[_START])

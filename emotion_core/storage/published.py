@@ -15,11 +15,11 @@ Guaranteed, after every single call to the store, for one writer at a time (``st
   in the same file, one step a table. They wait for that in ``OUT/changed/``, until the job ends or
   the next one begins, because a batch of them belongs to many files.
 
-Not guaranteed: that two tables change at the same moment. Details of a clip may be there a moment
-before its row; take those whose ``clip_id`` the first table holds. A read that overlaps the
-replacement of a file fails where the store checks versions (S3: the ETag), and reads the file as it
-was where an open file stays what it is (local disks). Fewer, larger files would need a moment in
-which rows are doubled or missing, so they are made on request, elsewhere (``labelling.compact``).
+Not guaranteed: that two tables change at the same moment. Details of a new clip may be there before
+its row. While a changed clip is replaced (after a kill, until the next run) its details are of the
+new content and its row of the old, so a join on ``clip_id`` finds none. A read of many files is no
+snapshot, and one that overlaps the replacement of a file may fail (S3: by its ETag). Fewer, larger
+files would need a moment in which rows are doubled, so these are a copy (``labelling.compact``).
 """
 
 from collections.abc import Callable, Mapping
@@ -34,6 +34,7 @@ from emotion_core.storage.listing import exists
 from emotion_core.storage.parts import (
     SUFFIX,
     disagreeing,
+    first_of_each,
     identity,
     name_of,
     not_named,
@@ -112,10 +113,9 @@ class Published:
 
         Args:
             manifest: schema ``schemas.MANIFEST``.
-            work: does these clips, of which those in its second argument have rows already, and has
-                ``write`` called with each, in any process, before it returns.
-            retry_failed: clips that failed, or of which something was left out for want of time or
-                because something crashed, are done again.
+            work: has ``write`` called with each of these clips, in any process, before it returns;
+                those in its second argument have rows already.
+            retry_failed: clips that failed, or ran out of time, or crashed, are done again.
             prune: rows of clips that the manifest does not name go; without it that is refused.
 
         Returns:
@@ -161,9 +161,8 @@ class Published:
     ) -> tuple[pa.Table, frozenset[str]]:
         """What of the manifest has to be done, and which of it has rows; nothing is changed.
 
-        New clips come first, by their ids, which is at random: large ones do not come all at once,
-        and the time that is left can be told from what is done. Those that have rows come in the
-        order of their files, so that the new rows can take their place file by file.
+        New clips come first, at random (by id), so that the time that is left can be told from what
+        is done; those that have rows in the order of their files, to take their place file by file.
         """
         done = held.filter(pc.invert(held["again"])) if retry_failed else held
         if damaged is not None:
@@ -188,12 +187,12 @@ class Published:
             for uri in parts(join(place.out, self.details)) if self.details else ():
                 if name_of(uri) not in proven:
                     remove(uri)  # their clips will be done again, perhaps in other files
+        for name in self._changed._disagreeing(self._changed.index()):
+            remove(join(self._changed.out, self.table, name))
         if self._replace_changed():
             held = self.index()
         # a worker that outlived its job may have written what the next job did as well
-        first = pc.index_in(held["identity"], value_set=held["identity"])
-        doubled = pc.not_equal(first, pa.array(range(len(held)), pa.int32()))
-        held = self._drop(held, held.filter(doubled))
+        held = self._drop(held, held.filter(pc.invert(first_of_each(held))))
         return held, self._restore_details(held)
 
     def _restore_details(self, held: pa.Table) -> pa.Array:
@@ -224,6 +223,7 @@ class Published:
         waiting = self._changed.index()
         if not len(waiting):
             return False
+        waiting = waiting.filter(first_of_each(waiting))
         held = self.index()
         at = pc.index_in(waiting["identity"], value_set=held["identity"])
         # where the old row is gone, the new one gets a file as every new clip does
@@ -235,9 +235,11 @@ class Published:
             new = {}
             for table in self._names:
                 folder = join(self._changed.out, table)
-                files = pc.unique(mine["file"]).to_pylist()
-                found = pa.concat_tables([read(join(folder, file)) for file in files])
-                new[table] = rows_of(found, mine["clip_id"])
+                by_file = mine.group_by("file").aggregate([("clip_id", "list")]).to_pylist()
+                new[table] = pa.concat_tables(
+                    rows_of(read(join(folder, one["file"])), pa.array(one["clip_id_list"]))
+                    for one in by_file
+                )
             self._rewrite(name, old.drop_null(), new)
         for table in self._names:  # the proof first: without it, details do not count
             for uri in parts(join(self._changed.out, table)):
@@ -249,10 +251,8 @@ class Published:
         if sorted(held["clip_id"].to_pylist()) != sorted(manifest["clip_id"].to_pylist()):
             raise RuntimeError(f"{self.out} does not hold one row for each of its inputs")
         if wrong := self._disagreeing(held):
-            raise RuntimeError(
-                f"{join(self.out, str(self.details), wrong[0])} does not hold the rows that "
-                f"{self.table}/ promises"
-            )
+            lacking = join(self.out, str(self.details), wrong[0])
+            raise RuntimeError(f"{lacking} does not hold the rows that {self.table}/ promises")
 
     def _disagreeing(self, held: pa.Table) -> list[str]:
         return disagreeing(held, join(self.out, self.details)) if self.details else []

@@ -10,6 +10,7 @@ import pytest
 from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.engine.plan import plan
 from emotion_core.engine.reach import Node, Reach, count_cpus, reach, room
+from emotion_core.errors import UsageError
 from emotion_core.labelling.job import Labelling, plan_groups
 from emotion_core.labelling.step import label_step
 from emotion_core.preprocessing.job import Preprocessing, declared_steps
@@ -82,7 +83,9 @@ def test_with_one_in_reach_its_steps_are_operators_of_their_own(where: Reach) ->
         (GPUS_AT_ZERO, [15, 1, 1], [272, 4, 544]),
         # the decoders are not starved by detectors that would wait for them
         (MORE_GPUS_THAN_CPUS, [2, 3, 1], [4, 8, 8]),
-        (alone(Node(1, 4)), [1, 1, 1], [1, 2, 2]),
+        (alone(Node(1, 4)), [1], [1]),
+        (alone(Node(1, 1)), [1], [1]),
+        (alone(Node(2, 1)), [1, 1, 1], [2, 2, 4]),
     ],
 )
 def test_workers(where: Reach, workers: list[int], most: list[int | None]) -> None:
@@ -92,7 +95,27 @@ def test_workers(where: Reach, workers: list[int], most: list[int | None]) -> No
     assert [group.most for group in groups] == most
 
 
-@pytest.mark.parametrize("where", [LAPTOP, LAPTOP_WITH_GPU, CPU_CLUSTER, GPU_CLUSTER])
+ONE_CPU_AND_A_GPU = alone(Node(1, 1))
+
+
+def test_with_one_cpu_a_gpu_is_used_by_the_one_worker() -> None:
+    assert steps_of(HOW, ONE_CPU_AND_A_GPU) == [["decode", "faces on GPU", "sound"]]
+
+
+def test_steps_that_take_more_than_a_gpu_together_do_not_share_a_worker() -> None:
+    whole = replace(BATCHED, gpus_per_detector=1.0)
+    assert steps_of(whole, GPU_CLUSTER) == [["decode"], ["faces on GPU"], ["sound on GPU"]]
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, 1.5, float("nan")])
+def test_a_share_of_a_gpu_that_there_cannot_be_is_refused(share: float) -> None:
+    with pytest.raises(UsageError, match="--gpus-per-detector"):
+        replace(HOW, gpus_per_detector=share).check()
+
+
+@pytest.mark.parametrize(
+    "where", [LAPTOP, LAPTOP_WITH_GPU, CPU_CLUSTER, GPU_CLUSTER, ONE_CPU_AND_A_GPU]
+)
 def test_what_starts_fits_at_once(where: Reach) -> None:
     groups = plan(declared_steps(HOW), where)
 

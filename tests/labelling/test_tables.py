@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.errors import UsageError
@@ -136,6 +137,13 @@ def test_a_compact_copy_holds_the_same_in_few_files(tables, tmp_path, monkeypatc
         assert keys == sorted(keys)
     with pytest.raises(UsageError, match="choose a new folder"):
         compact(tables, str(tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("to", ["out", "out/videos", "out/changed", "", "out/../out"])
+def test_a_copy_does_not_lie_in_its_original(tables, tmp_path, to):
+    run(tables, manifest(a="1"))
+    with pytest.raises(UsageError, match="--compact-to"):
+        compact(tables, storage.absolute(str(tmp_path / to)))
 
 
 def test_a_reader_who_asks_for_one_video_is_told_where_not_to_look(tables, tmp_path, monkeypatch):

@@ -214,6 +214,22 @@ def test_another_process_with_the_same_id_is_not_the_writer() -> None:
     assert Process(here.host, here.machine, here.pid, (here.born or 0) - 1).is_dead()
 
 
+def test_a_process_that_is_not_shown_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under ``hidepid`` nobody sees what other users run; that says nothing of whether it lives."""
+    here, read = this_process(), Path.read_text
+
+    def hidden(path: Path, *arguments: Any, **named: Any) -> str:
+        if path.name == "stat":
+            raise FileNotFoundError(path)
+        return read(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    assert not here.is_dead()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert Process(here.host, here.machine, ended.pid, 1).is_dead()
+
+
 def test_a_stale_claim_on_a_store_is_taken(any_s3: AnyS3) -> None:
     out, elsewhere = f"{any_s3.root}/out", Process("far", "another start", 1, 1)
     leave_dead(out, elsewhere)

@@ -385,6 +385,26 @@ def test_rows_of_a_worker_that_outlived_its_job_do_not_count_twice(disk: str) ->
     holds(disk, **BEFORE, e="1")
 
 
+def test_what_a_worker_that_outlived_its_job_left_waiting_is_no_obstacle(disk: str) -> None:
+    """Rows that wait for their place without their segments, or twice."""
+    run(tables(disk), manifest(**BEFORE))
+    changed = manifest(**{**BEFORE, "a": "2", "b": "2"})
+    late, ids = changed.slice(0, 2), frozenset(changed["clip_id"].to_pylist())
+    tables(disk).write(*rows_of(late), ids)
+    tables(disk).write(*rows_of(late.slice(0, 1)), ids)
+    tables(disk).write(*rows_of(late.slice(1, 1)), ids)
+    Path(parts(f"{disk}/{CHANGED}/segments")[0]).unlink()
+    run(tables(disk), changed)
+    holds(disk, **{**BEFORE, "a": "2", "b": "2"})
+    assert not Path(disk, CHANGED).exists()
+
+
+def test_a_lost_file_of_no_segments_is_no_loss(disk: str) -> None:
+    run(tables(disk), manifest(a="1"), failing="a")
+    Path(parts(f"{disk}/segments")[0]).unlink()
+    assert run(tables(disk), manifest(a="1"), failing="a") == []
+
+
 def test_a_job_that_does_less_than_it_says_ends_with_an_error(disk: str) -> None:
     def idle(pending: pa.Table, changed: frozenset[str]) -> None:
         tables(disk).write(*rows_of(pending.slice(1)), changed)

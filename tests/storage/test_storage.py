@@ -15,6 +15,7 @@ import pytest
 from emotion_core import storage
 from emotion_core.clips.clip import Clip
 from emotion_core.errors import ClipError, UsageError
+from emotion_core.storage import outputs
 
 HARD_NAMES = ("a b#1%20.mp4", "[x]*?.mp4", "c::d.mp4", "~/ü 猫.mp4", "s3:/k.mp4", "file:x.mp4")
 NOT_UTF8 = os.fsdecode(b"caf\xe9 100%.mp4")
@@ -417,6 +418,20 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
         storage.start_output(out, "a model", SETTINGS)
     with pytest.raises(UsageError, match=r"other settings \(audio\)"):
         storage.start_output(out, "features", {**SETTINGS, "audio": {"n_mfcc": 20}})
+
+
+def test_overwrite_takes_what_says_that_a_result_is_there_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, nobody takes what is left for a finished result."""
+    out = tmp_path / "out"
+    storage.start_output(str(out), "labels", {})
+    for name in ("manifest.parquet", "run.json", "segments", "videos"):
+        (out / name).touch()
+    gone: list[str] = []
+    monkeypatch.setattr(outputs, "remove", lambda uri: gone.append(uri.rsplit("/", 1)[-1]))
+    storage.start_output(str(out), "labels", {}, overwrite=True)
+    assert gone == ["run.json", "videos", "manifest.parquet", "segments", "settings.json"]
 
 
 def test_overwrite_removes_what_the_earlier_job_wrote(tmp_path: Path) -> None:
