@@ -1,8 +1,8 @@
 """Jobs on a cluster whose GPU pool stands at zero ask for GPUs, and get them.
 
 A real head with Ray's own autoscaler and made-up nodes (``tests/support/autoscaling.py``). They
-only say that they have a GPU, so a job gets as far as the worker that finds none; what the
-autoscaler was told, the nodes that came of it, and the one line at the end are the proof.
+only say that they have a GPU, so a job gets as far as the worker that finds none (``test_gpu``
+holds what it says then); what the autoscaler was told, and the nodes that came, are the proof.
 """
 
 import tempfile
@@ -54,13 +54,6 @@ def run(cluster: RayCluster, *command: object) -> tuple[str, list[dict[str, floa
     return said, [bundle for bundle in bundles if "GPU" in bundle]
 
 
-def last_words(said: str) -> str:
-    """The one line that ended a job; the submission repeats a failed job's output."""
-    lines = {line for line in said.splitlines() if line.startswith("error: ")}
-    assert len(lines) == 1, said[-6000:]
-    return lines.pop()
-
-
 def test_preprocess_asks_for_gpus_and_never_finds_faces_on_a_cpu_instead(
     cluster: RayCluster, demo: Path, tmp_path: Path
 ) -> None:
@@ -71,8 +64,6 @@ def test_preprocess_asks_for_gpus_and_never_finds_faces_on_a_cpu_instead(
 
     assert AWAITED in said
     assert bundles == [{"CPU": 0.45, "GPU": 0.4}]
-    assert "ONNX Runtime has no CUDA provider" in last_words(said)
-    assert "Traceback" not in said
     assert not list((tmp_path / "out").glob("features/*.parquet"))
 
 
@@ -85,8 +76,6 @@ def test_label_asks_for_gpus(cluster: RayCluster, demo: Path, tmp_path: Path) ->
 
     assert AWAITED in said
     assert bundles == [{"CPU": 0.9, "GPU": 0.25}]
-    assert "Ray gave this worker a GPU, but torch" in last_words(said)
-    assert "Traceback" not in said
 
 
 def test_train_asks_for_as_many_gpus_as_may_come(cluster: RayCluster, tmp_path: Path) -> None:
@@ -99,7 +88,6 @@ def test_train_asks_for_as_many_gpus_as_may_come(cluster: RayCluster, tmp_path: 
     assert AWAITED in said
     assert "2 worker(s) on GPU" in said
     assert bundles == [{"CPU": 1.0, "GPU": 1.0}]
-    assert "torch sees none there" in last_words(said)
 
 
 def test_work_that_waited_for_gpus_is_done_on_them(cluster: RayCluster, tmp_path: Path) -> None:
