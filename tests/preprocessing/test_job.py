@@ -246,7 +246,7 @@ def test_from_one_bucket_to_another(made, demo, s3_env, tmp_path):
     folder = "s3://results/demo"
     ours = read_parts(f"{folder}/features")
     assert ours is not None
-    places = {"uri", "version", "clip_id", "seconds"}
+    places = {"uri", "version", "clip_id", "processing_s"}
     kept = [name for name in FEATURES.names if name not in places]
     assert sorted(map(str, ours.select(kept).to_pylist())) == sorted(
         str({name: row[name] for name in kept}) for row in features(made)

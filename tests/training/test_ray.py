@@ -93,7 +93,7 @@ def test_a_killed_worker_costs_no_more_than_the_last_epochs(
 
 
 def test_a_training_whose_claim_is_lost_publishes_nothing(
-    own_ray: None, place: str, tmp_path: Path
+    ray_local: None, place: str, tmp_path: Path
 ) -> None:
     task = prepare(place, HEARD, "elte", seed=0)
     out = str(tmp_path / "out")
