@@ -96,6 +96,7 @@ def test_on_a_local_folder(model: Path, sounds: Path, tmp_path: Path) -> None:
     assert UNCERTAIN not in winner.out.read_text()
 
 
+@pytest.mark.slow
 def test_on_a_store(model: Path, sounds: Path, tmp_path: Path, any_s3: AnyS3) -> None:
     out = f"{any_s3.root}/labels"
     job = command("label", "--videos", sounds, "--model", model, "--out", out)

@@ -184,6 +184,7 @@ def test_silence_is_no_sound_in_either_job(bundles: dict[str, Bundle], tmp_path:
     assert difference(done, asked(path, [bundles[UNIFORM.name]], OneFace())) < 1e-3
 
 
+@pytest.mark.slow
 def test_real_clips_give_the_features_they_were_prepared_with(
     bundles: dict[str, Bundle], corpora: Path
 ) -> None:

@@ -196,6 +196,7 @@ def test_all_folds_train_at_the_same_time(ray_local: None, place: str, tmp_path:
     assert not shown and [words for _, words in said] == ["finished already"] * 3
 
 
+@pytest.mark.slow
 def test_a_killed_job_goes_on_with_its_folds(ray_local: None, place: str, tmp_path: Path) -> None:
     out, evaluation = tmp_path / "out", str(tmp_path / "e")
     arguments = ["--recipe", "tests.training.test_folds:HEARD", "--features", place, "--out", out,
