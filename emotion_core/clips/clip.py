@@ -1,10 +1,15 @@
 """A clip: a video, a sound file or a still image, and what its corpus says of it."""
 
 import hashlib
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from emotion_core import storage
 from emotion_core.storage.schemas import MANIFEST
 
 # What a clip is said to hold. ``face``: a still that already is a face crop (FER2013).
@@ -59,3 +64,11 @@ def manifest_table(clips: list[Clip]) -> pa.Table:
         for name in MANIFEST.names
     }
     return pa.table(columns, schema=MANIFEST)
+
+
+def fetched(row: Mapping[str, Any]) -> AbstractContextManager[Path]:
+    """A local file with the content that a row of the manifest is about (``storage.local_copy``).
+
+    A row without ``size`` or ``version`` is taken as it is found.
+    """
+    return storage.local_copy(row["uri"], row["member"], row.get("size"), row.get("version"))

@@ -48,7 +48,8 @@ class Collection:
 
     Attributes:
         clips: sorted by URI, each once. One that was listed but is not there has size 0 and the
-            version ``storage.GONE``.
+            version ``storage.GONE``, one that cannot be read ``storage.UNREADABLE``; so has a
+            folder without access, whatever is in it, and its URI ends with ``/``.
         others: files whose names end like nothing that holds pictures or sound.
     """
 
@@ -60,18 +61,19 @@ def collect(inputs: Sequence[str], wanted: Wanted = Wanted()) -> Collection:  # 
     """The media files that ``inputs`` stand for.
 
     A file that is named itself, or in a list, is taken whatever its name; below folders, in
-    archives and by patterns only names that end like media are.
+    archives and by patterns only names that end like media are. What is there but cannot be read
+    is a clip too: it gets its row like every other.
 
     Raises:
-        UsageError: an input cannot be read, a folder, pattern or list holds no media, or nothing
-            is left of them all.
+        UsageError: an input is not there, a list cannot be read, a store cannot be reached, a
+            folder, pattern or list holds no media, or nothing is left of them all.
     """
     found: dict[str, FileInfo] = {}
     others: set[str] = set()
     for given in inputs:
         empty = True
         for file, meant in _files(given):
-            if meant or kind_of(file.uri):
+            if meant or kind_of(file.uri) or file.uri.endswith("/"):
                 empty = False
                 found.setdefault(file.uri, file)
             else:
@@ -96,7 +98,10 @@ def _files(given: str) -> Iterator[tuple[FileInfo, bool]]:
         yield from ((file, False) for file in storage.list_pattern(given))
     else:
         whole = storage.absolute(given)
-        yield from ((file, file.uri == whole) for file in storage.list_files(given))
+        (found,) = storage.look_up([whole])
+        if any(file.version == storage.GONE and file.uri == whole for file in found):
+            raise UsageError(f"{given}: no such file or folder")
+        yield from ((file, file.uri == whole) for file in found)
 
 
 def _listed(uris: Iterable[str]) -> Iterator[tuple[FileInfo, bool]]:

@@ -45,7 +45,7 @@ def read_list(uri: str) -> list[str]:
     uri = storage.absolute(uri)
     lowered = uri.lower()
     if lowered.endswith(".parquet"):
-        entries = _of_table(storage.read_parquet([uri]), uri)
+        entries = _of_parquet(uri)
     else:
         data = storage.read_bytes(uri)
         entries = _of_csv(data, uri) if lowered.endswith(".csv") else _lines(data)
@@ -93,12 +93,13 @@ def _looks_like_a_file(cell: str) -> bool:
     return "/" in cell or scheme(cell) != "file" or kind_of(cell) is not None
 
 
-def _of_table(table: pa.Table, uri: str) -> list[str]:
-    if not table.num_columns:
+def _of_parquet(uri: str) -> list[str]:
+    names = storage.parquet_columns(uri)
+    if not names:
         raise UsageError(f"{uri}: a list without a column")
-    column = _named(table.column_names)
-    values = table.column(column or 0)
-    return list(_strings(values, uri))
+    name = names[_named(names) or 0]
+    # this column alone: the others of somebody's table may hold gigabytes
+    return list(_strings(storage.read_parquet([uri], [name])[name], uri))
 
 
 def _strings(values: pa.ChunkedArray, uri: str) -> Iterator[str]:

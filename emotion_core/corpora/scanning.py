@@ -50,9 +50,15 @@ def scan_names(
     suffixes: frozenset[str],
     parse: Callable[[FileInfo], Clip | None],
 ) -> Scan:
-    """Lists ``uri`` and parses every name; ``parse`` answers None for a name that it cannot."""
+    """Lists ``uri`` and parses every name; ``parse`` answers None for a name that it cannot.
+
+    Raises:
+        UsageError: ``uri`` or a folder below it cannot be read: a corpus is wanted whole.
+    """
     clips, unparsed = [], []
     for info in list_files(uri, suffixes):
+        if info.uri.endswith("/"):
+            raise UsageError(f"{info.uri}: no access to this folder of the corpus")
         clip = parse(info)
         if clip is None:
             unparsed.append(info.uri)

@@ -16,6 +16,7 @@ from emotion_core.labelling.report.forecast import Forecast, Kind
 from emotion_core.labelling.step import LabelStep
 from emotion_core.media.suffixes import kind_of
 from emotion_core.media.types import DecodePlan
+from emotion_core.storage.parts import keeping
 from emotion_core.storage.uris import is_local
 
 # Inputs of each kind that are tried: of a quarter, a half and three quarters of the sizes.
@@ -23,6 +24,7 @@ _PLACES = (0.25, 0.5, 0.75)
 _TRIAL_S = 8.0  # for each of them
 _LARGEST_COPY = 256 << 20  # no more is fetched for a trial
 _STARTUP_S = 12.0  # Ray, models and decoders
+_MISSING = (storage.GONE, storage.UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,16 @@ def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: b
     pending = manifest
     if not fresh:
         published = how.tables(out).published
-        pending, _ = published.pending(published.index(), manifest, retry)
+        held = published.index()
+        pending, _ = published.pending(held, keeping(held, manifest), retry)
     (group,) = plan_groups(how, connect())
     workers = group.most or group.workers
     open_ids = set(pending["clip_id"].to_pylist())
     inputs = manifest.select(["clip_id", "uri", "size", "version"]).to_pylist()
     kinds = defaultdict(list)
     for row in inputs:
-        gone = row["version"] == storage.GONE
-        kinds["gone" if gone else kind_of(row["uri"]) or "other"].append(row)
+        missing = row["version"] if row["version"] in _MISSING else None
+        kinds[missing or kind_of(row["uri"]) or "other"].append(row)
     left = {kind: [r for r in rows if r["clip_id"] in open_ids] for kind, rows in kinds.items()}
     trials = _try(left, how) if open_ids else {}
     work_s, media_s = _scaled(trials, left)
@@ -76,7 +79,7 @@ def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: b
 
 def _try(left: dict[str, list[dict[str, Any]]], how: Labelling) -> dict[str, list[_Trial]]:
     step = replace(how, limits=replace(how.limits, video_s=_TRIAL_S)).step()
-    chosen = {kind: _choose(rows) for kind, rows in left.items() if kind != "gone"}
+    chosen = {kind: _choose(rows) for kind, rows in left.items() if kind not in _MISSING}
     first = next((row for rows in chosen.values() for row in rows), None)
     if first is not None:
         _trial(first, step)  # starts the decoder and loads libraries: its time says nothing
@@ -95,7 +98,7 @@ def _choose(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _trial(row: dict[str, Any], step: LabelStep) -> _Trial:
-    clip = {**row, "member": None}
+    clip = {"clip_id": row["clip_id"], "member": None}  # of any version: nothing is written
     try:
         with storage.local_copy(row["uri"]) as path:
             headers = list(step.decoder.stream(str(path), DecodePlan(None, None), 4.0))

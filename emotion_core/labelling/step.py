@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotion_core import storage
+from emotion_core.clips.clip import fetched
 from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.engine.gpu import check_torch_gpu
@@ -192,7 +192,7 @@ class LabelStep:
     def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
         finder = TrackFinder(self.views, self.detector)
         started = self.clock()
-        with storage.local_copy(work.clip["uri"], work.clip["member"]) as path:
+        with fetched(work.clip) as path:
             chunks = self._chunks(path, started)
             while True:
                 try:

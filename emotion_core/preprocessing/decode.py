@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from emotion_core import storage
+from emotion_core.clips.clip import fetched
 from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome
 from emotion_core.engine.needs import DeclaredStep, Needs, Variant
@@ -48,7 +48,7 @@ class DecodeStep:
             sample_rate=self.audio.sample_rate if self.audio else None,
             decoder=self.decoder_name,
         )
-        with storage.local_copy(clip["uri"], clip["member"]) as path:
+        with fetched(clip) as path:
             media = self.decoder.decode(str(path), plan)
         return work.with_(
             media=media,

@@ -12,8 +12,9 @@ What an URI may be, everywhere in this package:
 """
 
 from emotion_core.storage.claims import Check, Claim, hold_output, unclaimed
+from emotion_core.storage.fetching import local_copy
 from emotion_core.storage.finding import is_pattern, list_pattern, look_up
-from emotion_core.storage.listing import GONE, FileInfo, exists, list_files
+from emotion_core.storage.listing import GONE, UNREADABLE, FileInfo, exists, list_files
 from emotion_core.storage.outputs import (
     Clock,
     RunRecord,
@@ -24,8 +25,8 @@ from emotion_core.storage.outputs import (
     write_run_record,
 )
 from emotion_core.storage.reading import (
-    local_copy,
     open_read,
+    parquet_columns,
     parquet_rows,
     read_bytes,
     read_json,
@@ -44,6 +45,7 @@ from emotion_core.storage.writing import (
 
 __all__ = [
     "GONE",
+    "UNREADABLE",
     "Check",
     "Claim",
     "Clock",
@@ -64,6 +66,7 @@ __all__ = [
     "open_read",
     "open_write",
     "package_versions",
+    "parquet_columns",
     "parquet_rows",
     "path_of",
     "read_bytes",

@@ -10,11 +10,20 @@ from pathlib import PurePosixPath
 from fsspec.utils import glob_translate
 
 from emotion_core.errors import UsageError
-from emotion_core.storage.listing import GONE, FileInfo, exists, file_info, list_files
+from emotion_core.storage.listing import (
+    GONE,
+    UNREADABLE,
+    FileInfo,
+    exists,
+    files_at,
+    list_files,
+)
 from emotion_core.storage.uris import (
+    Unreadable,
     absolute,
     explain,
     filesystem,
+    info_version,
     is_local,
     local_path,
     local_uri,
@@ -24,6 +33,8 @@ from emotion_core.storage.uris import (
 _WILD = re.compile(r"[*?\[]")
 # Requests under way at once when many single objects are asked after.
 _AT_ONCE = 32
+# Where every place is its own: that one cannot be reached says nothing of the others.
+_ALONE = ("file", "http", "https")
 
 
 def is_pattern(uri: str) -> bool:
@@ -85,11 +96,12 @@ def _remote_matches(uri: str) -> Iterator[FileInfo]:
 def look_up(uris: Sequence[str]) -> Iterator[list[FileInfo]]:
     """What is at each of ``uris``, in order: a file, or all files of a folder.
 
-    What is not there is one ``FileInfo`` of size 0 and version ``GONE``. Remote places are asked
-    side by side: a list may hold a million of them.
+    What is not there is one ``FileInfo`` of size 0 and version ``GONE``; what cannot be read
+    (a pipe, a damaged archive, no access on disk, a scheme that nothing here opens) one of version
+    ``UNREADABLE``. Remote places are asked side by side: a list may hold a million of them.
 
     Raises:
-        UsageError: a place cannot be reached (no access, no server).
+        UsageError: a store cannot be reached (no access, no server, no such bucket).
     """
     if all(is_local(uri) for uri in uris):
         yield from map(_look_up, uris)
@@ -99,19 +111,36 @@ def look_up(uris: Sequence[str]) -> Iterator[list[FileInfo]]:
 
 
 def _look_up(uri: str) -> list[FileInfo]:
-    gone = FileInfo(absolute(uri), 0, GONE)
-    if is_local(uri):
-        return list_files(uri) if os.path.exists(local_path(uri)) else [gone]
-    if scheme(uri) == "zip":
-        return list_files(uri) if exists(uri) else [gone]
-    fs, path = filesystem(uri)
     try:
-        if fs.info(path)["type"] == "directory":
-            return list_files(uri)
-        return [file_info(uri, fs, path)]
-    except FileNotFoundError:
-        return [gone]
-    except UsageError:
+        return _found(uri)
+    except Unreadable:
+        return _unread(uri)
+    except FileNotFoundError as error:
+        if "no such bucket" in (line := explain(uri, error)):
+            raise UsageError(line) from error
+        return [FileInfo(absolute(uri), 0, GONE)]
+    except UsageError as error:
+        if isinstance(error.__cause__, FileNotFoundError) and "no such bucket" not in str(error):
+            return [FileInfo(absolute(uri), 0, GONE)]  # the archive that it would be in
         raise
     except Exception as error:  # every filesystem has its own
+        if scheme(uri) in _ALONE:
+            return _unread(uri)
         raise UsageError(explain(uri, error)) from error
+
+
+def _found(uri: str) -> list[FileInfo]:
+    kind = scheme(uri)
+    if kind == "s3" and not uri[len("s3://") :].strip("/"):
+        raise Unreadable(f"{uri}: names no bucket")
+    if kind == "s3" and not uri.lower().endswith(".zip"):
+        fs, path = filesystem(uri)
+        info = fs.info(path)
+        if info["type"] != "directory":  # who lists an object means the object
+            return [FileInfo(uri, int(info["size"] or 0), info_version(info))]
+    return sorted(files_at(uri), key=lambda info: info.uri)
+
+
+def _unread(uri: str) -> list[FileInfo]:
+    folder = "/" if is_local(uri) and os.path.isdir(local_path(uri)) else ""
+    return [FileInfo(absolute(uri) + folder, 0, UNREADABLE)]

@@ -1,8 +1,11 @@
 """Which files there are below an URI."""
 
+import heapq
 import os
 import stat
+import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -16,7 +19,9 @@ from emotion_core.storage.uris import (
     info_version,
     is_local,
     local_uri,
+    member_of,
     member_uri,
+    members,
     open_archive,
     scheme,
     split_member,
@@ -25,6 +30,8 @@ from emotion_core.storage.uris import (
 
 # What ``FileInfo.version`` says of a file that is not there.
 GONE = "gone"
+# And of what is there but cannot be read: a pipe, a damaged archive, a folder without access.
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)  # there may be millions
@@ -32,7 +39,8 @@ class FileInfo:
     """One file: where it is, how many bytes, and what changes when its content does.
 
     ``version`` is the ETag on object stores, the modification time in nanoseconds on local disks,
-    the archive's version and the member's CRC in archives; ``GONE`` for a link to nothing.
+    the archive's version and the member's CRC in archives; ``GONE`` for a link to nothing,
+    ``UNREADABLE`` for what cannot be read. An unreadable folder's URI ends with ``/``.
     """
 
     uri: str
@@ -63,9 +71,11 @@ def exists(uri: str) -> bool:
 def list_files(uri: str, suffixes: frozenset[str] | None = None) -> list[FileInfo]:
     """Every file below the folder, bucket, prefix or ZIP file ``uri``, sorted by URI.
 
-    Hidden files and folders (a dot in front) and directory markers are left out. A link to nothing
-    is listed, so that it is accounted for. A single file other than a ZIP file is its own list,
-    whatever its suffix: who names it means it.
+    Hidden files and folders (a dot in front) and directory markers are left out. Links to nothing,
+    pipes and devices, and folders that cannot be read are listed, so that they are accounted for.
+    Links to folders are followed; each folder is listed once, under its own name where it has one
+    below ``uri``. An object that is a prefix too is listed with what is below it. A single file
+    other than a ZIP file is its own list, whatever its suffix: who names it means it.
 
     Args:
         uri: see the package's docstring.
@@ -75,7 +85,7 @@ def list_files(uri: str, suffixes: frozenset[str] | None = None) -> list[FileInf
         UsageError: ``uri`` does not exist or cannot be read.
     """
     try:
-        found = sorted(_files(uri, suffixes), key=lambda info: info.uri)
+        found = sorted(files_at(uri, suffixes), key=lambda info: info.uri)
     except UsageError:
         raise
     except Exception as error:  # every filesystem has its own
@@ -89,7 +99,8 @@ def has_suffix(name: str, suffixes: frozenset[str] | None) -> bool:
     return suffixes is None or PurePosixPath(name).suffix.lower() in suffixes
 
 
-def _files(uri: str, suffixes: frozenset[str] | None) -> Iterator[FileInfo]:
+def files_at(uri: str, suffixes: frozenset[str] | None = None) -> Iterator[FileInfo]:
+    """``list_files`` in any order, with the errors that the filesystem raises."""
     if scheme(uri) == "zip":
         return _archive_files(*split_member(uri), suffixes)
     fs, path = filesystem(uri)
@@ -123,36 +134,57 @@ def file_info(uri: str, fs: fsspec.AbstractFileSystem, path: str) -> FileInfo:
 
 
 def _local_files(root: str, suffixes: frozenset[str] | None) -> Iterator[FileInfo]:
-    # Links to folders are followed; ``above`` (the folders we are in) stops one that leads back.
-    pending: list[tuple[str, frozenset[tuple[int, int]]]] = [(root, frozenset())]
-    while pending:
-        folder, above = pending.pop()
-        status = os.stat(folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
+    # Every folder once, and links last: seven folders that link to each other lead to each other
+    # by fourteen thousand paths.
+    seen: set[tuple[int, int]] = set()
+    pending, links = [root], list[str]()
+    while pending or links:
+        folder = pending.pop() if pending else heapq.heappop(links)
+        try:
+            status = os.stat(folder)
+            identity = status.st_dev, status.st_ino
+            if identity in seen:
+                continue
+            seen.add(identity)
+            with os.scandir(folder) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError:
+            if folder == root:
+                raise
+            yield FileInfo(local_uri(folder) + "/", 0, UNREADABLE)
             continue
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    pending.append((entry.path, above | {identity}))
-                elif has_suffix(entry.name, suffixes) and (found := _local_file(entry)):
-                    yield found
+        for entry in visible:
+            if _is_folder(entry):
+                if entry.is_symlink():
+                    heapq.heappush(links, entry.path)
+                else:
+                    pending.append(entry.path)
+            elif has_suffix(entry.name, suffixes):
+                yield _local_file(entry)
 
 
-def _local_file(entry: os.DirEntry[str]) -> FileInfo | None:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # a link that leads back to itself
+        return entry.is_dir()
+    return False
+
+
+def _local_file(entry: os.DirEntry[str]) -> FileInfo:
+    uri = local_uri(entry.path)
     try:
         status = entry.stat()
     except FileNotFoundError:
-        return FileInfo(local_uri(entry.path), 0, GONE)
+        return FileInfo(uri, 0, GONE)
+    except OSError:
+        return FileInfo(uri, 0, UNREADABLE)
     if not stat.S_ISREG(status.st_mode):  # a pipe or a socket: reading one may never end
-        return None
-    return FileInfo(local_uri(entry.path), status.st_size, str(status.st_mtime_ns))
+        return FileInfo(uri, 0, UNREADABLE)
+    return FileInfo(uri, status.st_size, str(status.st_mtime_ns))
 
 
 def _visible(relative: str) -> bool:
-    return bool(relative) and not any(part.startswith(".") for part in relative.split("/"))
+    parts = relative.split("/")
+    return bool(relative) and not any(p.startswith(".") and p not in (".", "..") for p in parts)
 
 
 def _s3_files(
@@ -171,13 +203,17 @@ def _s3_files(
             if relative.endswith("/") or not _visible(relative):
                 continue
             if has_suffix(relative, suffixes):
-                version = item["ETag"].strip('"')
+                version = info_version(item)  # some stores give no ETag
                 yield FileInfo(f"s3://{bucket}/{item['Key']}", int(item["Size"]), version)
         if not page.get("IsTruncated"):
             break
         token = {"ContinuationToken": page["NextContinuationToken"]}
     if empty and key:
         yield file_info(f"s3://{path}", fs, path)  # a single object, or FileNotFoundError
+    elif key and has_suffix(key, suffixes):
+        with suppress(FileNotFoundError, PermissionError):  # an object that is a prefix too
+            head = fs.call_s3("head_object", Bucket=bucket, Key=key)
+            yield FileInfo(f"s3://{path}", int(head["ContentLength"]), info_version(head))
 
 
 def _other_files(
@@ -195,13 +231,32 @@ def _other_files(
 def _archive_files(inner: str, archive: str, suffixes: frozenset[str] | None) -> Iterator[FileInfo]:
     archive = absolute(archive)
     version = version_of(archive)
-    members = open_archive(archive).zip.NameToInfo
+    held = members(open_archive(archive).zip)
     prefix = inner + "/" if inner else ""
-    if inner and inner not in members and not any(name.startswith(prefix) for name in members):
+    if inner and inner not in held and not any(name.startswith(prefix) for name in held):
         raise FileNotFoundError(inner)
-    for name, info in members.items():
+    for name, info in held.items():
         single = name == inner and not info.is_dir()
         below = name.startswith(prefix) and not info.is_dir() and _visible(name[len(prefix) :])
         if single or (below and has_suffix(name, suffixes)):
-            uri = member_uri(name, archive)
-            yield FileInfo(uri, info.file_size, f"{version}-{info.CRC:08x}")
+            yield FileInfo(
+                member_uri(name, archive), info.file_size, _member_version(version, info)
+            )
+
+
+def _member_version(archive: str, info: zipfile.ZipInfo) -> str:
+    return f"{archive}-{info.CRC:08x}"
+
+
+def version_now(uri: str) -> str:
+    """What listing the file at ``uri`` would say of its version at this moment.
+
+    Raises:
+        UsageError: it cannot be reached.
+        FileNotFoundError: an archive without this member.
+    """
+    if scheme(uri) != "zip":
+        return version_of(uri)
+    member, archive = split_member(uri)
+    info = member_of(open_archive(archive).zip, member)
+    return _member_version(version_of(archive), info)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emotion_core.storage.listing import exists, list_files
+from emotion_core.storage.listing import UNREADABLE, exists, list_files
 from emotion_core.storage.reading import parquet_rows, read_parquet
 
 SUFFIX = ".parquet"
@@ -95,6 +95,29 @@ def rows_of(rows: pa.Table, clip_ids: pa.ChunkedArray) -> pa.Table:
 def not_named(held: pa.Table, manifest: pa.Table) -> pa.Table:
     """Rows of an ``INDEX`` whose clips the manifest does not name."""
     return held.filter(pc.invert(pc.is_in(held["identity"], value_set=identity(manifest))))
+
+
+def keeping(held: pa.Table, manifest: pa.Table) -> pa.Table:
+    """The manifest, in which what cannot be read at present keeps the rows that it has.
+
+    Such an input takes the ``clip_id`` of its row, and whatever has rows below a folder that cannot
+    be read is named again: nobody can tell that these have changed or are gone.
+    """
+    unread = pc.equal(manifest["version"], UNREADABLE)
+    at = pc.index_in(identity(manifest), value_set=held["identity"])
+    known = pc.and_(unread, pc.is_valid(at))
+    ids = pc.if_else(known, held["clip_id"].take(at), manifest["clip_id"])
+    manifest = manifest.set_column(0, manifest.schema.field("clip_id"), ids)
+    folders = [uri for uri in manifest["uri"].filter(unread).to_pylist() if uri.endswith("/")]
+    named = [manifest]
+    for folder in folders:
+        rows = not_named(held.filter(pc.starts_with(held["uri"], folder)), manifest)
+        columns = {"size": pa.repeat(0, len(rows)), "version": pa.repeat(UNREADABLE, len(rows))}
+        below = {"clip_id": rows["clip_id"], "uri": rows["uri"], **columns}
+        empty = {name: pa.nulls(len(rows)) for name in manifest.column_names if name not in below}
+        table = pa.table({**below, **empty}).select(manifest.column_names)
+        named.append(table.cast(manifest.schema))
+    return pa.concat_tables(named)
 
 
 def first_of_each(index: pa.Table) -> pa.Array:

@@ -36,6 +36,7 @@ from emotion_core.storage.parts import (
     disagreeing,
     first_of_each,
     identity,
+    keeping,
     name_of,
     not_named,
     part_name,
@@ -127,6 +128,7 @@ class Published:
             RuntimeError: they do not hold in the end what they should.
         """
         held = self.index()
+        manifest = keeping(held, manifest)
         self.refuse_narrowing(held, manifest, prune)
         write_parquet(join(self.out, MANIFEST_FILE), manifest)
         held, damaged = self._repair(held)
@@ -145,7 +147,7 @@ class Published:
 
     def refuse_narrowing(self, held: pa.Table, manifest: pa.Table, prune: bool) -> None:
         """Raises ``UsageError`` when rows would go that nobody asked to drop."""
-        left = not_named(held, manifest)
+        left = not_named(held, keeping(held, manifest))
         if len(left) and not prune:
             raise UsageError(
                 f"{self.out} holds {len(left)} clips that are not among these inputs, such as "
@@ -257,8 +259,6 @@ class Published:
     def _disagreeing(self, held: pa.Table) -> list[str]:
         return disagreeing(held, join(self.out, self.details)) if self.details else []
 
-    # --- files -------------------------------------------------------------------------------
-
     def _rewrite(
         self,
         name: str,
@@ -293,7 +293,7 @@ class Published:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return (self.table,) if self.details is None else (self.table, self.details)
+        return (self.table, *([self.details] if self.details else []))
 
     @property
     def _changed(self) -> "Published":

@@ -1,29 +1,21 @@
 """Reading a file, or a part of it, from any URI."""
 
 import json
-import os
-import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emotion_core.errors import ClipError, StorageError, UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.listing import list_files
-from emotion_core.storage.uris import explain, filesystem, is_local, path_of, scheme
+from emotion_core.storage.uris import explain, filesystem, is_local, member_of, scheme
 
-_CHUNK = 1 << 20
 _PIECE = 1 << 18
 # Files read at once.
 _AT_ONCE = 8
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
-_SAFE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 def open_read(uri: str, block_size: int = 8 << 20) -> BinaryIO:
@@ -32,9 +24,7 @@ def open_read(uri: str, block_size: int = 8 << 20) -> BinaryIO:
     if is_local(uri):
         return open(path, "rb")
     if scheme(uri) == "zip":
-        if path not in fs.zip.NameToInfo:
-            raise FileNotFoundError(path)
-        return fs.zip.open(path)
+        return fs.zip.open(member_of(fs.zip, path))
     return fs.open(path, "rb", block_size=block_size)
 
 
@@ -45,10 +35,11 @@ def read_bytes(uri: str, start: int | None = None, end: int | None = None) -> by
         UsageError: it cannot be read.
     """
     with _readable(uri):
-        return _bytes(uri, start, end)
+        return bytes_of(uri, start, end)
 
 
-def _bytes(uri: str, start: int | None, end: int | None) -> bytes:
+def bytes_of(uri: str, start: int | None, end: int | None) -> bytes:
+    """``read_bytes`` with the errors that the filesystem raises."""
     fs, path = filesystem(uri)
     if not is_local(uri) and scheme(uri) != "zip":
         return fs.cat_file(path, start=start, end=end)  # one ranged request
@@ -78,61 +69,6 @@ def _readable(uri: str) -> Iterator[None]:
         raise
     except Exception as error:  # every filesystem has its own
         raise UsageError(explain(uri, error)) from error
-
-
-@contextmanager
-def local_copy(uri: str, member: str | None = None) -> Iterator[Path]:
-    """A local file with the content of ``uri``: itself where it is local, else a temporary copy.
-
-    The copy is streamed to disk in small pieces, has the suffix of the original (decoders look at
-    it) and is removed on the way out.
-
-    Args:
-        uri: see the package's docstring.
-        member: ``bytes=START-END`` (end exclusive) gives only that part; None gives all.
-
-    Raises:
-        ClipError: stage ``fetch``: the file is gone, cannot be reached, or is damaged.
-    """
-    if member is None and is_local(uri):
-        _, path = filesystem(uri)
-        if not os.path.isfile(path):
-            raise ClipError("fetch", explain(uri, FileNotFoundError(path)))
-        yield Path(path)
-        return
-    with tempfile.TemporaryDirectory(prefix="emotion-core-") as folder:
-        try:
-            target = os.path.join(folder, "clip" + _suffix(uri))
-            _fetch(uri, member, target)
-        except UsageError as error:  # from an archive that is gone
-            raise ClipError("fetch", str(error)) from error
-        except Exception as error:
-            raise ClipError("fetch", explain(uri, error)) from error
-        yield Path(target)
-
-
-def _suffix(uri: str) -> str:
-    suffix = os.path.splitext(path_of(uri))[1]
-    return suffix if _SAFE_SUFFIX.fullmatch(suffix) else ""
-
-
-def _fetch(uri: str, member: str | None, target: str) -> None:
-    if member is not None:
-        match = _RANGE.fullmatch(member)
-        if not match:
-            raise ValueError(f"no such part: {member} (a part is written bytes=START-END)")
-        start, end = int(match.group(1)), int(match.group(2))
-        data = _bytes(uri, start, end)
-        if len(data) != end - start:
-            raise OSError(f"ends before {member}: the file has changed")
-        Path(target).write_bytes(data)
-    elif scheme(uri) == "s3":
-        fs, path = filesystem(uri)
-        # one stream: s3fs's parallel download holds ten blocks of 50 MB in memory
-        fs.get_file(path, target, max_concurrency=1)
-    else:
-        with open_read(uri) as source, open(target, "wb") as copy:
-            shutil.copyfileobj(source, copy, _CHUNK)
 
 
 def read_json(uri: str) -> Any:
@@ -185,6 +121,16 @@ def _table(uri: str, columns: list[str] | None, optional: Sequence[str]) -> pa.T
             return file.read()
         wanted = [*columns, *(name for name in optional if name in there)]
         return file.read(columns=wanted).select(wanted)
+
+
+def parquet_columns(uri: str) -> list[str]:
+    """Names of a Parquet file's columns, as its footer says.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    with _parquet(uri) as file:
+        return file.schema_arrow.names
 
 
 def parquet_rows(uri: str) -> int:

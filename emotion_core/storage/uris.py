@@ -2,6 +2,7 @@
 
 import os
 import re
+import zipfile
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
@@ -13,6 +14,10 @@ from fsspec.implementations.zip import ZipFileSystem
 from emotion_core.errors import UsageError
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*)://")
+
+
+class Unreadable(UsageError):
+    """A place that cannot be read, whatever else a command does: one input's own trouble."""
 
 
 def scheme(uri: str) -> str:
@@ -48,7 +53,7 @@ def absolute(uri: str) -> str:
     """``uri`` with a local path made absolute, so that it means the same in every process."""
     if is_local(uri):
         return local_uri(local_path(uri))
-    if scheme(uri) == "zip":
+    if scheme(uri) == "zip" and "::" in uri:
         member, archive = split_member(uri)
         return member_uri(member, absolute(archive))
     return uri
@@ -57,26 +62,30 @@ def absolute(uri: str) -> str:
 def member_uri(member: str, archive: str) -> str:
     """URI of ``member`` of the ZIP file at URI ``archive``."""
     # '::' ends the member, so a member that holds it is encoded; '%' then has to be as well
-    return f"zip://{member.replace('%', '%25').replace('::', '%3A%3A')}::{archive}"
+    name = member.replace("%", "%25").replace("::", "%3A%3A").replace("\0", "%00")
+    if name.startswith("/"):  # which would be taken for a part of 'zip://'
+        name = "%2F" + name[1:]
+    return f"zip://{name}::{archive}"
 
 
 def split_member(uri: str) -> tuple[str, str]:
     """Member name and archive URI of a ``zip://`` URI.
 
     Raises:
-        UsageError: the URI names no archive.
+        Unreadable: the URI names no archive.
     """
     member, separator, archive = uri[len("zip://") :].partition("::")
     if not separator or not archive:
-        raise UsageError(f"{uri}: an archive member is written zip://MEMBER::ARCHIVE")
-    return unquote(member).strip("/"), archive
+        raise Unreadable(f"{uri}: an archive member is written zip://MEMBER::ARCHIVE")
+    return unquote(member.strip("/")), archive
 
 
 def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The fsspec filesystem that holds ``uri`` and the path within it.
 
     Raises:
-        UsageError: the scheme is unknown, its package is missing, or an archive is unreadable.
+        Unreadable: the scheme is unknown, its package is missing, or an archive is damaged.
+        UsageError: an archive cannot be reached.
     """
     kind = scheme(uri)
     if kind == "file":
@@ -89,14 +98,15 @@ def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
             return fsspec.filesystem("s3", use_listings_cache=False), uri[len("s3://") :]
         return fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:
-        raise UsageError(explain(uri, error)) from error
+        raise Unreadable(explain(uri, error)) from error
 
 
 def open_archive(archive: str) -> ZipFileSystem:
     """The ZIP file at ``archive``, its directory read once a process and version.
 
     Raises:
-        UsageError: it cannot be read or is no ZIP file.
+        Unreadable: it is no ZIP file, or a damaged one.
+        UsageError: it cannot be reached.
     """
     return _open_archive(archive, version_of(archive), os.getpid())
 
@@ -106,11 +116,44 @@ def open_archive(archive: str) -> ZipFileSystem:
 @lru_cache(maxsize=4)
 def _open_archive(archive: str, version: str, pid: int) -> ZipFileSystem:
     fs, path = filesystem(archive)
+    if is_local(archive) and not os.path.isfile(path):
+        raise Unreadable(f"{archive}: not a file")  # opening a pipe may never end
     try:
         # small blocks: members are read here and there, and fsspec's default is 50 MB on S3
         return ZipFileSystem(fs.open(path, "rb", block_size=1 << 20))
-    except Exception as error:  # zipfile, fsspec and each object store have their own
-        raise UsageError(explain(archive, error)) from error
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise Unreadable(explain(archive, error)) from error
+    except Exception as error:  # fsspec and each object store have their own
+        kind = Unreadable if is_local(archive) else UsageError
+        raise kind(explain(archive, error)) from error
+
+
+def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Every member by its name; where several have one name, the earlier ones by number and name.
+
+    The last has the plain name, as for every tool that unpacks. The others are called
+    ``0 NUL NAME``, ``1 NUL NAME``: no name in an archive holds a NUL.
+    """
+    named = dict(archive.NameToInfo)
+    if len(named) < len(archive.filelist):
+        earlier: dict[str, int] = {}
+        for info in archive.filelist:
+            if named[info.filename] is not info:
+                number = earlier[info.filename] = earlier.get(info.filename, -1) + 1
+                named[f"{number}\0{info.filename}"] = info
+    return named
+
+
+def member_of(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """The member that ``members`` calls so.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    held = members(archive) if "\0" in name else archive.NameToInfo
+    if name not in held:
+        raise FileNotFoundError(name)
+    return held[name]
 
 
 def version_of(uri: str) -> str:
@@ -144,7 +187,7 @@ def path_of(uri: str) -> str:
     kind = scheme(uri)
     if kind == "file":
         return local_path(uri)
-    return split_member(uri)[0] if kind == "zip" else uri.split("://", 1)[1]
+    return split_member(uri)[0] if kind == "zip" and "::" in uri else uri.split("://", 1)[1]
 
 
 def join(uri: str, *parts: str) -> str:

@@ -5,17 +5,17 @@ import json
 import math
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion_core.errors import StorageError, UsageError
+from emotion_core.storage.temporary import temporary_folder
 from emotion_core.storage.uris import explain, filesystem, is_local, scheme
 
 # Suffix of files that are being written; their names are hidden ones, which no reader looks at.
@@ -46,8 +46,8 @@ def open_write(uri: str) -> Iterator[BinaryIO]:
         except OSError as error:
             raise StorageError(explain(uri, error)) from error
         return
-    with tempfile.NamedTemporaryFile(prefix="emotion-core-") as file:
-        yield cast(BinaryIO, file)
+    with temporary_folder() as folder, open(os.path.join(folder, "file"), "wb") as file:
+        yield file
         file.flush()
         try:
             fs.put_file(file.name, path)
