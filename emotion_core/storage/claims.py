@@ -111,7 +111,8 @@ def hold_output(
 
     Args:
         out, kind, settings, overwrite: as ``start_output`` takes them.
-        say: told once, in one line, when the store cannot decide between two at the same moment.
+        say: told once, in one line, when the store cannot decide between two at the same moment;
+            and what ``overwrite`` left alone.
         pace: how fast things go.
 
     Raises:
@@ -120,7 +121,8 @@ def hold_output(
     """
     check_output(out, kind, settings, overwrite)
     with sole_writer(out, kind, say, pace) as claim:
-        start_output(out, kind, settings, overwrite)
+        if kept := start_output(out, kind, settings, overwrite):
+            say(f"--overwrite: {len(kept)} files that no job made stay, such as {kept[0]}")
         yield claim
 
 

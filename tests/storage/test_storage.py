@@ -426,23 +426,51 @@ def test_overwrite_takes_what_says_that_a_result_is_there_first(
     """Killed in between, nobody takes what is left for a finished result."""
     out = tmp_path / "out"
     storage.start_output(str(out), "labels", {})
-    for name in ("manifest.parquet", "run.json", "segments", "videos"):
-        (out / name).touch()
+    names = ("manifest.parquet", "run.json", "segments/part-1.parquet", "videos/part-1.parquet")
+    for name in names:
+        put(out, name)
     gone: list[str] = []
-    monkeypatch.setattr(outputs, "remove", lambda uri: gone.append(uri.rsplit("/", 1)[-1]))
+    monkeypatch.setattr(outputs, "remove", lambda uri: gone.append(uri.removeprefix(f"{out}/")))
     storage.start_output(str(out), "labels", {}, overwrite=True)
-    assert gone == ["run.json", "videos", "manifest.parquet", "segments", "settings.json"]
+    assert gone == [names[1], names[3], names[0], names[2], "settings.json"]
 
 
 def test_overwrite_removes_what_the_earlier_job_wrote(tmp_path: Path) -> None:
     out = tmp_path / "out"
     storage.start_output(str(out), "features", SETTINGS)
-    put(out, "features/part-1.parquet")
-    put(out, ".cache/x")
-    put(out, "run.json")
-    storage.start_output(str(out), "labels", {"model": "m"}, overwrite=True)
+    for name in ("features/part-1.parquet", "features/.1.unfinished", "run.json"):
+        put(out, name)
+    put(out, "luna5-0/run.json")
+    storage.write_json(f"{out}/luna5-0/settings.json", storage.read_json(f"{out}/settings.json"))
+    put(out, "checkpoints/run-0000/checkpoint_1/model.pt")
+    assert storage.start_output(str(out), "labels", {"model": "m"}, overwrite=True) == []
     assert os.listdir(out) == ["settings.json"]
     assert storage.read_json(str(out / "settings.json"))["kind"] == "labels"
+
+
+FOREIGN = ("notes.txt", "features/mine.parquet", "features/sub/part-1.parquet", "figure.png",
+           "other/run.json", ".cache/x")  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["disk", "s3"])
+def test_overwrite_leaves_what_no_job_made(
+    place: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    out = str(tmp_path / "out")
+    if place == "s3":
+        request.getfixturevalue("s3_env").bucket("made")
+        out = "s3://made/out"
+    storage.start_output(out, "features", SETTINGS)
+    for name in (*FOREIGN, "features/part-1.parquet", "run.json"):
+        storage.write_bytes(f"{out}/{name}", b"x")
+    said: list[str] = []
+    with storage.hold_output(out, "labels", {}, overwrite=True, say=said.append):
+        pass
+    assert any(f"5 files that no job made stay, such as {out}/f" in line for line in said)
+    for name in FOREIGN:
+        assert storage.read_bytes(f"{out}/{name}") == b"x"
+    assert not storage.exists(f"{out}/features/part-1.parquet")
+    assert not storage.exists(f"{out}/run.json")
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -56,8 +56,18 @@ def run_here(job: str, *arguments: object, **env: str) -> Done:
         _forget_servers()
         with pytest.raises(SystemExit) as end:
             cli.run(main)
+        if job != "demo" and "--out" in words:
+            _check_files(words[words.index("--out") + 1])
     _forget_servers()
     return Done(words, int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def _check_files(out: str) -> None:
+    """A job writes nothing that ``--overwrite`` would not remove again."""
+    from emotion_core.storage.outputs import made_and_foreign
+
+    if os.path.exists(os.path.join(out, "run.json")):
+        assert made_and_foreign(out)[1] == [], "missing in storage.outputs.MADE"
 
 
 def _forget_servers() -> None:
