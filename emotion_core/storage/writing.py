@@ -159,11 +159,15 @@ def remove(uri: str) -> None:
         raise UsageError(f"{uri}: archives are only read")
     fs, path = filesystem(uri)
     if is_local(uri):
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            with suppress(FileNotFoundError):
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
                 os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(explain(uri, error)) from error
         return
     try:
         for name in fs.find(path):

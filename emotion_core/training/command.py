@@ -93,7 +93,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
     from emotion_core.engine.cluster import connect
     from emotion_core.training.run import finished, run_record, run_task
     from emotion_core.training.show import EpochLines, outcome_table, place_of, remarks, sides_table
-    from emotion_core.training.workers import choose_workers
+    from emotion_core.training.workers import choose_workers, gpus_left_idle
 
     clock = storage.Clock()
     model = finished(out)
@@ -101,7 +101,10 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
         console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
         return
     console.print(sides_table(task), *remarks(task), sep="\n")
-    workers = choose_workers(arguments["num_workers"], connect())
+    reach = connect()
+    workers = choose_workers(arguments["num_workers"], reach)
+    if words := gpus_left_idle(workers, reach):
+        say(words)
     lines = EpochLines(phases=task.plan.recipe.training.phases)
     console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
     outcome = run_task(
@@ -123,7 +126,7 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
         folds_sides_table,
         place_of,
     )
-    from emotion_core.training.workers import choose_fold_workers
+    from emotion_core.training.workers import choose_fold_workers, gpus_left_idle
 
     clock = storage.Clock()
     if storage.exists(storage.join(out, "run.json")):
@@ -132,7 +135,10 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
         return
     console.print(folds_sides_table(folds), *folds_remarks(folds), sep="\n")
     wanted, at_once = arguments["num_workers"], arguments["folds_at_once"]
-    workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), connect())
+    reach = connect()
+    workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), reach)
+    if words := gpus_left_idle(workers, reach):
+        say(words)
     lines = EpochLines(folds.names, folds.recipe.training.phases)
     console.print(f"{slots} fold(s) at a time, {place_of(workers)} each\n{lines.head}")
     summary = run_folds(

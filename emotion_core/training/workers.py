@@ -9,6 +9,8 @@ from emotion_core.errors import UsageError
 
 # The networks here are too small for more threads.
 _MOST_CPUS = 4
+# Workers that nobody asked for: a pool of GPUs without a limit would be waited for as a whole.
+_MOST_UNASKED = 8
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Workers:
 
 
 def choose_workers(wanted: int | None, reach: Reach) -> Workers:
-    """A worker for each GPU in reach, or one worker without a GPU.
+    """A worker for each GPU in reach, eight at most, or one worker without a GPU.
 
     Nodes that the autoscaler may bring count like those that are there: Ray Train asks for all
     workers at once, waits for them, and the asking is what brings the nodes.
@@ -40,7 +42,7 @@ def choose_workers(wanted: int | None, reach: Reach) -> Workers:
         UsageError: more workers than can ever run here.
     """
     on_gpus = room(reach.nodes, Needs(cpus=1, gpus=1))
-    count = wanted if wanted is not None else max(1, on_gpus)
+    count = wanted if wanted is not None else max(1, min(on_gpus, _MOST_UNASKED))
     cpus = count_cpus(reach.nodes)
     if count > cpus and reach.most is not None:
         raise UsageError(f"--num-workers {count}: there are only {cpus} CPUs here, one a worker")
@@ -73,6 +75,17 @@ def choose_fold_workers(
     slots = min(folds, at_once or fitting)
     cpus = _cpus_each(slots * one.count, one.use_gpu, reach.nodes)
     return Workers(one.count, one.use_gpu, cpus), slots
+
+
+def gpus_left_idle(workers: Workers, reach: Reach) -> str:
+    """Words about GPUs that a training does not use; empty where it uses them, or has none."""
+    on_gpus = room(reach.nodes, Needs(cpus=1, gpus=1))
+    if workers.use_gpu or not on_gpus:
+        return ""
+    return (
+        f"{workers.count} workers train on CPUs, for there are {on_gpus} GPU(s) in reach: "
+        f"--num-workers {on_gpus} would use them"
+    )
 
 
 def _cpus_each(workers: int, use_gpu: bool, nodes: Sequence[Node]) -> int:

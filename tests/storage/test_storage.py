@@ -538,3 +538,8 @@ def test_what_killed_writers_left_can_be_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
     assert storage.remove_unfinished(str(tmp_path / "not there")) == 0
     assert storage.remove_unfinished("s3://bucket/folder") == 0
+
+
+def test_what_cannot_be_removed_is_said_in_one_line() -> None:
+    with pytest.raises(StorageError, match="/proc/version: "):
+        storage.remove("/proc/version")

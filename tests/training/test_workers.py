@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 
-from emotion_core.engine.reach import Node, Reach, reach
+from emotion_core.engine.reach import Node, Reach, reach, reported_nodes
 from emotion_core.errors import UsageError
-from emotion_core.training.workers import Workers, choose_fold_workers, choose_workers
+from emotion_core.training.workers import (
+    Workers,
+    choose_fold_workers,
+    choose_workers,
+    gpus_left_idle,
+)
 
 
 def alone(*nodes: Node) -> Reach:
@@ -41,6 +46,19 @@ UNTOLD = reach([Node(1)], None)
 )
 def test_choice_of_workers(wanted: int | None, where: Reach, workers: Workers) -> None:
     assert choose_workers(wanted, where) == workers
+
+
+def test_a_pool_without_a_limit_is_not_waited_for_as_a_whole() -> None:
+    assert choose_workers(None, reach([], reported_nodes([({"CPU": 8, "GPU": 1}, -1)]))).count == 8
+
+
+def test_gpus_that_stay_idle_are_told() -> None:
+    one_gpu = alone(Node(16, 1))
+    assert gpus_left_idle(choose_workers(4, one_gpu), one_gpu) == (
+        "4 workers train on CPUs, for there are 1 GPU(s) in reach: --num-workers 1 would use them"
+    )
+    assert gpus_left_idle(choose_workers(None, one_gpu), one_gpu) == ""
+    assert gpus_left_idle(choose_workers(2, LAPTOP), LAPTOP) == ""
 
 
 def test_more_workers_than_can_ever_be() -> None:
