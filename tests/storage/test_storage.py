@@ -14,7 +14,7 @@ import pytest
 
 from emotion_core import storage
 from emotion_core.clips.clip import Clip
-from emotion_core.errors import ClipError, UsageError
+from emotion_core.errors import ClipError, StorageError, UsageError
 from emotion_core.storage import outputs
 
 HARD_NAMES = ("a b#1%20.mp4", "[x]*?.mp4", "c::d.mp4", "~/ü 猫.mp4", "s3:/k.mp4", "file:x.mp4")
