@@ -92,7 +92,14 @@ def main(
 def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Check) -> None:
     from emotion_core.engine.cluster import connect
     from emotion_core.training.run import finished, run_record, run_task
-    from emotion_core.training.show import EpochLines, outcome_table, place_of, remarks, sides_table
+    from emotion_core.training.show import (
+        EpochLines,
+        branch_warnings,
+        outcome_table,
+        place_of,
+        remarks,
+        sides_table,
+    )
     from emotion_core.training.workers import choose_workers, gpus_left_idle
 
     clock = storage.Clock()
@@ -105,7 +112,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
     workers = choose_workers(arguments["num_workers"], reach)
     if words := gpus_left_idle(workers, reach):
         say(words)
-    lines = EpochLines(phases=task.plan.recipe.training.phases)
+    lines = EpochLines.of(task.plan.recipe)
     console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
     outcome = run_task(
         task, out, workers, lambda row: console.print(lines.line(row), soft_wrap=True), check=check
@@ -113,6 +120,8 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
     check()
     storage.write_run_record(out, run_record(task, outcome, arguments, clock))
     console.print(outcome_table(outcome, out))
+    for line in branch_warnings(task, outcome.best):
+        console.print(line, soft_wrap=True)
 
 
 def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: storage.Check) -> None:
@@ -139,7 +148,7 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
     workers, slots = choose_fold_workers(wanted, at_once, len(folds.names), reach)
     if words := gpus_left_idle(workers, reach):
         say(words)
-    lines = EpochLines(folds.names, folds.recipe.training.phases)
+    lines = EpochLines.of(folds.recipe, folds.names)
     console.print(f"{slots} fold(s) at a time, {place_of(workers)} each\n{lines.head}")
     summary = run_folds(
         folds, out, workers, slots,

@@ -26,6 +26,7 @@ from emotion_core.training.run import (
     status_counts,
 )
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.validation import collapsed
 from emotion_core.training.workers import Workers
 
 # called with the fold and one of its epochs; with the fold and a line about it
@@ -151,6 +152,9 @@ def run_folds(
             storage.write_run_record(place, run_record(task, outcome, told, clock))
             with lock:
                 say(name, f"finished, the weights are those of epoch {outcome.best.epoch + 1}")
+                best, classes = outcome.best, len(folds.features.label_set.labels)
+                for line in collapsed(best.audio_uar, best.face_uar, classes):
+                    say(name, f"warning: {line}")
 
     in_threads(folds.names, at_once, one)
     check()

@@ -13,8 +13,6 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torchmetrics import MeanMetric
 
-from emotion_core.evaluation.metrics import FigureMeter
-from emotion_core.models.answers import probabilities
 from emotion_core.models.dataset import FeatureSet, in_segments
 from emotion_core.models.networks import Batch, build_network
 from emotion_core.models.samples import make_batch
@@ -28,6 +26,7 @@ from emotion_core.training.plan import (
     share,
 )
 from emotion_core.training.snapshot import EpochRow, Snapshot, weights_of
+from emotion_core.training.validation import Validation, Validator
 
 # called on every worker after each epoch
 Report = Callable[[Snapshot], None]
@@ -154,20 +153,22 @@ class Training:
             int(np.random.default_rng([self.plan.seed, epoch, self.rank]).integers(2**31))
         )
         loss, war, lr = self._train(phase, epoch, len(done))
-        validation_loss, validation_war, validation_uar = self._validate(phase)
+        found = self._validate(phase)
         return EpochRow(
             epoch=epoch,
             phase=phase,
             lr=lr,
             loss=loss,
             war=war,
-            validation_loss=validation_loss,
-            validation_war=validation_war,
-            validation_uar=validation_uar,
-            best=_is_best(validation_uar, validation_loss, done),
+            validation_loss=found.loss,
+            validation_war=found.war,
+            validation_uar=found.uar,
+            best=_is_best(found.uar, found.loss, done),
             seconds=time.perf_counter() - started,
             time=time.time(),
             workers=self.workers,
+            audio_uar=found.audio_uar,
+            face_uar=found.face_uar,
         )
 
     def _train(self, phase: str, epoch: int, before: int) -> tuple[float, float, float]:
@@ -219,33 +220,20 @@ class Training:
             ]
         return make_batch(samples, self.plan.recipe.audio, self.plan.recipe.video, self.plan.frames)
 
-    @torch.no_grad()
-    def _validate(self, phase: str) -> tuple[float | None, float | None, float | None]:
-        """Loss, WAR and UAR over every clip of the validation side, each counted once."""
-        usable = np.flatnonzero(self._usable(self.validation, phase))
-        if not len(usable):
-            return None, None, None
+    def _validate(self, phase: str) -> Validation:
+        """Of every clip of the validation side that the phase can judge, each counted once."""
         if self.workers > 1:  # running statistics of a network that keeps some
             for buffer in self.network.buffers():
                 dist.broadcast(buffer, 0)
         self.network.eval()
-        meter = FigureMeter(self.validation.label_set.labels, self.device)
-        # as sums: a worker may have no clip of this side
-        total = torch.zeros(2, dtype=torch.float64, device=self.device)
-        recipe, frames = self.plan.recipe, self.plan.frames
-        mine = self.validation.select(usable[self.rank :: self.workers])
-        for samples in mine.batches():
-            with self._precision():
-                found = probabilities(self.network, samples, recipe, frames, self.device)
-            label = torch.tensor([sample.label for sample in samples], device=self.device)
-            found = found.to(self.device)
-            meter.update(found, label)
-            total[0] += functional.nll_loss(found.clamp(min=1e-9).log(), label, reduction="sum")
-            total[1] += len(label)
-        if self.workers > 1:
-            dist.all_reduce(total)
-        figures = meter.compute()
-        return float(total[0] / total[1]), figures.war, figures.uar
+        recipe = self.plan.recipe
+        validator = Validator(
+            self.network, recipe, self.plan.frames, self.device, self.rank, self.workers,
+            self._precision,
+        )  # fmt: skip
+        # a phase of a fusion trains one modality, or says itself what it is about
+        both = recipe.audio is not None and recipe.video is not None and not phase
+        return validator.measure(self.validation, self._usable(self.validation, phase), both)
 
     def _precision(self) -> AbstractContextManager[object]:
         """Mixed precision where the GPU computes in bfloat16, which needs no loss scaling."""

@@ -12,9 +12,11 @@ from emotion_core.evaluation.metrics import SHARES
 from emotion_core.evaluation.report import NAMES, folds_table
 from emotion_core.evaluation.speakers import clips_only, shared_speakers, strangers_remark
 from emotion_core.models.dataset import FeatureSet
+from emotion_core.recipes.specs import Recipe
 from emotion_core.training.folds import Folds
 from emotion_core.training.run import Outcome, Task
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.validation import collapsed
 from emotion_core.training.workers import Workers
 
 
@@ -120,25 +122,39 @@ class EpochLines:
     Attributes:
         folds: names of the folds that train; empty for a single training.
         phases: names of the recipe's phases; empty where there are none.
+        both: the recipe hears and sees, so that each alone has a figure.
     """
 
     folds: Sequence[str] = ()
     phases: Sequence[str] = ()
+    both: bool = False
+
+    @classmethod
+    def of(cls, recipe: Recipe, folds: Sequence[str] = ()) -> "EpochLines":
+        """Lines of this recipe's epochs."""
+        phases = recipe.training.phases
+        both = recipe.audio is not None and recipe.video is not None and not phases
+        return cls(folds, phases, both)
 
     @property
     def head(self) -> str:
         """The names of the columns."""
         start = self._start("fold", "phase")
-        return f"{start}epoch    rate  train loss  valid. loss     WAR     UAR  best  seconds"
+        alone = "   sound   faces" * self.both
+        return (
+            f"{start}epoch    rate  train loss  valid. loss     WAR     UAR{alone}  best  seconds"
+        )
 
     def line(self, row: EpochRow, fold: str = "") -> str:
         """One epoch; an asterisk where it is the best so far (of its phase)."""
         start = f"{self._start(fold, row.phase)}{row.epoch + 1:5d} {row.lr:7.5f} {row.loss:11.3f}"
         if row.validation_uar is None:
-            return f"{start}  {'(no validation clip)':33} {row.seconds:8.1f}"
+            return f"{start}  {'(no validation clip)':{33 + 16 * self.both}} {row.seconds:8.1f}"
+        alone = (row.audio_uar, row.face_uar) if self.both else ()
+        shown = "".join(f" {'-' if uar is None else f'{uar:.1%}':>7}" for uar in alone)
         return (
             f"{start} {row.validation_loss:12.3f} {row.validation_war:7.1%} "
-            f"{row.validation_uar:7.1%}  {'*' if row.best else ' ':4} {row.seconds:8.1f}"
+            f"{row.validation_uar:7.1%}{shown}  {'*' if row.best else ' ':4} {row.seconds:8.1f}"
         )
 
     def _start(self, fold: str, phase: str) -> str:
@@ -163,6 +179,13 @@ def outcome_table(outcome: Outcome, out: str) -> Table:
             f"({found.n} clips; they chose the epoch)",
         )
     return table
+
+
+def branch_warnings(task: Task, best: EpochRow) -> list[str]:
+    """What a person should know of a fusion that answers from one modality only."""
+    classes = len(task.sides["train"].label_set.labels)
+    lines = collapsed(best.audio_uar, best.face_uar, classes)
+    return [f"[yellow]warning:[/] {line}" for line in lines]
 
 
 def folds_outcome_table(summary: Mapping[str, Any]) -> Table:

@@ -22,7 +22,8 @@ class EpochRow:
     """What one epoch did. ``seconds`` are of training and validation, ``time`` is Unix time.
 
     ``epoch`` counts from 0 over all phases; ``phase`` is empty for a recipe without
-    phases. The validation fields are None when there is no validation side.
+    phases. The validation fields are None when there is no validation side. ``audio_uar`` and
+    ``face_uar``: validation UAR of each modality alone, None where only one is asked.
     """
 
     epoch: int
@@ -37,6 +38,8 @@ class EpochRow:
     time: float
     workers: int
     phase: str = ""
+    audio_uar: float | None = None
+    face_uar: float | None = None
 
 
 @dataclass(frozen=True)

@@ -121,13 +121,13 @@ def test_folders_that_link_to_each_other_are_listed_once(tmp_path: Path) -> None
 
 
 def test_a_folder_that_only_a_link_names_is_listed_through_it(tmp_path: Path) -> None:
-    (tmp_path / "root").mkdir()
+    (tmp_path / "near").mkdir()
     (tmp_path / "apart").mkdir()
     (tmp_path / "apart/v.mp4").write_bytes(b"x")
     for name in ("b", "a"):
-        (tmp_path / "root" / name).symlink_to(tmp_path / "apart")
-    uris = [info.uri for info in storage.list_files(str(tmp_path / "root"))]
-    assert uris == [f"{tmp_path}/root/a/v.mp4"]
+        (tmp_path / "near" / name).symlink_to(tmp_path / "apart")
+    uris = [info.uri for info in storage.list_files(str(tmp_path / "near"))]
+    assert uris == [f"{tmp_path}/near/a/v.mp4"]
 
 
 @pytest.fixture
