@@ -2,6 +2,7 @@
 
 python jobs/preprocess.py --recipe examples/own_recipe.py --corpus ravdess=DATA --out features
 python jobs/train.py --recipe examples/own_recipe.py --features features --out model
+PYTHONPATH=examples python jobs/label.py --model model --trust-code --videos VIDEOS --out labels
 """
 
 import torch

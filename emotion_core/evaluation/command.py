@@ -33,6 +33,12 @@ def main(
     side: Annotated[
         str, typer.Option(help="test, validation or train of the split; all: every clip, no split")
     ] = "test",
+    trust_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-code", help="run a model's own network, which is code of whoever made it"
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="replace another evaluation at --out")
     ] = False,
@@ -56,7 +62,7 @@ def main(
 
     clock = storage.Clock()
     folded, folds = find_folds(model)
-    cache = ModelCache("cuda" if torch.cuda.is_available() else "cpu")
+    cache = ModelCache("cuda" if torch.cuda.is_available() else "cpu", trust_code)
     queries = fold_queries(folds, cache, features, None if split == folded else split, side)
     sets = {id(each): each for query in queries for each in query.features}.values()
     settings = {

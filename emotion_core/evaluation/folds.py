@@ -1,5 +1,6 @@
 """Models by fold: what ``--model`` leads to, a bundle or a folder with one bundle per fold."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,11 +73,12 @@ def _folds_at(place: str) -> dict | None:
     uri = storage.join(place, FOLDS)
     if storage.exists(uri):
         written = storage.read_json(uri)
-        if isinstance(written, dict) and {"split", "folds"} <= set(written):
+        if _is_whole(written):
             return written
         raise UsageError(f"{uri!r} is damaged: run jobs/train.py again")
     mark = storage.join(place, "settings.json")
-    if storage.exists(mark) and storage.read_json(mark).get("kind") == FOLDS_KIND:
+    marked = storage.read_json(mark) if storage.exists(mark) else None
+    if isinstance(marked, dict) and marked.get("kind") == FOLDS_KIND:
         raise UsageError(
             f"the folds at {place!r} are not all trained: repeat the command of jobs/train.py, it "
             "goes on where it stopped"
@@ -84,21 +86,40 @@ def _folds_at(place: str) -> dict | None:
     return None
 
 
+def _is_whole(written: object) -> bool:
+    """Whether a ``folds.json`` names a split, and folds in folders beside it."""
+    if not isinstance(written, dict) or not isinstance(written.get("split"), str):
+        return False
+    folds = written.get("folds")
+    return (
+        isinstance(folds, list)
+        and bool(folds)
+        and all(
+            isinstance(fold, dict)
+            and isinstance(fold.get("split"), str)
+            and isinstance(fold.get("folder"), str)
+            and re.fullmatch(r"[\w-][\w.-]*", fold["folder"])
+            for fold in folds
+        )
+    )
+
+
 class ModelCache:
     """Loads bundles, and keeps those of one fold only: a protocol may have many folds.
 
     Args:
         device: where the networks compute.
+        trust_code: networks that are not of this package may be imported.
     """
 
-    def __init__(self, device: str = "cpu"):
-        self.device = device
+    def __init__(self, device: str = "cpu", trust_code: bool = False):
+        self.device, self.trust_code = device, trust_code
         self._held: tuple[Fold, tuple[Bundle, ...]] | None = None
 
     def bundles(self, fold: Fold) -> tuple[Bundle, ...]:
         """The models of a fold."""
         if self._held is None or self._held[0] != fold:
             self._held = None  # before the others are loaded
-            bundles = tuple(load_bundle(uri, self.device) for uri in fold.models)
+            bundles = tuple(load_bundle(uri, self.device, self.trust_code) for uri in fold.models)
             self._held = (fold, bundles)
         return self._held[1]

@@ -45,6 +45,21 @@ def detector_id(spec: str) -> dict[str, str]:
     return {"name": name, "weights_hash": file_hash(path)}
 
 
+def named_elsewhere(spec: str) -> str:
+    """A detector's name as a stranger's file has it; ``--detector`` may be a path, this may not.
+
+    The jobs write names without a folder in front, so a path was put there by hand: what lies at it
+    would be searched and read here.
+
+    Raises:
+        UsageError: a path.
+    """
+    target = spec.partition(":")[2]
+    if target.startswith(("~", ".")) or any(sign in target for sign in "/\\"):
+        raise UsageError(f"detector {spec!r} is a path: pass it as --detector, if it is meant")
+    return spec
+
+
 def _target(spec: str) -> str:
     family, colon, target = spec.partition(":")
     if family != "insightface" or not colon or not target:

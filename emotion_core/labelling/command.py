@@ -75,6 +75,12 @@ def main(
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop rows of inputs that are not among these any more.")
     ] = False,
+    trust_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-code", help="Run a model's own network, which is code of whoever made it."
+        ),
+    ] = False,
     compact_to: Annotated[
         str | None,
         typer.Option(help="A new folder for a copy in few large files; unfinished, remove it."),
@@ -102,6 +108,7 @@ def main(
         LabelOptions(Windowing(window, hop), fps, min_face),
         detector,
         Limits(video_s=video_timeout),
+        trust_code,
     )
     how.check()
     compact_to = None if compact_to is None else storage.absolute(compact_to)

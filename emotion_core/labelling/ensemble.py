@@ -170,7 +170,7 @@ class _Member:
         self._sees = recipe.video is not None and "face" in learned
         self.sample_rate = recipe.audio.sample_rate if recipe.audio else 0
         if recipe.audio and self.hears:
-            backend = bundle.info.features["audio_backend"]
+            backend = bundle.info.made_with("audio_backend")
             self._features = batch_features(recipe.audio, backend, bundle.device)
 
     def sound(self, window: Piece) -> np.ndarray | None:

@@ -14,7 +14,7 @@ from emotion_core.engine.plan import Group, plan
 from emotion_core.engine.reach import Reach
 from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
 from emotion_core.errors import UsageError
-from emotion_core.faces.detectors import detector_id, load_detector
+from emotion_core.faces.detectors import detector_id, load_detector, named_elsewhere
 from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.step import LabelOptions, LabelStep, Limits, label_step
@@ -40,12 +40,14 @@ class Labelling:
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.
         limits: how long things may take.
+        trust_code: networks that are not of this package may be imported.
     """
 
     models: tuple[str, ...]
     options: LabelOptions = LabelOptions()
     detector: str | None = None
     limits: Limits = Limits()
+    trust_code: bool = False
 
     @cached_property
     def ensemble(self) -> Ensemble:
@@ -54,7 +56,7 @@ class Labelling:
         Raises:
             UsageError: one is no bundle, or they cannot answer together.
         """
-        return Ensemble([load_bundle(model) for model in self.models])
+        return Ensemble([load_bundle(uri, trust_code=self.trust_code) for uri in self.models])
 
     def check(self) -> None:
         """Raises ``UsageError`` for what cannot be done, before anything is written.
@@ -102,7 +104,7 @@ class Labelling:
 
     def step(self, device: str = "cpu") -> LabelStep:
         """What labels videos, with models and detector of its own."""
-        bundles = [load_bundle(model, device) for model in self.models]
+        bundles = [load_bundle(model, device, self.trust_code) for model in self.models]
         trained = _trained_detectors(bundles)
         detector = None
         if trained:
@@ -111,7 +113,7 @@ class Labelling:
 
     def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:
         """The detector to load: the one asked for, or the one that the bundles name."""
-        return self.detector or str(trained[0]["name"])
+        return self.detector or named_elsewhere(trained[0]["name"])
 
 
 def label(
@@ -172,7 +174,7 @@ def plan_groups(how: Labelling, reach: Reach) -> list[Group]:
 
 
 def _trained_detectors(bundles: Sequence[Bundle]) -> list[dict[str, str]]:
-    found = (b.info.features["detector"] for b in bundles if b.recipe.video)
+    found = (b.info.made_with("detector") for b in bundles if b.recipe.video)
     return [each for each in found if each is not None]
 
 

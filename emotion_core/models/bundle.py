@@ -3,12 +3,17 @@
 Files: ``model.safetensors``; ``recipe.json`` (everything needed to make the same features again);
 ``metrics.json`` (figures of training, not of the test side); ``history.json``; ``README.md`` (the
 model card); pictures.
+
+A bundle may come from a stranger. ``recipe.json`` names networks of this package only, unless
+whoever loads it says that the code is trusted; its fields are checked (``bundle_info``), and the
+weights are read when it is known that they fit (``weights``). The ``model_id`` is a hash that
+anybody can compute: it tells damage, and one model from another, but not who made it.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,46 +24,22 @@ from torch import Tensor, nn
 from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.models.answers import probabilities
-from emotion_core.models.networks import build_network
+from emotion_core.models.bundle_info import BundleInfo, info_from_json, info_to_json
+from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.models.samples import Sample
-from emotion_core.recipes import recipe_from_json, recipe_to_json
-from emotion_core.recipes.emotions import LABEL_SETS, LabelSet
+from emotion_core.models.weights import check_fit, size_of
+from emotion_core.recipes.emotions import LabelSet
 from emotion_core.recipes.specs import Recipe
 
-FORMAT = 1
+__all__ = ["Bundle", "BundleInfo", "combined_id", "load_bundle", "save_bundle"]
+
 WEIGHTS = "model.safetensors"
 RECIPE = "recipe.json"
 METRICS = "metrics.json"
 HISTORY = "history.json"
 CARD = "README.md"
-
-
-@dataclass(frozen=True)
-class BundleInfo:
-    """What a bundle knows besides its weights; ``recipe.json`` holds it.
-
-    Attributes:
-        recipe: as it was trained, options included.
-        label_set: what the outputs mean.
-        features: how the features were made (``settings`` of the features' folder): specs,
-            ``detector`` with the hash of its weights, decoder, audio backend.
-        audio_frames: sound is padded to this many frames.
-        modalities: ``audio`` and ``face``, as far as the training clips had them. What a network
-            was never trained on it cannot judge, so ``Bundle.predict`` hides the others.
-        split, seed: the protocol that decided the training clips.
-        speakers: ``corpus/speaker`` of everybody in training and validation.
-        clips: number of training and validation clips, by corpus.
-    """
-
-    recipe: Recipe
-    label_set: LabelSet
-    features: Mapping[str, Any]
-    audio_frames: int
-    modalities: tuple[str, ...]
-    split: str
-    seed: int
-    speakers: tuple[str, ...] = ()
-    clips: Mapping[str, int] = field(default_factory=dict)
+# Bytes; thousands of speakers take some hundred thousand.
+_MOST_RECIPE = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,7 @@ class Bundle:
     Attributes:
         info: recipe, labels and everything else that was recorded.
         network: in evaluation mode, on ``device``.
-        model_id: 16 hex digits over weights and recipe.
+        model_id: 16 hex digits over weights and recipe: tells damage, no proof of who made it.
         device: where ``predict`` computes.
     """
 
@@ -123,7 +104,7 @@ def save_bundle(
         The model's id.
     """
     data = save({name: tensor.contiguous() for name, tensor in weights.items()})
-    written = _info_to_json(info)
+    written = info_to_json(info)
     model_id = _model_id(data, written)
     storage.write_bytes(storage.join(out, WEIGHTS), data)
     storage.write_json(storage.join(out, METRICS), {"model_id": model_id, **metrics})
@@ -135,36 +116,51 @@ def save_bundle(
     return model_id
 
 
-def load_bundle(uri: str, device: str = "cpu") -> Bundle:
+def load_bundle(
+    uri: str, device: str = "cpu", trust_code: bool = False, own_network: str | None = None
+) -> Bundle:
     """The bundle in the folder ``uri``.
 
     Args:
         uri: any URI.
         device: where its network shall compute.
+        trust_code: a network of any module may be imported, which runs that module's code. Else
+            only those of this package.
+        own_network: this one too: that of a recipe which the user passed himself.
 
     Raises:
-        UsageError: no bundle there, a file of it is damaged or does not belong to the others, or
-            its network is not known here.
+        UsageError: no bundle there, a file of it is damaged, absurd or does not belong to the
+            others, or its network is not known here, or not trusted.
     """
-    place = storage.join(uri, RECIPE)
+    place, weights = storage.join(uri, RECIPE), storage.join(uri, WEIGHTS)
     if not storage.exists(place):
         raise UsageError(
             f"{uri!r} is no model bundle (it has no {RECIPE}): give the --out of a finished "
             "jobs/train.py"
         )
+    if size_of(place) > _MOST_RECIPE:
+        raise UsageError(f"model bundle {uri!r}: its {RECIPE} is too large to be one")
     written = storage.read_json(place)
-    info = _info_from_json(written, uri)
-    data = storage.read_bytes(storage.join(uri, WEIGHTS))
+    try:
+        info = info_from_json(written)
+        classes = len(info.label_set.labels)
+        trusted = trust_code or info.recipe.network == own_network
+        size = size_of(weights)
+        if info.recipe.network in NETWORKS or not trusted:
+            check_fit(weights, size, info.recipe, classes)
+    except UsageError as error:
+        raise UsageError(f"model bundle {uri!r}: {error}") from error
+    data = storage.read_bytes(weights, 0, size)
     # over the words as they were written: a bundle of version 0.1 has some that changed since
     model_id = _model_id(data, {key: written[key] for key in written if key != "model_id"})
     if model_id != written.get("model_id"):
         raise UsageError(
             f"model bundle {uri!r} is damaged: {WEIGHTS} or {RECIPE} is not what was written"
         )
-    network = build_network(info.recipe, len(info.label_set.labels), download=False)
+    network = build_network(info.recipe, classes, download=False, trust_code=trusted)
     try:
         network.load_state_dict(load(data))
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, AttributeError, KeyError, ValueError) as error:
         raise UsageError(
             f"model bundle {uri!r}: its weights do not fit network {info.recipe.network!r} "
             f"of this version ({str(error).splitlines()[0]})"
@@ -182,49 +178,3 @@ def _model_id(weights: bytes, info: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(weights)
     digest.update(json.dumps(info, sort_keys=True).encode())
     return digest.hexdigest()[:16]
-
-
-def _info_to_json(info: BundleInfo) -> dict[str, Any]:
-    values = {
-        "format": FORMAT,
-        "recipe": recipe_to_json(info.recipe),
-        "label_set": asdict(info.label_set),
-        "features": dict(info.features),
-        "audio_frames": info.audio_frames,
-        "modalities": info.modalities,
-        "split": info.split,
-        "seed": info.seed,
-        "speakers": info.speakers,
-        "clips": dict(info.clips),
-    }
-    return json.loads(json.dumps(values))  # tuples as lists: the same before and after storage
-
-
-def _info_from_json(data: Any, uri: str) -> BundleInfo:
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        found = data.get("format") if isinstance(data, dict) else None
-        raise UsageError(
-            f"model bundle {uri!r} has format {found!r}, this version reads {FORMAT}: train it "
-            "again, or use the version that made it"
-        )
-    try:
-        labels = data["label_set"]
-        info = BundleInfo(
-            recipe=recipe_from_json(data["recipe"]),
-            label_set=LabelSet(labels["name"], tuple(labels["labels"]), labels["merge"]),
-            features=data["features"],
-            audio_frames=int(data["audio_frames"]),
-            modalities=tuple(data["modalities"]),
-            split=data["split"],
-            seed=int(data["seed"]),
-            speakers=tuple(data["speakers"]),
-            clips=data["clips"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"model bundle {uri!r}: {RECIPE} lacks {error}") from error
-    known = LABEL_SETS[info.recipe.label_set]
-    if (known.labels, dict(known.merge)) != (info.label_set.labels, dict(info.label_set.merge)):
-        raise UsageError(
-            f"model bundle {uri!r}: label set {known.name!r} has other classes in this version"
-        )
-    return info

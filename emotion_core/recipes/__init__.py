@@ -10,6 +10,7 @@ from typing import Any
 
 from emotion_core.errors import UsageError
 from emotion_core.recipes import alexnet, emotion_detection, strip_cnn_lstm, timedist_blstm
+from emotion_core.recipes.checks import check_sizes, check_values, shown
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
 
@@ -130,8 +131,8 @@ def recipe_from_json(data: Any) -> Recipe:
     """The recipe that ``recipe_to_json`` wrote.
 
     Raises:
-        UsageError: a key is unknown or missing, or a value has the wrong type: the file was made by
-            another version, or by hand.
+        UsageError: a key is unknown or missing, or a value has the wrong type or an absurd size:
+            the file was made by another version, or by hand.
     """
     values = _matching(Recipe, _of_today(data))
     for key, kind in (("audio", AudioSpec), ("video", VideoSpec), ("training", TrainSpec)):
@@ -140,7 +141,9 @@ def recipe_from_json(data: Any) -> Recipe:
     training = values.get("training")
     if training is not None:  # JSON knows no tuples
         values["training"] = replace(training, phases=tuple(training.phases))
-    return _checked(Recipe(**values), str(values["name"]))
+    recipe = _checked(Recipe(**values), values["name"])
+    check_sizes(recipe)
+    return recipe
 
 
 def _of_today(data: Any) -> Any:
@@ -156,9 +159,9 @@ def _of_today(data: Any) -> Any:
 
 
 def _matching(kind: type, data: Any) -> dict[str, Any]:
-    """``data`` if its keys are those of the dataclass ``kind``."""
+    """``data`` if its keys and values are those of the dataclass ``kind``."""
     if not isinstance(data, dict):
-        raise UsageError(f"recipe.json: {kind.__name__} should be an object, not {data!r}")
+        raise UsageError(f"recipe.json: {kind.__name__} should be an object, not {shown(data)}")
     unknown = sorted(set(data) - {f.name for f in fields(kind)})
     required = {
         f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
@@ -167,7 +170,8 @@ def _matching(kind: type, data: Any) -> dict[str, Any]:
     for words, keys in (("unknown", unknown), ("missing", missing)):
         if keys:
             raise UsageError(
-                f"recipe.json: {words} key {', '.join(keys)} in {kind.__name__}: "
+                f"recipe.json: {words} key {', '.join(keys[:5])} in {kind.__name__}: "
                 "it was written by another version of this package"
             )
+    check_values(kind, data)
     return dict(data)

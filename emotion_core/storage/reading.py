@@ -80,7 +80,7 @@ def read_json(uri: str) -> Any:
     data = read_bytes(uri)
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{uri}: not a JSON file ({error})") from error
 
 

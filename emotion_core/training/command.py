@@ -63,13 +63,12 @@ def main(
     # heavy imports only after the command line was understood
     from emotion_core.corpora.splits import expand
     from emotion_core.evaluation.folds import FOLDS_KIND
-    from emotion_core.models.dataset import feature_settings
     from emotion_core.recipes import load_recipe, with_training
     from emotion_core.training.folds import prepare_folds
-    from emotion_core.training.options import with_options
+    from emotion_core.training.options import recipe_of_features, with_options
     from emotion_core.training.run import KIND, divide, read_features
 
-    base = load_recipe(recipe or str(feature_settings(features)["recipe"]))
+    base = load_recipe(recipe) if recipe else recipe_of_features(features)
     chosen = with_training(base, epochs=epochs, batch_size=batch_size, lr=lr, patience=patience)
     chosen = with_options(chosen, option or [])
     spec = split or chosen.split
@@ -82,8 +81,10 @@ def main(
         folds = prepare_folds(found, chosen, spec, names, seed)
         with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
             _train_folds(folds, out, arguments, claim.check)
+    trust = "--trust-code " if ":" in chosen.network else ""
     console.print(
-        f"next: python jobs/evaluate.py --model {out} --features {features} --out EVALUATION",
+        f"next: python jobs/evaluate.py --model {out} --features {features} {trust}"
+        "--out EVALUATION",
         soft_wrap=True,
     )
     return 0
@@ -103,7 +104,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
     from emotion_core.training.workers import choose_workers, gpus_left_idle
 
     clock = storage.Clock()
-    model = finished(out)
+    model = finished(out, task.plan.recipe)
     if model is not None:
         console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
         return

@@ -141,7 +141,7 @@ def run_folds(
                 check()
                 claim.check()
 
-            if finished(place) is not None:
+            if finished(place, folds.recipe) is not None:
                 with lock:
                     say(name, "finished already")
                 return

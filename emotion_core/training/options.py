@@ -1,4 +1,4 @@
-"""Network options from the command line: ``--option hidden=64 --option pool=max``."""
+"""What the command line, or the features, say of the recipe: ``--option hidden=64``."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,24 @@ from dataclasses import replace
 from typing import Any
 
 from emotion_core.errors import UsageError
+from emotion_core.models.dataset import feature_settings
+from emotion_core.recipes import RECIPES
 from emotion_core.recipes.specs import Recipe
+
+
+def recipe_of_features(uri: str) -> Recipe:
+    """The recipe that the features at ``uri`` were made for, when it is one of this package.
+
+    Raises:
+        UsageError: it is not: what a file says is never imported.
+    """
+    name = feature_settings(uri).get("recipe")
+    if not isinstance(name, str) or name not in RECIPES:
+        raise UsageError(
+            f"the features at {uri!r} were made for recipe {name!r}, which is none of this "
+            "package: pass it as --recipe"
+        )
+    return RECIPES[name]
 
 
 def with_options(recipe: Recipe, given: Sequence[str]) -> Recipe:

@@ -127,11 +127,11 @@ def padded_length(train: FeatureSet, recipe: Recipe) -> int:
     return min(frames, segment_spans(frames, 0, recipe)[0][0].stop)
 
 
-def finished(out: str) -> Bundle | None:
-    """The bundle that an earlier run left at ``out``, None when it did not get to its end."""
+def finished(out: str, recipe: Recipe) -> Bundle | None:
+    """The bundle that an earlier run of ``recipe`` left at ``out``, None when it did not end."""
     if not storage.exists(storage.join(out, "run.json")):
         return None
-    return load_bundle(out)
+    return load_bundle(out, own_network=recipe.network)
 
 
 @dataclass(frozen=True)

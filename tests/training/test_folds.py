@@ -170,7 +170,7 @@ def test_all_folds_train_at_the_same_time(ray_local: None, place: str, tmp_path:
     # each is an ordinary bundle of its own fold
     for fold in summary["folds"]:
         folder = Path(out, fold["folder"])
-        bundle = load_bundle(str(folder))
+        bundle = load_bundle(str(folder), trust_code=True)
         assert bundle.info.split == fold["split"] and bundle.model_id == fold["model_id"]
         tested = folds.features.select(folds.assigned[fold["split"]] == "test").speakers
         assert not set(tested) & set(bundle.info.speakers) and len(tested) == 1

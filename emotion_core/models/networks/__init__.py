@@ -47,11 +47,17 @@ NETWORKS: dict[str, type[nn.Module]] = {
 }
 
 
-def network_class(name: str) -> type[nn.Module]:
+def network_class(name: str, trust_code: bool = True) -> type[nn.Module]:
     """The class that ``name`` (a key of ``NETWORKS``, or ``module:NAME``) stands for.
 
+    Args:
+        name: see there.
+        trust_code: ``module:NAME`` may be imported, which runs that module's code: right for a
+            recipe that the user passed himself. False where the name was read from a file.
+
     Raises:
-        UsageError: no such network, or what the name leads to is not a torch module.
+        UsageError: no such network, one that may not be imported, or what the name leads to is not
+            a torch module.
     """
     if name in NETWORKS:
         return NETWORKS[name]
@@ -59,6 +65,11 @@ def network_class(name: str) -> type[nn.Module]:
     if not colon:
         known = ", ".join(sorted(NETWORKS))
         raise UsageError(f"no network {name!r}: choose one of {known}, or module:NAME")
+    if not trust_code:
+        raise UsageError(
+            f"its network {name!r} is not one of this package, and loading it runs the code of "
+            f"module {module!r}: pass --trust-code if you trust whoever made it"
+        )
     try:
         found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
@@ -70,7 +81,12 @@ def network_class(name: str) -> type[nn.Module]:
     return found
 
 
-def build_network(recipe: Recipe, n_classes: int | None = None, download: bool = True) -> nn.Module:
+def build_network(
+    recipe: Recipe,
+    n_classes: int | None = None,
+    download: bool = True,
+    trust_code: bool = True,
+) -> nn.Module:
     """A new network for ``recipe``, with fresh weights from torch's random state.
 
     Args:
@@ -78,18 +94,20 @@ def build_network(recipe: Recipe, n_classes: int | None = None, download: bool =
         n_classes: outputs; None takes the number of the recipe's label set.
         download: fetch pretrained weights, if the recipe asks for some. False where others will be
             loaded anyway.
+        trust_code: as ``network_class`` takes it.
 
     Raises:
-        UsageError: unknown network, or options that it does not take.
+        UsageError: unknown network, one that may not be imported, or options that it does not take.
     """
     outputs = n_classes if n_classes is not None else len(LABEL_SETS[recipe.label_set].labels)
-    kind = network_class(recipe.network)
+    kind = network_class(recipe.network, trust_code)
     options = dict(recipe.network_options)
     if not download:
         options.pop("pretrained", None)
     try:
         return kind(recipe.audio, recipe.video, outputs, **options)
     except TypeError as error:
+        reason = " ".join(str(error).split())[:200]  # torch prints whole signatures
         raise UsageError(
-            f"network {recipe.network!r} does not take its options: {error}"
+            f"network {recipe.network!r} does not take its options: {reason}"
         ) from error
