@@ -15,9 +15,9 @@ from emotion_core.media.container import (
     open_container,
     packets,
     read_facts,
-    seconds,
     use_only,
 )
+from emotion_core.media.lengths import seconds
 from emotion_core.media.limits import MOST_GAPS_S
 
 # Time stamps may wander by this much (FLV rounds, clocks drift) before silence is put in, or

@@ -21,9 +21,9 @@ from emotion_core.media.container import (
     Facts,
     open_container,
     packets,
-    seconds,
     use_only,
 )
+from emotion_core.media.lengths import seconds
 from emotion_core.media.pyav_reader import PyavReader
 from emotion_core.media.shown import TOLERANCE_S
 from emotion_core.media.types import MediaInfo
@@ -160,7 +160,7 @@ def _picture_times(path: str, facts: Facts) -> np.ndarray:
             end_s = max(end_s, start_s + float((packet.duration or 0) * packet.time_base))
     if not starts:
         raise DecordError("no packets")
-    if facts.video.cut("video", end_s):
+    if facts.early or facts.video.cut("video", end_s):
         raise DecordError("the file is cut")
     order = np.argsort(starts)
     if not np.array_equal(order[keys], keys):

@@ -18,9 +18,9 @@ from emotion_core.media.container import (
     decode_packet,
     open_container,
     packets,
-    seconds,
     use_only,
 )
+from emotion_core.media.lengths import seconds
 from emotion_core.media.shown import ShownPictures
 from emotion_core.media.types import MediaInfo
 from emotion_core.media.upright import turn

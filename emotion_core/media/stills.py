@@ -22,7 +22,8 @@ _LONGEST_ROW = 1 << 16
 def still_size(path: str) -> tuple[int, int] | None:
     """(width, height) of the upright picture when the file is a still; None when it is not.
 
-    An animated GIF or PNG is a video, and not one of these. Nothing is decoded.
+    An animated GIF or PNG is a video, and not one of these; of an animated WebP, which FFmpeg 8.1
+    cannot decode, the first picture counts. Nothing is decoded.
 
     Raises:
         ClipError: a still whose header is damaged, or one too large to open safely.

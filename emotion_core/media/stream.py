@@ -20,10 +20,10 @@ from emotion_core.media.container import (
     open_container,
     packets,
     read_facts,
-    seconds,
     use_only,
 )
 from emotion_core.media.decode import decode_still, picture_times, refuse_damaged, still_info
+from emotion_core.media.lengths import seconds
 from emotion_core.media.limits import MOST_GAPS_S
 from emotion_core.media.pyav_reader import PictureClock, to_rgb
 from emotion_core.media.shown import TOLERANCE_S, ShownPictures
