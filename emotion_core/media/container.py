@@ -161,6 +161,10 @@ def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Pa
             yield packet
     except (av.error.FFmpegError, OSError):
         pass  # the file ends here: whoever reads on notices by the times that are missing
+    except IndexError:
+        # PyAV 18 at the end of a file in which a stream turned up that was not there when it was
+        # opened (damaged FLV): it empties the decoders of more streams than it knows
+        pass
     for stream in streams:
         if stream.index not in flushed:
             last: Packet[Any] = Packet()

@@ -188,7 +188,10 @@ def _open(path: str) -> _Decord:
 def _check_times(reader: _Decord, starts_s: np.ndarray) -> None:
     if len(reader) != len(starts_s):
         raise DecordError(f"it counts {len(reader)} pictures of {len(starts_s)}")
-    times = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0]
+    try:
+        times = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0]
+    except Exception as error:  # of a damaged index it makes an empty table
+        raise DecordError(_first_line(error)) from error
     # both from their first picture on: decord counts from the stream's start, not the file's
     gap = np.abs((times - times[0]) - (starts_s - starts_s[0])).max()
     if gap > TOLERANCE_S:
