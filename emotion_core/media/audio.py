@@ -1,5 +1,7 @@
 """Sound of any container as mono samples at one rate, in line with the picture."""
 
+from __future__ import annotations  # av's Packet is generic in its stubs only
+
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -7,6 +9,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.packet import Packet
 
 from emotion_core.media.container import (
     Damage,
@@ -15,10 +18,10 @@ from emotion_core.media.container import (
     open_container,
     packets,
     read_facts,
-    seconds,
     use_only,
 )
-from emotion_core.media.limits import MOST_GAPS_S
+from emotion_core.media.lengths import seconds
+from emotion_core.media.limits import MOST_GAPS_S, plausible_frame
 
 # Time stamps may wander by this much (FLV rounds, clocks drift) before silence is put in, or
 # sound left out, to catch up with them.
@@ -27,6 +30,7 @@ _JITTER_S = 0.1
 _SHORT_HOLE_S = 10.0
 # Codecs fill their last packet up: 4096 samples at 44.1 kHz at the most that are in use.
 _PADDING_S = 0.1
+_MOST_PLANES = 7
 _NO_SAMPLES = np.empty(0, np.float32)
 
 
@@ -190,8 +194,9 @@ def read_sound(
     with open_container(path) as container:
         stream = cast(AudioStream, container.streams[facts.audio.index])
         use_only(container, [stream])
-        for frame, time in _frames(container, stream, facts, damage):
-            track.push(frame, time)
+        for packet in packets(container, [stream]):
+            for frame, time in sound_frames(packet, facts, damage):
+                track.push(frame, time)
             if track.taken < round(start_s * sample_rate):
                 track.take(start_s)
             if track.ready_s >= until_s:
@@ -208,6 +213,7 @@ def read_sound(
 
 def mono(frame: AudioFrame) -> np.ndarray:
     """Samples of a decoded frame, mean of its channels: float32 (samples,) in [-1, 1]."""
+    frame = _readable(frame)
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, len(frame.layout.channels)).T
@@ -220,9 +226,27 @@ def mono(frame: AudioFrame) -> np.ndarray:
     return scaled[0] if len(scaled) == 1 else scaled.mean(axis=0, dtype=np.float32)
 
 
-def _frames(
-    container: Any, stream: AudioStream, facts: Facts, damage: Damage
+def _readable(frame: AudioFrame) -> AudioFrame:
+    """The frame as PyAV 18 can make an array of it.
+
+    Of eight planes and more it does not know the number, and reads on in memory until something
+    looks like the end; of integers of 64 bits it makes nothing.
+    """
+    wide = frame.format.is_planar and frame.layout.nb_channels > _MOST_PLANES
+    long = frame.format.name.startswith("s64")
+    if not frame.samples or not (wide or long):
+        return frame
+    packed = "dbl" if long else frame.format.packed.name
+    (same,) = AudioResampler(format=packed, layout=frame.layout).resample(frame)
+    return same
+
+
+def sound_frames(
+    packet: Packet[Any], facts: Facts, damage: Damage
 ) -> Iterator[tuple[AudioFrame, float | None]]:
-    for packet in packets(container, [stream]):
-        for frame in decode_packet(packet, damage):
+    """What is in a packet of sound, each frame with its time in the file (None: unknown)."""
+    for frame in decode_packet(packet, damage):
+        if plausible_frame(frame):
             yield frame, seconds(frame.pts, frame.time_base, facts.origin_s)
+        else:
+            damage.packets["audio"] += 1

@@ -9,10 +9,8 @@ given here.
 from __future__ import annotations  # av's Packet is generic in its stubs only
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, cast
 
 import av
@@ -24,6 +22,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from emotion_core.errors import ClipError
+from emotion_core.media.lengths import Track, file_facts, seconds, track_of
 from emotion_core.media.limits import MOST_VIDEO_PIXELS, plausible, refuse_large
 from emotion_core.media.types import MediaInfo
 from emotion_core.media.upright import UPRIGHT, Matrix, display_matrix, swaps_sides
@@ -31,16 +30,10 @@ from emotion_core.media.upright import UPRIGHT, Matrix, display_matrix, swaps_si
 # Self-contained formats only: no hls, dash, concat, sdp, image sequences, nor raw streams.
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,ogg,asf,wav,w64,aiff,au,caf,"
-    "flac,mp3,aac,ac3,eac3,amr,wv,ape,tta,dv,mxf,rm,gif,nut,gxf,mtv,nsv"
+    "flac,mp3,aac,ac3,eac3,amr,wv,ape,tta,dv,mxf,rm,gif,apng,nut,gxf,mtv,nsv"
 )
-# Formats whose headers state how long each stream is; the others' lengths are FFmpeg's estimates.
-_DECLARING = {"mov", "matroska", "avi", "flv", "wav", "w64", "aiff", "flac", "asf", "caf"}
-_CUT_S = 0.25
-_CUT_UNSTATED_S = 1.0  # sound and picture of one file differ in length by some tenths of a second
 # Formats that can say "turn this picture before showing it".
 _TURNING = {"mov", "matroska"}
-# Matroska has no field for the end of a stream; the usual writers leave this tag.
-_TAGGED = re.compile(r"(\d+):(\d+):(\d+\.?\d*)")
 _COVERS = (
     av.stream.Disposition.attached_pic
     | av.stream.Disposition.timed_thumbnails
@@ -48,29 +41,6 @@ _COVERS = (
 )
 # Brands of stills in a video's container, one stream per tile: no moving picture.
 _STILL_BRANDS = {"heic", "heix", "heim", "heis", "mif1", "avif"}
-
-
-@dataclass(frozen=True)
-class Track:
-    """One stream of a container.
-
-    Attributes:
-        index: its number in the container.
-        end_s: where the headers say that it ends, seconds.
-        stated: they say it of this stream, and not of the file as a whole.
-        slack_s: a stream that ends earlier than this before ``end_s`` is cut.
-    """
-
-    index: int
-    end_s: float
-    stated: bool
-    slack_s: float
-
-    def cut(self, kind: str, read_s: float) -> list[str]:
-        """One line when a stream that was read to its end, at ``read_s``, stops too early."""
-        if read_s >= self.end_s - self.slack_s:
-            return []
-        return [f"{kind}: stops at {read_s:.1f} s of {self.end_s:.1f} s"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +53,7 @@ class Facts:
         video, audio: the streams that are used, None without one.
         origin_s: the container's own time at which it starts; all times here count from it.
         matrix: how the first picture is turned (``upright.display_matrix``).
+        early: bytes are missing at the end of the file.
     """
 
     info: MediaInfo
@@ -91,6 +62,7 @@ class Facts:
     audio: Track | None
     origin_s: float
     matrix: Matrix
+    early: bool = False
 
 
 class Damage:
@@ -151,14 +123,16 @@ def read_facts(path: str) -> Facts:
         if whole <= 0:
             whole = _measure(path, origin)
         matrix = _first_matrix(container, video) if video and name in _TURNING else UPRIGHT
-        pictures = None if video is None else _track(video, origin, whole, alone=audio is None)
+        file = file_facts(path, name, origin, whole)
+        pictures = None if video is None else track_of(video, file, alone=audio is None)
         return Facts(
             info=_info(video, pictures, audio is not None, whole, matrix),
             format=name,
             video=pictures,
-            audio=None if audio is None else _track(audio, origin, whole, alone=video is None),
+            audio=None if audio is None else track_of(audio, file, alone=video is None),
             origin_s=origin,
             matrix=matrix,
+            early=file.early,
         )
 
 
@@ -187,6 +161,10 @@ def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Pa
             yield packet
     except (av.error.FFmpegError, OSError):
         pass  # the file ends here: whoever reads on notices by the times that are missing
+    except IndexError:
+        # PyAV 18 at the end of a file in which a stream turned up that was not there when it was
+        # opened (damaged FLV): it empties the decoders of more streams than it knows
+        pass
     for stream in streams:
         if stream.index not in flushed:
             last: Packet[Any] = Packet()
@@ -203,13 +181,6 @@ def decode_packet(packet: Packet[Any], damage: Damage) -> list[Any]:
     except (av.error.FFmpegError, ValueError):
         damage.packets[packet.stream.type] += 1
         return []
-
-
-def seconds(ticks: int | None, time_base: Fraction | None, origin_s: float) -> float | None:
-    """Time in the file of a time stamp, None for none."""
-    if ticks is None or time_base is None:
-        return None
-    return float(ticks * time_base) - origin_s
 
 
 def _is_wave(path: str) -> bool:
@@ -267,24 +238,6 @@ def _info(
     rate = video.average_rate or video.guessed_rate
     fps = float(rate or 0)
     return MediaInfo("video", duration_s, width, height, fps, has_audio, pictures.end_s)
-
-
-def _track(stream: Stream, origin_s: float, whole_s: float, alone: bool) -> Track:
-    """What the headers say about one stream of a file of ``whole_s`` seconds."""
-    name = stream.container.format.name.split(",")[0]
-    end_s = None
-    if stream.duration:
-        end_s = seconds((stream.start_time or 0) + stream.duration, stream.time_base, origin_s)
-    elif match := _TAGGED.fullmatch(stream.metadata.get("DURATION", "")):
-        hours, minutes, rest = (float(group) for group in match.groups())
-        end_s = 3600 * hours + 60 * minutes + rest - origin_s
-    slack_s = _CUT_S if alone or end_s is not None else _CUT_UNSTATED_S
-    return Track(
-        index=stream.index,
-        end_s=whole_s if end_s is None else min(max(end_s, 0.0), whole_s),
-        stated=end_s is not None,
-        slack_s=slack_s if name in _DECLARING else float("inf"),
-    )
 
 
 def _measure(path: str, origin_s: float) -> float:

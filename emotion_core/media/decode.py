@@ -48,6 +48,9 @@ def decode(path: str, plan: DecodePlan) -> Media:
     if plan.sample_rate is not None:
         audio, more = read_sound(path, facts, plan.sample_rate, plan.start_s, plan.end_s)
         warnings += more
+    if facts.early and plan.end_s is None and not any("stops at" in line for line in warnings):
+        # the pictures that were asked for lie before the place where the file ends
+        warnings.append("file: bytes are missing at its end")
     if len(frames) == 0 and len(audio) == 0:
         refuse_damaged(warnings)
     return Media(

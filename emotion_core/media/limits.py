@@ -1,5 +1,6 @@
 """What one file may take: what its headers claim decides how much memory and time is used."""
 
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.stream import Stream
 
@@ -29,4 +30,13 @@ def refuse_large(width: int, height: int, most: int) -> None:
 def plausible(audio: Stream) -> bool:
     """Whether a sound stream's rate and channels are such as there are in the world."""
     assert isinstance(audio, AudioStream)
-    return audio.rate in _RATES and 0 < audio.channels <= _MOST_CHANNELS
+    return _plausible(audio.rate, audio.channels)
+
+
+def plausible_frame(frame: AudioFrame) -> bool:
+    """The same of what comes out of a decoder, which may change in the middle of a file."""
+    return _plausible(frame.sample_rate, frame.layout.nb_channels)
+
+
+def _plausible(rate: int, channels: int) -> bool:
+    return rate in _RATES and 0 < channels <= _MOST_CHANNELS

@@ -12,15 +12,17 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from emotion_core.errors import ClipError
 from emotion_core.media.container import (
     Damage,
     Facts,
     decode_packet,
     open_container,
     packets,
-    seconds,
     use_only,
 )
+from emotion_core.media.lengths import seconds
+from emotion_core.media.limits import MOST_VIDEO_PIXELS, refuse_large
 from emotion_core.media.shown import ShownPictures
 from emotion_core.media.types import MediaInfo
 from emotion_core.media.upright import turn
@@ -67,8 +69,18 @@ class PictureClock:
 
 
 def to_rgb(frame: VideoFrame, facts: Facts) -> np.ndarray:
-    """uint8 (height, width, 3), RGB, upright as the file asks for."""
-    return turn(frame.to_ndarray(format="rgb24"), facts.matrix)
+    """uint8 (height, width, 3), RGB, upright as the file asks for.
+
+    Raises:
+        ClipError: in the middle of a damaged file a picture became one that nobody can convert.
+    """
+    refuse_large(frame.width, frame.height, MOST_VIDEO_PIXELS)
+    try:
+        picture = frame.to_ndarray(format="rgb24")
+    except (av.error.FFmpegError, ValueError) as error:
+        text = f"unreadable: a picture of {frame.width} x {frame.height} pixels: {error}"
+        raise ClipError("decode", " ".join(text.split())) from error
+    return turn(picture, facts.matrix)
 
 
 class PyavReader:

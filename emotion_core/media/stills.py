@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -22,7 +24,8 @@ _LONGEST_ROW = 1 << 16
 def still_size(path: str) -> tuple[int, int] | None:
     """(width, height) of the upright picture when the file is a still; None when it is not.
 
-    An animated GIF or PNG is a video, and not one of these. Nothing is decoded.
+    An animated GIF or PNG is a video, and not one of these; of an animated WebP, which FFmpeg 8.1
+    cannot decode, the first picture counts. Nothing is decoded.
 
     Raises:
         ClipError: a still whose header is damaged, or one too large to open safely.
@@ -34,10 +37,13 @@ def still_size(path: str) -> tuple[int, int] | None:
     except (Image.UnidentifiedImageError, FileNotFoundError):
         return None
     with image:
-        if image.format in ("GIF", "PNG") and getattr(image, "n_frames", 1) > 1:
+        with _pillow():
+            animated = image.format in ("GIF", "PNG") and getattr(image, "n_frames", 1) > 1
+            on_its_side = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        if animated:
             return None
         width, height = image.size
-        return (height, width) if _is_on_its_side(image) else (width, height)
+        return (height, width) if on_its_side else (width, height)
 
 
 def read_still(path: str) -> np.ndarray:
@@ -50,20 +56,34 @@ def read_still(path: str) -> np.ndarray:
     """
     if _is_csv_row(path):
         return _csv_picture(path)
+    with _open(path) as image:
+        with _pillow():
+            upright = ImageOps.exif_transpose(image)
+            upright.load()
+        return np.asarray(_rgb(upright))
+
+
+@contextmanager
+def _pillow() -> Iterator[None]:
+    """Calls of Pillow that read a file: whatever they raise is about the file.
+
+    Its readers of formats are not of one mind about what to raise: ``OSError``, ``SyntaxError``,
+    ``ValueError``, ``RuntimeError``, ``IndexError``, ``KeyError``, ``struct.error`` ... have been
+    seen. Nothing of our own belongs in here.
+    """
     try:
-        with _open(path) as image:
-            return np.asarray(_rgb(ImageOps.exif_transpose(image)))
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+        with warnings.catch_warnings():  # about damage, and about its limit, which is another one
+            warnings.simplefilter("ignore")
+            yield
+    except (Image.UnidentifiedImageError, FileNotFoundError, MemoryError):
+        raise
+    except Exception as error:
         raise ClipError("decode", f"unreadable: {_line(error)}") from error
 
 
 def _open(path: str) -> Image.Image:
-    try:
-        with warnings.catch_warnings():  # Pillow's limit is another one, and only a warning
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=_FORMATS)
-    except Image.DecompressionBombError as error:
-        raise ClipError("decode", f"unreadable: {_line(error)}") from error
+    with _pillow():
+        image = Image.open(path, formats=_FORMATS)
     refuse_large(*image.size, MOST_STILL_PIXELS)
     return image
 
@@ -79,10 +99,6 @@ def _rgb(image: Image.Image) -> Image.Image:
         white.paste(image, mask=image.getchannel("A"))
         return white
     return image.convert("RGB")
-
-
-def _is_on_its_side(image: Image.Image) -> bool:
-    return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
 
 
 def _is_csv_row(path: str) -> bool:

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emotion_core.errors import UsageError
-from emotion_core.media.audio import SoundTrack
+from emotion_core.media.audio import SoundTrack, sound_frames
 from emotion_core.media.container import (
     Damage,
     Facts,
@@ -20,10 +20,10 @@ from emotion_core.media.container import (
     open_container,
     packets,
     read_facts,
-    seconds,
     use_only,
 )
 from emotion_core.media.decode import decode_still, picture_times, refuse_damaged, still_info
+from emotion_core.media.lengths import seconds
 from emotion_core.media.limits import MOST_GAPS_S
 from emotion_core.media.pyav_reader import PictureClock, to_rgb
 from emotion_core.media.shown import TOLERANCE_S, ShownPictures
@@ -151,8 +151,7 @@ class _Chunks:
             for frame in decode_packet(packet, damage):
                 self._keep(self._shown.push(self._clock.time_of(frame), frame))
         elif self._sound is not None:
-            for frame in decode_packet(packet, damage):
-                time = seconds(frame.pts, frame.time_base, self._facts.origin_s)
+            for frame, time in sound_frames(packet, self._facts, damage):
                 self._sound.push(frame, time)
 
     def finish(self) -> None:

@@ -12,7 +12,7 @@ _AUDIO = """
     .wav .flac .mp3 .mp2 .m4a .m4b .aac .ac3 .ogg .oga .opus .wma .aif .aiff .aifc .amr .au .caf
     .mka .w64
 """
-_IMAGE = ".jpg .jpeg .jpe .png .bmp .webp .tif .tiff .gif .pgm .ppm"
+_IMAGE = ".jpg .jpeg .jpe .png .apng .bmp .webp .tif .tiff .gif .pgm .ppm"
 
 VIDEO = frozenset(_VIDEO.split())
 AUDIO = frozenset(_AUDIO.split())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emotion_core.errors import ClipError
-from emotion_core.media import pyav_reader
+from emotion_core.media import decord_reader, pyav_reader
 from emotion_core.media.container import read_facts
 from emotion_core.media.decode import decode
 from emotion_core.media.decord_reader import DecordError, DecordReader
@@ -206,6 +206,51 @@ def test_decord_is_not_chosen_where_it_shows_other_colours(name: str, tmp_path: 
     assert (by_name[0].decoder, chosen.decoder) == ("decord", "pyav")
     assert why in chosen.warnings[0]
     np.testing.assert_array_equal(chosen.frames, by_name[1].frames)
+
+
+COMPARED = {
+    "h264": ("a.mp4", {}),
+    "hevc": ("a.mp4", {"codec": "libx265", "options": {"x265-params": "log-level=none"}}),
+    "mpeg4": ("a.mp4", {"codec": "mpeg4"}),
+    "vp8": ("a.webm", {"codec": "libvpx", "sound": None}),
+    "vp9": ("a.webm", {"codec": "libvpx-vp9", "sound": None}),
+}
+NOT_COMPARED = {
+    "mjpeg": ("a.mkv", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
+    "mpeg1video": ("a.mp4", {"codec": "mpeg1video"}),
+    "mpeg2video": ("a.mkv", {"codec": "mpeg2video"}),
+    "ffv1": ("a.mkv", {"codec": "ffv1", "sound": None}),
+    "msmpeg4": ("a.mkv", {"codec": "msmpeg4", "sound": None}),
+    "h263": ("a.mov", {"codec": "h263", "size": (176, 144)}),
+    "png": ("a.mov", {"codec": "png", "pix_fmt": "rgb24"}),
+}
+
+
+@pytest.mark.parametrize("codec", COMPARED)
+def test_decord_shows_the_same_pixels_of_every_codec_it_is_given(codec: str, tmp_path: Path):
+    file_name, recipe = COMPARED[codec]
+    path = str(write_clip(tmp_path / file_name, frames=40, coloured=True, **recipe))
+    plan = DecodePlan(VideoSpec(sampling="fps", fps=25.0), None)
+    chosen, right = decode(path, plan), decode(path, replace(plan, decoder="pyav"))
+    assert (chosen.decoder, len(chosen.frames)) == ("decord", 40)
+    np.testing.assert_array_equal(chosen.frames, right.frames)
+
+
+@pytest.mark.parametrize("codec", NOT_COMPARED)
+def test_decord_is_given_no_other_codec(codec: str, tmp_path: Path):
+    file_name, recipe = NOT_COMPARED[codec]
+    path = str(write_clip(tmp_path / file_name, frames=10, **recipe))
+    plan = DecodePlan(VideoSpec(count=2), None)
+    media = decode(path, plan)
+    assert (media.decoder, len(media.frames)) == ("pyav", 2)
+    told = f"it was never compared on {codec}"
+    assert media.warnings == (f"decoder: not decord ({told})",)
+    with pytest.raises(ClipError, match=f"unreadable: decord: {told}"):
+        decode(path, replace(plan, decoder="decord"))
+
+
+def test_the_codecs_that_decord_is_given_are_the_ones_compared():
+    assert frozenset(COMPARED) == decord_reader._PROVEN
 
 
 def test_pictures_of_trusted_real_clips_are_the_same(corpora: Path):

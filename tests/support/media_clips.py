@@ -61,6 +61,8 @@ def write_clip(
     coloured: bool = False,
     faint: bool = False,
     loudness: float = 1.0,
+    layout: str = "stereo",
+    sample_fmt: str | None = None,
 ) -> Path:
     """Write a clip whose picture n is ``picture(n)`` once it is shown upright.
 
@@ -68,7 +70,8 @@ def write_clip(
         times_ms: when each picture starts; None: at ``fps``.
         turned: degrees counter-clockwise that a player has to turn the stored picture by.
         hflip: a player has to mirror it.
-        sound: codec of a stereo tone that lasts ``sound_s`` (None: as long as the pictures) from
+        layout, sample_fmt: channels and kind of samples; None: the codec's own kind.
+        sound: codec of a tone that lasts ``sound_s`` (None: as long as the pictures) from
             ``sound_from_s`` on; None for no sound.
         loudness: what the tone is multiplied by.
         coloured: in red, green and blue stripes.
@@ -87,7 +90,9 @@ def write_clip(
             if turned or hflip:
                 video.set_display_rotation(turned, hflip=hflip)
         if sound:
-            audio: Any = container.add_stream(sound, rate=rate, layout="stereo")
+            audio: Any = container.add_stream(sound, rate=rate, layout=layout)
+            if sample_fmt:
+                audio.codec_context.format = sample_fmt
         for number, stamp in enumerate(stamps):
             image = picture(number, *size)
             if coloured:
@@ -123,7 +128,8 @@ def _sound(
 ) -> list[tuple[float, Any, Any]]:
     if sound_s is None:
         sound_s = stamps[-1] / 1000 + 1 / fps - from_s
-    samples = loudness * tone(sound_s, rate)
+    layout = stream.codec_context.layout
+    samples = loudness * tone(sound_s, rate, layout.nb_channels)
     depth = {"s16": np.int16, "s16p": np.int16, "s32": np.int32, "s32p": np.int32}
     if kind := depth.get(stream.codec_context.format.name):
         samples = (samples * np.iinfo(kind).max).astype(kind)
@@ -133,7 +139,7 @@ def _sound(
         name = stream.codec_context.format.name
         if not stream.codec_context.format.is_planar:
             block = np.ascontiguousarray(block.T.reshape(1, -1))
-        frame = av.AudioFrame.from_ndarray(block, format=name, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(block, format=name, layout=layout.name)
         frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
         frame.pts = round(from_s * rate) + start
         items.append((from_s + start / rate, stream, frame))
