@@ -6,6 +6,8 @@ sidesteps its ragged tensors, and no conversion for us.
 A worker that cannot make its steps (a model that this node does not see, a store that is gone)
 sends its ``UsageError`` on in place of the clips. Raised there, it would reach the user as Ray's
 account of a broken worker, several pages long.
+
+A worker that died is started again with the same batch; ``attempts`` says what is done about it.
 """
 
 import pickle
@@ -14,6 +16,7 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 
 from emotion_core.clips.work import ClipWork
+from emotion_core.engine.attempts import MOST_DEATHS, attempts_of_worker
 from emotion_core.errors import UsageError
 
 Step = Callable[[list[ClipWork]], list[ClipWork]]
@@ -24,11 +27,17 @@ _WORK = pa.schema([pa.field("work", pa.large_binary(), nullable=False)])
 
 
 class Steps:
-    """A Ray Data callable class: some steps, one after the other, in one worker."""
+    """A Ray Data callable class: some steps, one after the other, in one worker.
 
-    def __init__(self, factories: Sequence[StepFactory]):
+    Args:
+        factories: what makes the steps.
+        run: names the run whose worker this is (see ``attempts``); None outside Ray.
+    """
+
+    def __init__(self, factories: Sequence[StepFactory], run: str | None = None):
         self.steps: list[Step] = []
         self.trouble: UsageError | None = None
+        self.attempts = attempts_of_worker(run)
         try:
             self.steps = [factory() for factory in factories]
         except UsageError as error:
@@ -41,9 +50,29 @@ class Steps:
             return pack([error])
         if self.trouble is not None:
             return pack([self.trouble])
+        try:
+            return pack(self._done(works))
+        finally:
+            self.attempts.end(len(works))
+
+    def _done(self, works: list[ClipWork]) -> list[ClipWork]:
+        if any(map(self.attempts.deaths, works)):
+            return [self._alone(work) for work in works]
+        return self._together(works)
+
+    def _alone(self, work: ClipWork) -> ClipWork:
+        deaths = self.attempts.deaths(work)
+        if work.failed or deaths < MOST_DEATHS:
+            (done,) = self._together([work])
+            return done
+        message = f"crash: its worker died {deaths} times (no memory left, or a library crashed)"
+        return work.with_(outcome=work.outcome.fail("worker", "crash", message), media=None)
+
+    def _together(self, works: list[ClipWork]) -> list[ClipWork]:
+        self.attempts.begin(works)
         for step in self.steps:
             works = step(works)
-        return pack(works)
+        return works
 
 
 def pack(load: Sequence[ClipWork | UsageError]) -> pa.Table:

@@ -1,10 +1,11 @@
 """Groups of steps as Ray Data operators, and the parts they leave behind."""
 
 import pickle
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import ray.data
@@ -13,6 +14,7 @@ from ray.data import ActorPoolStrategy
 from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.adapter import Steps, unpack
+from emotion_core.engine.attempts import forget
 from emotion_core.engine.plan import Group
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.report.progress import Tally
@@ -73,6 +75,25 @@ def run_groups(
     """
     if len(pending) == 0:
         return
+    run = uuid.uuid4().hex
+    reports = _reports(run, pending, groups, writer, rows_per_part, batch)
+    try:
+        for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
+            for row in cast(pa.Table, report).to_pylist():
+                yield _part(row)
+    finally:
+        forget(run)
+
+
+def _reports(
+    run: str,
+    pending: pa.Table,
+    groups: list[Group],
+    writer: Writer,
+    rows_per_part: int,
+    batch: int,
+) -> ray.data.Dataset:
+    """What ``Commit`` says of each part, once it is asked for."""
     # several calls for each worker, those that may come included, so that none is left without
     size = max(1, min(batch, -(-len(pending) // (4 * _most(groups[0])))))
     # whole batches to a part, or the rest of each bundle would be a small part of its own
@@ -85,7 +106,7 @@ def run_groups(
         workers = max(1, min(group.workers, len(blocks)))
         dataset = dataset.map_batches(
             Steps,
-            fn_constructor_args=(group.factories,),
+            fn_constructor_args=(group.factories, run),
             batch_size=size,
             batch_format="pyarrow",
             # one worker is always asked for, there or not: its waiting is the demand that an
@@ -94,7 +115,7 @@ def run_groups(
             num_cpus=group.needs.cpus * CPU_SLOT,
             num_gpus=group.needs.gpus or None,
         )
-    reports = dataset.map_batches(
+    return dataset.map_batches(
         Commit,
         fn_constructor_args=(writer,),
         batch_size=rows_per_part,
@@ -102,13 +123,14 @@ def run_groups(
         compute=ActorPoolStrategy(min_size=1, max_size=1 + _most(groups[-1]) // 8),
         num_cpus=WRITER_SLOT,
     )
-    for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
-        for row in cast(pa.Table, report).to_pylist():
-            if row["trouble"] is not None:
-                raise pickle.loads(row["trouble"])
-            _check_visible(row["uri"])
-            counts = {status: row[status] for status in STATUSES}
-            yield Part(row["uri"], counts, row["media_s"], tuple(row["failures"]))
+
+
+def _part(row: dict[str, Any]) -> Part:
+    if row["trouble"] is not None:
+        raise pickle.loads(row["trouble"])
+    _check_visible(row["uri"])
+    counts = {status: row[status] for status in STATUSES}
+    return Part(row["uri"], counts, row["media_s"], tuple(row["failures"]))
 
 
 def follow(

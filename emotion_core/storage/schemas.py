@@ -42,7 +42,7 @@ REASONS = {
     "cut": "sound or picture stops before the end of the file",
     "unreadable": "not a media file, or damaged beyond reading",
     "timeout": "decoding took longer than the limit",
-    "crash": "the decoder's process died",
+    "crash": "the decoder's process died, or twice the whole worker",
     "gone": "the file could not be fetched",
     "empty": "neither sound nor picture to work with",
     "error": "anything else: see the error column",
