@@ -12,6 +12,7 @@ from emotion_core.errors import UsageError
 from emotion_core.evaluation.metrics import Assessment, Figures, assess, figures
 from emotion_core.models.bundle import Bundle
 from emotion_core.models.dataset import FeatureSet, require_features
+from emotion_core.models.temperature import tempered
 from emotion_core.recipes.emotions import LabelSet
 
 PREDICTIONS_HEAD = [
@@ -36,6 +37,7 @@ class Evaluation:
         label_set: what ``labels`` and the columns of ``probabilities`` mean.
         probabilities: float32 (clips, classes).
         fold: the fold whose model answered; empty for a model on its own.
+        uncalibrated: the answers at a temperature of 1; None for several models' together.
     """
 
     clips: pa.Table
@@ -43,6 +45,7 @@ class Evaluation:
     label_set: LabelSet
     probabilities: np.ndarray
     fold: str = ""
+    uncalibrated: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -90,7 +93,13 @@ def assess_all(evaluations: Sequence[Evaluation]) -> Assessment:
         evaluations[0].label_set,
         [speaker for each in evaluations for speaker in each.named_speakers],
         ["\n".join(key) for each in evaluations for key in each.keys],
+        _uncalibrated(evaluations),
     )
+
+
+def _uncalibrated(evaluations: Sequence[Evaluation]) -> np.ndarray | None:
+    found = [each.uncalibrated for each in evaluations if each.uncalibrated is not None]
+    return np.concatenate(found) if len(found) == len(evaluations) else None
 
 
 def predictions_of(evaluations: Sequence[Evaluation]) -> pa.Table:
@@ -138,14 +147,15 @@ def _detector(found: object) -> str:
     return f"{found.get('name')} ({str(found.get('weights_hash'))[:8]})"
 
 
-def answers_of(bundle: Bundle, features: FeatureSet) -> np.ndarray:
+def _uncalibrated_answers(bundle: Bundle, features: FeatureSet) -> np.ndarray:
     """Probabilities of every clip, float32 (clips, classes)."""
     if not len(features):
         return np.zeros((0, len(bundle.label_set.labels)), np.float32)
-    return np.concatenate([bundle.predict(some) for some in features.batches()])
+    return np.concatenate([bundle.uncalibrated(some) for some in features.batches()])
 
 
 def evaluate(bundle: Bundle, features: FeatureSet, fold: str = "") -> Evaluation:
     """The model's answers on every clip of ``features``."""
-    answers = answers_of(bundle, features)
-    return Evaluation(features.clips, features.labels, features.label_set, answers, fold)
+    raw = _uncalibrated_answers(bundle, features)
+    answers = tempered(raw, bundle.info.temperature)
+    return Evaluation(features.clips, features.labels, features.label_set, answers, fold, raw)

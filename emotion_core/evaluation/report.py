@@ -29,6 +29,7 @@ def evaluation_tables(found: Assessment, metrics: Mapping[str, Any], title: str)
             shares_table(found, "all folds pooled"),
             confusion_table(found.figures),
         ]
+    tables.append(coverage_table(found))
     return tables if people is None else [*tables, people]
 
 
@@ -50,7 +51,21 @@ def shares_table(found: Assessment, title: str) -> Table:
         table.add_row(
             NAMES[name], f"{getattr(found.figures, name):.1%}", f"{low:.1%} to {high:.1%}"
         )
-    table.add_row("ECE", f"{found.calibration.ece:.3f}", f"{BINS} bins of confidence")
+    before = found.uncalibrated
+    was = f", {before.ece:.3f} before calibration" if before else ""
+    table.add_row("ECE", f"{found.calibration.ece:.3f}", f"{BINS} bins of confidence{was}")
+    was = f", {before.ece_mass:.3f} before" if before else ""
+    table.add_row("", f"{found.calibration.ece_mass:.3f}", f"{BINS} bins of equally many{was}")
+    return table
+
+
+def coverage_table(found: Assessment) -> Table:
+    """How right the model is where it is surest: what a least confidence would buy."""
+    table = Table(title="the surest answers only", title_justify="left")
+    for heading in ("share of clips", "confidence at least", "right"):
+        table.add_column(heading, justify="right")
+    for row in found.calibration.coverage[1::2]:
+        table.add_row(f"{row.share:.0%}", f"{row.confidence:.2f}", f"{row.accuracy:.1%}")
     return table
 
 

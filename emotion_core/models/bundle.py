@@ -27,6 +27,7 @@ from emotion_core.models.answers import probabilities
 from emotion_core.models.bundle_info import BundleInfo, info_from_json, info_to_json
 from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.models.samples import Sample
+from emotion_core.models.temperature import tempered
 from emotion_core.models.weights import check_fit, size_of
 from emotion_core.recipes.emotions import LabelSet
 from emotion_core.recipes.specs import Recipe
@@ -74,6 +75,10 @@ class Bundle:
         A modality that the network was not trained on counts as missing. A clip without any
         modality left gives the network's answer to nothing: leave such clips out.
         """
+        return tempered(self.uncalibrated(samples), self.info.temperature)
+
+    def uncalibrated(self, samples: Sequence[Sample]) -> np.ndarray:
+        """What ``predict`` gives at a temperature of 1."""
         unknown = {"audio", "face"} - set(self.info.modalities)
         return probabilities(
             self.network, samples, self.recipe, self.info.audio_frames, self.device, unknown

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from emotion_core.errors import UsageError
+from emotion_core.models.temperature import HIGHEST, LOWEST
 from emotion_core.recipes import recipe_from_json, recipe_to_json
 from emotion_core.recipes.checks import shown
 from emotion_core.recipes.emotions import LABEL_SETS, LabelSet
@@ -38,6 +39,7 @@ class BundleInfo:
         split, seed: the protocol that decided the training clips.
         speakers: ``corpus/speaker`` of everybody in training and validation.
         clips: number of training and validation clips, by corpus.
+        temperature: divides the logits (``models.temperature``); fitted on the validation side.
     """
 
     recipe: Recipe
@@ -49,6 +51,7 @@ class BundleInfo:
     seed: int
     speakers: tuple[str, ...] = ()
     clips: Mapping[str, int] = field(default_factory=dict)
+    temperature: float = 1.0
 
     def made_with(self, key: str) -> Any:
         """One of ``features``.
@@ -77,6 +80,7 @@ def info_to_json(info: BundleInfo) -> dict[str, Any]:
         "seed": info.seed,
         "speakers": info.speakers,
         "clips": dict(info.clips),
+        "temperature": info.temperature,
     }
     return json.loads(json.dumps(values))  # tuples as lists: the same before and after storage
 
@@ -116,7 +120,16 @@ def info_from_json(data: Any) -> BundleInfo:
         seed=data["seed"],
         speakers=tuple(data["speakers"]),
         clips=data["clips"],
+        temperature=_temperature(data.get("temperature", 1.0)),  # older bundles have none
     )
+
+
+def _temperature(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        value = float("nan")
+    if not LOWEST <= value <= HIGHEST:
+        raise UsageError(f"recipe.json: temperature is {shown(value)}: not between 0.2 and 5")
+    return float(value)
 
 
 def _label_set(data: Any, recipe: Recipe) -> LabelSet:

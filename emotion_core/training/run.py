@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bun
 from emotion_core.models.dataset import FeatureSet, audio_length, load_features
 from emotion_core.models.networks import build_network
 from emotion_core.models.samples import segment_spans
+from emotion_core.models.temperature import fit_temperature
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.card import model_card
@@ -235,7 +236,9 @@ def _write(task: Task, out: str, state: Snapshot) -> Outcome:
     if len(task.sides["validation"]):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         bundle = Bundle(info, network.eval().to(device), model_id="", device=device)
-        validation = evaluate(bundle, task.sides["validation"]).figures
+        answered = evaluate(bundle, task.sides["validation"])
+        validation = answered.figures
+        info = replace(info, temperature=fit_temperature(answered.probabilities, answered.labels))
     rows = [asdict(row) for row in state.history]
     training = {
         "epochs": len(rows),
@@ -256,6 +259,7 @@ def _write(task: Task, out: str, state: Snapshot) -> Outcome:
         "side": "validation",
         **(validation.to_json() if validation else {}),
         "training": training,
+        "temperature": info.temperature,
         "parameters": parameters,
         "clips": {name: len(side) for name, side in task.sides.items()},
         "left_out": task.left_out,

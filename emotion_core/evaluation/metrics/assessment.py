@@ -20,12 +20,14 @@ class Assessment:
     Attributes:
         figures, intervals, calibration: see there.
         per_speaker: clips and the share that is right, of everybody who is named, sorted.
+        uncalibrated: the calibration of the answers at a temperature of 1, where they are known.
     """
 
     figures: Figures
     intervals: Intervals
     calibration: Calibration
     per_speaker: dict[str, tuple[int, float]]
+    uncalibrated: Calibration | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The figures at top level, then ``intervals``, ``per_speaker``, ``ece``."""
@@ -34,6 +36,7 @@ class Assessment:
             "intervals": self.intervals.to_json(),
             "per_speaker": {s: {"n": n, "war": war} for s, (n, war) in self.per_speaker.items()},
             **self.calibration.to_json(),
+            "uncalibrated": self.uncalibrated.eces() if self.uncalibrated else None,
         }
 
 
@@ -43,6 +46,7 @@ def assess(
     label_set: LabelSet,
     speakers: Sequence[str | None],
     clips: Sequence[str],
+    uncalibrated: np.ndarray | None = None,
 ) -> Assessment:
     """Every figure of a model's answers.
 
@@ -51,6 +55,7 @@ def assess(
         label: int64 (n,).
         label_set: what both mean.
         speakers, clips: n names each, see ``bootstrap_intervals``.
+        uncalibrated: the probabilities at a temperature of 1, where they are known.
     """
     predicted = probabilities.argmax(axis=1)
     return Assessment(
@@ -58,6 +63,7 @@ def assess(
         intervals=bootstrap_intervals(label, predicted, len(label_set.labels), speakers, clips),
         calibration=calibration(probabilities, label),
         per_speaker=_per_speaker(predicted == label, speakers),
+        uncalibrated=None if uncalibrated is None else calibration(uncalibrated, label),
     )
 
 
