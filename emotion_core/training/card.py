@@ -54,8 +54,8 @@ def model_card(
         "- The training clips are of few people, most of them actors who play one emotion a clip "
         "in a quiet room. Spontaneous speech, other languages, cameras and microphones are another "
         "matter: expect lower figures, and measure them before relying on any.",
-        "- A probability is the network's, not calibrated, and not a measure of what a person "
-        "feels. Not for decisions about people.",
+        f"- {_trust(info, validation)} It is not a measure of what a person feels. Not for "
+        "decisions about people.",
         *([f"- It never saw {'a face' if info.modalities == ('audio',) else 'sound'} in training "
            "and ignores it."] if sees and recipe.audio and recipe.video else []),
         "",
@@ -66,6 +66,15 @@ def model_card(
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _trust(info: BundleInfo, validation: Figures | None) -> str:
+    if validation is None:
+        return "A probability is the network's, not calibrated."
+    return (
+        f"Probabilities were calibrated on the validation side (temperature {info.temperature:g}); "
+        "on other recordings they may be off, `jobs/evaluate.py` measures by how much."
+    )
 
 
 def _clips(clips: Mapping[str, int]) -> str:
