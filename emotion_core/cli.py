@@ -1,13 +1,15 @@
 """What every job's command line shares: one clear line for wrong usage, and the exit codes."""
 
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 
 from emotion_core.errors import StorageError, UsageError
+from emotion_core.text import holds_secret, redacted, without_secret
 
 # 0 done; 1 the job itself broke; 2 wrong usage; 3 done, but more failed than allowed
 EXIT_BROKEN = 1
@@ -19,7 +21,7 @@ console = Console()
 
 def say(words: str) -> None:
     """One line on standard output, as it is, however narrow the terminal."""
-    console.print(words, soft_wrap=True, markup=False)
+    console.print(redacted(words), soft_wrap=True, markup=False)
 
 
 def run(command: Callable[..., int | None]) -> NoReturn:
@@ -27,11 +29,13 @@ def run(command: Callable[..., int | None]) -> NoReturn:
 
     A ``UsageError`` and every mistake on the command line end in one line on standard error and
     exit code 2; an output that can no longer be written ends in one line and exit code 1. Anything
-    else that is raised is a fault of the job: traceback and exit code 1.
+    else that is raised is a fault of the job: traceback and exit code 1. An address with a password
+    or a signature is wrong usage, whatever option it was given to.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     try:
+        _refuse_secrets(sys.argv[1:])
         sys.exit(app(standalone_mode=False) or 0)
     except UsageError as error:
         _fail(str(error))
@@ -43,8 +47,18 @@ def run(command: Callable[..., int | None]) -> NoReturn:
         _fail("stopped", EXIT_BROKEN)
     except typer.TyperException as error:
         _fail(f"{error.format_message().rstrip('.')} (--help explains the options)")
+    except Exception:  # libraries put addresses into their messages, signed ones too
+        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
+        sys.exit(EXIT_BROKEN)
+
+
+def _refuse_secrets(words: Sequence[str]) -> None:
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        if holds_secret(value):
+            raise UsageError(without_secret(value, option))
 
 
 def _fail(message: str, code: int = EXIT_USAGE) -> NoReturn:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    print("error: " + " ".join(redacted(message).split()), file=sys.stderr)
     sys.exit(code)

@@ -9,6 +9,7 @@ from emotion_core.errors import ClipError
 from emotion_core.faces.crop import FaceCrops
 from emotion_core.media.types import Media
 from emotion_core.storage.schemas import REASONS
+from emotion_core.text import redacted
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Outcome:
 
     def _add(self, status: str, stage: str, reason: str, message: str) -> "Outcome":
         assert reason in REASONS, reason
+        message = redacted(message)
         error = f"{self.error}; {message}" if self.error else message
         # a failure's stage is where it failed; otherwise the first stage that missed something
         where = stage if status == "failed" and self.status != "failed" else self.stage or stage

@@ -19,10 +19,14 @@ from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.media.suffixes import kind_of
 from emotion_core.storage.uris import is_local, local_path, local_uri, scheme
+from emotion_core.text import holds_secret, without_secret
 
 STDIN = "-"
 SUFFIXES = (".txt", ".csv", ".parquet")
 COLUMNS = ("uri", "path", "url")
+
+# A line (of a table, a row) and the URI in it.
+Entry = tuple[int, str]
 
 
 def is_list(uri: str) -> bool:
@@ -38,10 +42,11 @@ def read_list(uri: str) -> list[str]:
     of a CSV file without such a column is a heading unless it looks like a file itself.
 
     Raises:
-        UsageError: the list cannot be read.
+        UsageError: the list cannot be read, or an address in it holds a password or a signature.
     """
     if uri == STDIN:
-        return [storage.absolute(entry) for entry in _lines(sys.stdin.buffer.read())]
+        given = _lines(sys.stdin.buffer.read())
+        return [_open(storage.absolute(entry), "standard input", n) for n, entry in given]
     uri = storage.absolute(uri)
     lowered = uri.lower()
     if lowered.endswith(".parquet"):
@@ -50,7 +55,14 @@ def read_list(uri: str) -> list[str]:
         data = storage.read_bytes(uri)
         entries = _of_csv(data, uri) if lowered.endswith(".csv") else _lines(data)
     folder = uri.rpartition("/")[0]
-    return [_placed(entry, folder) for entry in entries]
+    return [_open(_placed(entry, folder), uri, number) for number, entry in entries]
+
+
+def _open(uri: str, listed_in: str, number: int) -> str:
+    """``uri``, unless it would carry a secret into every table."""
+    if holds_secret(uri):
+        raise UsageError(without_secret(uri, f"{listed_in}, line {number}"))
+    return uri
 
 
 def _placed(entry: str, folder: str) -> str:
@@ -68,32 +80,36 @@ def _text(data: bytes) -> str:
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
-def _lines(data: bytes) -> list[str]:
+def _lines(data: bytes) -> list[Entry]:
     text = _text(data)
     if "\0" in text:  # find -print0: the one way in which a name may hold a line break
-        return [entry for entry in text.split("\0") if entry.strip()]
-    # not splitlines(): it also ends lines at characters that names may hold
-    return [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
+        lines = text.split("\0")
+    else:
+        # not splitlines(): it also ends lines at characters that names may hold
+        lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
-def _of_csv(data: bytes, uri: str) -> list[str]:
+def _of_csv(data: bytes, uri: str) -> list[Entry]:
+    reader = csv.reader(io.StringIO(_text(data), newline=""))
     try:
-        rows = [row for row in csv.reader(io.StringIO(_text(data), newline="")) if any(row)]
+        rows = [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as error:
         raise UsageError(f"{uri}: not a CSV file ({error})") from error
     if not rows:
         return []
-    column = _named(rows[0])
-    headed = column is not None or not _looks_like_a_file(rows[0][0])
-    cells = (row[column or 0] for row in rows[headed:] if len(row) > (column or 0))
-    return [cell for cell in cells if cell.strip()]
+    heading = rows[0][1]
+    column = _named(heading)
+    headed = column is not None or not _looks_like_a_file(heading[0])
+    cells = ((n, row[column or 0]) for n, row in rows[headed:] if len(row) > (column or 0))
+    return [(number, cell) for number, cell in cells if cell.strip()]
 
 
 def _looks_like_a_file(cell: str) -> bool:
     return "/" in cell or scheme(cell) != "file" or kind_of(cell) is not None
 
 
-def _of_parquet(uri: str) -> list[str]:
+def _of_parquet(uri: str) -> list[Entry]:
     names = storage.parquet_columns(uri)
     if not names:
         raise UsageError(f"{uri}: a list without a column")
@@ -102,8 +118,8 @@ def _of_parquet(uri: str) -> list[str]:
     return list(_strings(storage.read_parquet([uri], [name])[name], uri))
 
 
-def _strings(values: pa.ChunkedArray, uri: str) -> Iterator[str]:
-    for value in values.to_pylist():
+def _strings(values: pa.ChunkedArray, uri: str) -> Iterator[Entry]:
+    for number, value in enumerate(values.to_pylist(), start=1):
         if isinstance(value, bytes):
             value = os.fsdecode(value)
         elif value is not None and not isinstance(value, str):
@@ -111,7 +127,7 @@ def _strings(values: pa.ChunkedArray, uri: str) -> Iterator[str]:
                 f"{uri}: its first column holds {values.type}, not URIs: name the column uri"
             )
         if value and value.strip():
-            yield value
+            yield number, value
 
 
 def _named(names: Sequence[str]) -> int | None:

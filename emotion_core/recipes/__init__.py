@@ -13,6 +13,7 @@ from emotion_core.recipes import alexnet, emotion_detection, strip_cnn_lstm, tim
 from emotion_core.recipes.checks import check_sizes, check_values, shown
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
+from emotion_core.text import holds_secret, without_secret
 
 __all__ = ["RECIPES", "load_recipe", "recipe_from_json", "recipe_to_json", "with_training"]
 
@@ -106,6 +107,9 @@ def _checked(recipe: Any, name: str) -> Recipe:
         raise UsageError(f"recipe {name!r}: no label set {recipe.label_set!r}, there is {known}")
     if recipe.audio is None and recipe.video is None:
         raise UsageError(f"recipe {name!r} uses neither sound nor pictures")
+    for key, value in recipe.network_options.items():  # they go into the model
+        if isinstance(value, str) and holds_secret(value):
+            raise UsageError(without_secret(value, f"{key} of recipe {name!r}"))
     return recipe
 
 

@@ -16,6 +16,7 @@ from emotion_core.storage.listing import exists, list_files
 from emotion_core.storage.reading import read_json
 from emotion_core.storage.uris import absolute, filesystem, is_local, join
 from emotion_core.storage.writing import plain, remove, remove_unfinished, write_json
+from emotion_core.text import redacted
 
 SETTINGS = "settings.json"
 RUN = "run.json"
@@ -224,7 +225,15 @@ class RunRecord:
 
 def write_run_record(out: str, record: RunRecord) -> None:
     """``run.json`` at ``out``. Call it last: a result without it is not finished."""
-    write_json(join(out, RUN), record)
+    write_json(join(out, RUN), _without_secrets(plain(record)))
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_secrets(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(inner) for inner in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def package_versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 
 from emotion_core.errors import UsageError
+from emotion_core.text import redacted
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*)://")
 
@@ -223,7 +224,14 @@ _WAYS_OUT = {
 
 
 def explain(uri: str, error: BaseException) -> str:
-    """One line that names ``uri``, says what ``error`` means for it and what to do about it."""
+    """One line that names ``uri``, says what ``error`` means for it and what to do about it.
+
+    Without what opens or signs an address: libraries put whole ones into their messages.
+    """
+    return redacted(_explained(uri, error))
+
+
+def _explained(uri: str, error: BaseException) -> str:
     shown = uri if not _not_utf8(uri) else local_uri(local_path(uri))
     remote = not is_local(uri)
     name = type(error).__name__
