@@ -1,13 +1,16 @@
 """``cluster.yaml`` is what Ray's launcher takes, and installs the versions that were tested."""
 
 import copy
+import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import yaml
+from ray.autoscaler._private.aws import config as aws
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +52,38 @@ def test_the_head_does_no_work_and_two_pools_do(config: dict[str, Any]) -> None:
 def test_every_node_asks_for_the_token(config: dict[str, Any]) -> None:
     assert "--env RAY_AUTH_MODE=token" in config["docker"]["run_options"]
     assert config["file_mounts"]["/home/ray/.ray/auth_token"] == "~/.ray/auth_token"
+
+
+def test_a_node_s_role_is_not_to_be_had_by_fetching_an_address(config: dict[str, Any]) -> None:
+    for name, node in config["available_node_types"].items():
+        assert node["node_config"]["MetadataOptions"]["HttpTokens"] == "required", name
+
+
+def test_ray_opens_ssh_to_nobody(config: dict[str, Any]) -> None:
+    # what it does with a group that it makes, whatever the configuration says
+    (ssh,) = [rule for rule in aws._create_default_inbound_rules([], []) if rule["FromPort"] == 22]
+    assert ssh["IpRanges"] == [{"CidrIp": "0.0.0.0/0"}], "then security_group would be enough"
+
+    # it makes none, and asks AWS nothing, where every node type has its own
+    whole = prepare_config(config)
+    for node in whole["available_node_types"].values():
+        assert node["node_config"]["SecurityGroupIds"] == ["sg-YOURS"], "to be filled in"
+    same = aws._configure_security_group(copy.deepcopy(whole))
+    assert same["available_node_types"] == whole["available_node_types"]
+    assert "security_group" not in whole["provider"]
+
+
+def test_strangers_files_are_decoded_by_an_ffmpeg_that_is_kept_up(pins: dict[str, str]) -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+
+    assert [each for each in wanted if each.startswith("av")] == ["av>=18.1,<19"]
+    for version in (pins["av"], importlib.metadata.version("av")):
+        assert numbers(version) >= (18, 1)
+    assert numbers(av.ffmpeg_version_info) >= (8, 1, 2), "what PyAV 18.1.0 brings"
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def test_the_image_is_the_ray_that_was_tested(config: dict[str, Any], pins: dict[str, str]) -> None:
