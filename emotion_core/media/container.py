@@ -122,7 +122,9 @@ def read_facts(path: str) -> Facts:
         whole = (container.duration or 0) / av.time_base
         if whole <= 0:
             whole = _measure(path, origin)
-        matrix = _first_matrix(container, video) if video and name in _TURNING else UPRIGHT
+        matrix = UPRIGHT
+        if video and (name in _TURNING or not video.width):
+            matrix = _first_matrix(container, video)  # after which the size is known, too
         file = file_facts(path, name, origin, whole)
         pictures = None if video is None else track_of(video, file, alone=audio is None)
         return Facts(
