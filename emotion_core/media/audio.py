@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # av's Packet is generic in its stubs only
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -31,6 +32,8 @@ _SHORT_HOLE_S = 10.0
 # Codecs fill their last packet up: 4096 samples at 44.1 kHz at the most that are in use.
 _PADDING_S = 0.1
 _MOST_PLANES = 7
+_LOUDEST = 1000.0  # full scale is 1: no sound is louder, and what is no number is not either
+_LOT_S = 10.0
 _NO_SAMPLES = np.empty(0, np.float32)
 
 
@@ -51,13 +54,14 @@ class SoundTrack:
         track = facts.audio
         self._stated_end_s = track.end_s if track and track.stated else float("inf")
         self.taken = 0  # samples handed out so far
-        self._blocks: list[np.ndarray] = []  # resampled, not yet handed out
+        self._blocks: deque[np.ndarray] = deque()  # resampled, not yet handed out
         self._made = 0  # samples resampled so far, handed out or not
         self._rate = 0  # Hz of the frames
         self._resampler: AudioResampler | None = None
         self._base_s = 0.0  # where the frames at this rate began
         self._native = 0  # samples of the frames since then
         self._holes_s = 0.0  # filled so far
+        self._nonsense = 0  # frames with values that are no sound
 
     @property
     def end_s(self) -> float:
@@ -72,6 +76,9 @@ class SoundTrack:
     def push(self, frame: AudioFrame, start_s: float | None) -> None:
         """One more decoded frame, which starts at ``start_s`` (None: follows the last one)."""
         samples = mono(frame)
+        if len(samples) and not np.abs(samples).max() < _LOUDEST:
+            samples = np.nan_to_num(samples, nan=0.0).clip(-1, 1)
+            self._nonsense += 1
         if frame.sample_rate != self._rate:
             self._change_rate(frame.sample_rate)
         late_s = 0.0 if start_s is None else start_s - self.end_s
@@ -111,9 +118,14 @@ class SoundTrack:
         missing = round(self.end_s * self.sample_rate) - self._made
         if missing > 0:
             self._append(np.zeros(missing, np.float32))
-        elif missing < 0:
-            kept = np.concatenate([_NO_SAMPLES, *self._blocks])
-            self._blocks, self._made = [kept[: len(kept) + missing]], self._made + missing
+        while missing < 0 and self._blocks:
+            last = self._blocks.pop()
+            kept = last[: max(0, len(last) + missing)]
+            self._blocks.append(kept)
+            dropped = len(last) - len(kept)
+            self._made, missing = self._made - dropped, missing + dropped
+            if missing < 0:
+                self._blocks.pop()
         self._base_s, self._native = self.end_s, 0
 
     def take(self, until_s: float = float("inf")) -> np.ndarray:
@@ -127,11 +139,21 @@ class SoundTrack:
         until = self._made
         if until_s < self.ready_s:
             until = max(round(until_s * self.sample_rate), self.taken)
-        waiting = np.concatenate([_NO_SAMPLES, *self._blocks])
-        count = until - self.taken
-        self._blocks = [waiting[count:].copy()]
+        parts, left = [_NO_SAMPLES], until - self.taken
+        while left > 0:
+            block = self._blocks.popleft()
+            if len(block) > left:
+                self._blocks.appendleft(block[left:])
+            parts.append(block[:left])
+            left -= len(parts[-1])
         self.taken = until
-        return np.clip(waiting[:count], -1, 1)
+        samples = np.concatenate(parts)
+        return np.clip(samples, -1, 1, out=samples)
+
+    def warnings(self) -> list[str]:
+        """One line when there were values that are no sound: NaN, infinite or immense."""
+        count = self._nonsense
+        return [f"audio: {count} frame{'s' * (count > 1)} of what is no sound"] if count else []
 
     def _change_rate(self, rate: int) -> None:
         if self._rate:
@@ -191,6 +213,7 @@ def read_sound(
         return _NO_SAMPLES, []
     track, damage = SoundTrack(sample_rate, facts), Damage()
     until_s = float("inf") if end_s is None else end_s
+    taken = [_NO_SAMPLES]
     with open_container(path) as container:
         stream = cast(AudioStream, container.streams[facts.audio.index])
         use_only(container, [stream])
@@ -199,16 +222,19 @@ def read_sound(
                 track.push(frame, time)
             if track.taken < round(start_s * sample_rate):
                 track.take(start_s)
+            elif track.ready_s > track.taken / sample_rate + 2 * _LOT_S:
+                # a codec may still turn out to have filled up the end
+                taken.append(track.take(min(until_s, track.ready_s - _LOT_S)))
             if track.ready_s >= until_s:
                 break
         else:
             track.finish()
-    warnings = damage.warnings("audio")
+    warnings = damage.warnings("audio") + track.warnings()
     if track.end_s < until_s:
         warnings += facts.audio.cut("audio", track.end_s)
     if track.taken < round(start_s * sample_rate):
         track.take(start_s)
-    return track.take(until_s), warnings
+    return np.concatenate([*taken, track.take(until_s)]), warnings
 
 
 def mono(frame: AudioFrame) -> np.ndarray:

@@ -88,8 +88,9 @@ def open_container(path: str) -> InputContainer:
         if _is_wave(path):
             # its header says all; FFmpeg would read 5 MB of samples for what else might be in it
             options["probesize"] = "65536"
+        place = os.path.abspath(path)  # a leading slash: never taken for an address
         return av.open(
-            os.path.abspath(path),  # a leading slash: never taken for an address
+            _Nameless(place) if "%" in place else place,
             "r",
             container_options=options,
             metadata_errors="replace",
@@ -98,6 +99,14 @@ def open_container(path: str) -> InputContainer:
         raise ClipError("decode", "gone: there is no such file") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise ClipError("decode", f"unreadable: {_reason(error)}") from error
+
+
+class _Nameless:
+    """A file whose name FFmpeg does not see: ``img%03d.jpg`` would be a hundred files to it."""
+
+    def __init__(self, path: str):
+        file = open(path, "rb")  # noqa: SIM115 - closed when the container lets go of it
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def read_facts(path: str) -> Facts:
@@ -122,7 +131,9 @@ def read_facts(path: str) -> Facts:
         whole = (container.duration or 0) / av.time_base
         if whole <= 0:
             whole = _measure(path, origin)
-        matrix = _first_matrix(container, video) if video and name in _TURNING else UPRIGHT
+        matrix = UPRIGHT
+        if video and (name in _TURNING or not video.width):
+            matrix = _first_matrix(container, video)  # after which the size is known, too
         file = file_facts(path, name, origin, whole)
         pictures = None if video is None else track_of(video, file, alone=audio is None)
         return Facts(

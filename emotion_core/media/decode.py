@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from emotion_core.errors import ClipError
 from emotion_core.media.audio import read_sound
 from emotion_core.media.container import Facts, read_facts
+from emotion_core.media.limits import MOST_CLIP_PICTURES, MOST_CLIP_S
 from emotion_core.media.sampling import span_times
 from emotion_core.media.stills import read_still, still_size
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
@@ -28,6 +31,10 @@ def probe(path: str) -> MediaInfo:
 def decode(path: str, plan: DecodePlan) -> Media:
     """Take what ``plan`` asks for out of a file.
 
+    All of it at once, so there is a limit: of more than ``MOST_CLIP_S`` seconds, or of pictures of
+    more than ``MOST_CLIP_PICTURES`` bytes together, the rest is left out, and ``warnings`` say so.
+    ``stream`` has no such limits.
+
     What the file lacks is empty in the result: judging that is the caller's business.
 
     Args:
@@ -43,14 +50,16 @@ def decode(path: str, plan: DecodePlan) -> Media:
     if still is not None:
         return decode_still(path, still, plan)
     facts = read_facts(path)
-    frames, times, decoder, warnings = _pictures(path, facts, plan)
+    until_s = plan.start_s + MOST_CLIP_S
+    bounded = replace(plan, end_s=until_s if plan.end_s is None else min(plan.end_s, until_s))
+    frames, times, decoder, warnings = _pictures(path, facts, bounded)
     audio = np.empty(0, np.float32)
     if plan.sample_rate is not None:
-        audio, more = read_sound(path, facts, plan.sample_rate, plan.start_s, plan.end_s)
+        audio, more = read_sound(path, facts, plan.sample_rate, bounded.start_s, bounded.end_s)
         warnings += more
-    if facts.early and plan.end_s is None and not any("stops at" in line for line in warnings):
-        # the pictures that were asked for lie before the place where the file ends
-        warnings.append("file: bytes are missing at its end")
+    if plan.end_s is None:
+        heard_s = plan.start_s + len(audio) / (plan.sample_rate or 1)
+        warnings += _beyond(facts, until_s, heard_s, warnings)
     if len(frames) == 0 and len(audio) == 0:
         refuse_damaged(warnings)
     return Media(
@@ -62,6 +71,18 @@ def decode(path: str, plan: DecodePlan) -> Media:
         decoder=decoder if len(frames) else "",
         warnings=tuple(warnings),
     )
+
+
+def _beyond(facts: Facts, until_s: float, heard_s: float, warnings: list[str]) -> list[str]:
+    """One line when there is more of a file than was taken, and nothing else says so."""
+    told_s = facts.info.duration_s
+    # headers may know of less than there is
+    if told_s > until_s or (heard_s >= until_s > told_s):
+        return [f"clip: longer than {MOST_CLIP_S:g} s: label it, here the rest is left out"]
+    if facts.early and not any("stops at" in line for line in warnings):
+        # the pictures that were asked for lie before the place where the file ends
+        return ["file: bytes are missing at its end"]
+    return []
 
 
 def still_info(path: str) -> MediaInfo | None:
@@ -119,5 +140,15 @@ def _pictures(
 ) -> tuple[np.ndarray, np.ndarray, str, list[str]]:
     if plan.video is None or facts.video is None:
         return stack([]), np.empty(0), "", []
-    times = np.fromiter(picture_times(facts, plan), np.float64)
-    return read_pictures(path, facts, times, plan.video.max_side, plan.decoder)
+    width, height = fitted_size(facts.info.width, facts.info.height, plan.video.max_side)
+    most = max(1, MOST_CLIP_PICTURES // max(1, 3 * width * height))
+    wanted = picture_times(facts, plan)
+    times = np.fromiter(islice(wanted, most), np.float64)
+    too_many = next(wanted, None) is not None
+    frames, times, decoder, warnings = read_pictures(
+        path, facts, times, plan.video.max_side, plan.decoder
+    )
+    if too_many:
+        text = f"video: {most} pictures of {width} x {height} are enough, the rest is left out"
+        warnings.append(text)
+    return frames, times, decoder, warnings

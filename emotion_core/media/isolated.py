@@ -16,10 +16,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as TaskTimeout
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, TypeVar
 
+import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
 from emotion_core.errors import ClipError, UsageError
@@ -32,6 +34,8 @@ Result = TypeVar("Result")
 
 # The longest that a child may take to start: beyond it something else than a file is wrong.
 _START_S = 120.0
+# Bytes that go through the pipe at once.
+_LARGE = 16 << 20
 
 
 class IsolatedDecoder:
@@ -83,7 +87,23 @@ class IsolatedDecoder:
                 ended the child; ``error: ...`` for any other exception in it.
         """
         self._count_file()
-        return self._call(_decode, path, plan)
+        token = next(self._tokens)
+        media, large = self._call(_decode, token, path, plan)
+        if not large:
+            return media
+        # in pieces: as one message it would be in memory four times
+        whole = {"frames": media.frames, "audio": media.audio}
+        for name, (shape, kind) in large.items():
+            whole[name] = self._fetch(token, name, np.empty(shape, kind))
+        self._call(_forget, token, retry=False)
+        return replace(media, frames=whole["frames"], audio=whole["audio"])
+
+    def _fetch(self, token: int, name: str, into: np.ndarray) -> np.ndarray:
+        rows = max(1, _LARGE // max(1, into[:1].nbytes))
+        for start in range(0, len(into), rows):
+            piece = self._call(_piece, token, name, start, start + rows, retry=False)
+            into[start : start + rows] = piece
+        return into
 
     def stream(self, path: str, plan: DecodePlan, chunk_s: float) -> Iterator[Media]:
         """``media.stream.stream`` in the child, which holds the file open between the chunks.
@@ -176,8 +196,8 @@ def _cause(exitcode: int) -> str:
 
 # --- in the child ---
 
-# Files held open between calls. The one piece of state at module level: it lives in the child only,
-# where a call can find nothing but what its module holds.
+# Files held open between calls. With the arrays below the one piece of state at module level: it
+# lives in the child only, where a call can find nothing but what its module holds.
 _open_streams: dict[int, Iterator[Media]] = {}
 
 
@@ -196,8 +216,29 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _decode(path: str, plan: DecodePlan) -> Media:
-    return _guarded(lambda: decoding.decode(path, plan))
+# Arrays of a decoded file that are waiting to be fetched: there as here.
+_large_arrays: dict[int, dict[str, np.ndarray]] = {}
+
+
+def _decode(token: int, path: str, plan: DecodePlan) -> tuple[Media, dict[str, tuple]]:
+    """The file, and shape and type of those arrays that are too large to come along."""
+    _large_arrays.clear()  # of a file that nobody came back for
+    media = _guarded(lambda: decoding.decode(path, plan))
+    arrays = {"frames": media.frames, "audio": media.audio}
+    large = {name: array for name, array in arrays.items() if array.nbytes > _LARGE}
+    if large:
+        _large_arrays[token] = large
+    few = {name: array[:0] if name in large else array for name, array in arrays.items()}
+    told = {name: (array.shape, array.dtype) for name, array in large.items()}
+    return replace(media, frames=few["frames"], audio=few["audio"]), told
+
+
+def _piece(token: int, name: str, start: int, stop: int) -> np.ndarray:
+    return _large_arrays[token][name][start:stop]
+
+
+def _forget(token: int) -> None:
+    _large_arrays.pop(token, None)
 
 
 def _open_stream(token: int, path: str, plan: DecodePlan, chunk_s: float) -> None:

@@ -14,6 +14,10 @@ MOST_STILL_PIXELS = 120_000_000
 MOST_BYTES = 6 << 30
 # Time in which a file holds nothing, all together: an hour is a pause, more a broken time stamp.
 MOST_GAPS_S = 3600.0
+# What becomes one row of features is a clip: a sentence, a scene. What is longer is for labelling,
+# which goes through a file of any length; of a clip the rest is left out.
+MOST_CLIP_S = 3600.0
+MOST_CLIP_PICTURES = 512 << 20  # bytes of all pictures of a clip together
 # Sound as microphones and telephones give it.
 _RATES = range(2_000, 768_001)  # Hz
 _MOST_CHANNELS = 64

@@ -164,6 +164,7 @@ class _Chunks:
         if self._sound is not None and audio is not None:
             self._sound.finish()
             self._warnings += audio.cut("audio", self._sound.end_s)
+            self._warnings += self._sound.warnings()
 
     def due(self) -> Iterator[Media]:
         """All chunks for which nothing more can come."""

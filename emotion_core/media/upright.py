@@ -55,8 +55,11 @@ def turn(picture: np.ndarray, matrix: Matrix) -> np.ndarray:
 
 
 def fitted_size(width: int, height: int, max_side: int) -> tuple[int, int]:
-    """(width, height) with the longer side at most ``max_side``: never larger than before."""
-    scale = min(1.0, max_side / max(width, height))
+    """(width, height) with the longer side at most ``max_side``: never larger than before.
+
+    Headers without a size, of which no picture could be decoded either, say 0 x 0.
+    """
+    scale = min(1.0, max_side / max(width, height, 1))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 

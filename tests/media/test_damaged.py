@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from emotion_core.errors import ClipError
@@ -16,9 +17,10 @@ from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.limits import plausible_frame
 from emotion_core.media.stream import stream
 from emotion_core.media.types import DecodePlan
+from emotion_core.media.upright import fitted_size
 from emotion_core.recipes.specs import VideoSpec
 from tests.support.containers import write
-from tests.support.media_clips import number_of, picture, tone
+from tests.support.media_clips import number_of, picture, tone, write_clip
 from tests.support.mutations import mutants
 
 PLAN = DecodePlan(VideoSpec(count=4), 16000)
@@ -104,6 +106,29 @@ def test_a_rate_that_becomes_nonsense_is_damage() -> None:
         frame.sample_rate = rate
         assert plausible_frame(frame) == good
     assert len(mono(frame)) == 10
+
+
+def test_headers_without_a_size(tmp_path: Path) -> None:
+    """A damaged FLV may lack it: nothing divides by it, and the first picture knows it."""
+    assert fitted_size(0, 0, 640) == (1, 1)
+    path = write_clip(tmp_path / "a.ts", frames=50, options={"g": "10"}, sound=None)
+    data = path.read_bytes()
+    for place in (4 * 188, 8 * 188, len(data) // 2 // 188 * 188):
+        path.write_bytes(data[place:])  # the first key picture and its parameters are gone
+        media = decode(str(path), PLAN)
+        assert len(media.frames) and media.frames.shape[1:] == (64, 96, 3)
+        assert (media.info.width, media.info.height) == (96, 64)
+
+
+def test_values_that_are_no_sound_are_silence_and_told(tmp_path: Path) -> None:
+    samples = np.full(48000, 0.25, np.float32)
+    samples[20000:20003] = np.nan, np.inf, -1e38
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples, 48000, subtype="FLOAT")
+    for media in (decode(str(path), PLAN), *stream(str(path), PLAN, 4.0)):
+        assert len(media.audio) == 16000 and np.abs(media.audio).max() <= 1
+        assert np.abs(media.audio[8000:-100] - 0.25).max() < 0.01
+        assert media.warnings == ("audio: 1 frame of what is no sound",)
 
 
 class Damaged:

@@ -1,8 +1,6 @@
 """From any file to pictures and sound; refusing what is not one."""
 
 import os
-import socket
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from emotion_core.errors import ClipError, UsageError
 from emotion_core.media.decode import decode, probe
 from emotion_core.media.types import DecodePlan, MediaInfo
 from emotion_core.recipes.specs import VideoSpec
+from tests.support.listener import Listener
 from tests.support.media_clips import number_of, picture, write_clip
 
 PLAN = DecodePlan(VideoSpec(count=4), 16000)
@@ -181,36 +180,6 @@ def test_unknown_decoder_is_a_usage_error(tmp_path: Path):
     path = str(write_clip(tmp_path / "a.mp4", frames=5))
     with pytest.raises(UsageError, match="opencv"):
         decode(path, DecodePlan(VideoSpec(), None, "opencv"))
-
-
-class Listener:
-    """A loopback port that notes every connection."""
-
-    def __init__(self) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.calls = 0
-        self.thread = threading.Thread(target=self._listen, daemon=True)
-        self.thread.start()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            self.calls += 1
-            connection.close()
-
-    def close(self) -> None:
-        # one last call of our own: whatever came before it has been counted
-        with socket.create_connection(("127.0.0.1", self.port)):
-            pass
-        while self.calls == 0:
-            self.thread.join(0.01)
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self.thread.join(10)
 
 
 SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {port} RTP/AVP 96\n"

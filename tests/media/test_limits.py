@@ -3,20 +3,30 @@
 import os
 import resource
 import struct
+import subprocess
+import sys
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
+from emotion_core.clips.work import Outcome
 from emotion_core.errors import ClipError
+from emotion_core.media import decode as decoding
+from emotion_core.media import isolated
+from emotion_core.media.decode import decode
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.limits import MOST_BYTES
 from emotion_core.media.types import DecodePlan, Media
+from emotion_core.preprocessing.decode import judge
 from emotion_core.recipes.specs import VideoSpec
+from tests.support.media_clips import write_clip
 
 PLAN = DecodePlan(VideoSpec(sampling="fps", fps=5.0, max_frames=10**6), 16000)
 CHUNK_S = 4.0
@@ -107,6 +117,110 @@ def test_five_holes_count_together(tmp_path: Path) -> None:
         media = decoder.decode(str(path), DecodePlan(None, 16000))
         assert peak_gb(decoder) < 1.5
     assert len(media.audio) < 3600 * 16000
+
+
+def zeros(path: Path, hours: float) -> Path:
+    """WAVE at 16 kHz that takes no room on a disk."""
+    size = int(hours * 3600) * 32000
+    head = b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt "
+    form = struct.pack("<IHHIIHH", 16, 1, 1, 16000, 32000, 2, 16)
+    with open(path, "wb") as file:
+        file.write(head + form + b"data" + struct.pack("<I", size))
+        file.truncate(44 + size)
+    return path
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from emotion_core.media.isolated import IsolatedDecoder
+from emotion_core.media.types import DecodePlan
+from tests.media.test_limits import peak_gb
+if __name__ == "__main__":
+    with IsolatedDecoder(300) as decoder:
+        media = decoder.decode(sys.argv[1], DecodePlan(None, 16000))
+        mine = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1e6
+        print(len(media.audio), peak_gb(decoder), mine, media.warnings)
+"""
+
+
+def test_of_twenty_hours_a_clip_is_the_first_one(tmp_path: Path) -> None:
+    """An hour is 0.23 GB: the parent holds it once, the child twice for a moment."""
+    path = zeros(tmp_path / "day.wav", 20)
+    (tmp_path / "alone.py").write_text(ALONE)
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "alone.py"), str(path)],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    samples, child, parent, told = done.stdout.split(maxsplit=3)
+    assert int(samples) == 3600 * 16000
+    assert float(child) < MOST_GB and float(parent) < 0.6
+    assert "clip: longer than 3600 s" in told
+
+
+def short_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MOST_CLIP_S", 2.0)
+
+
+def test_what_is_longer_than_a_clip_is_left_out_and_the_row_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(write_clip(tmp_path / "a.mp4", frames=100))
+    whole = decode(path, PLAN)
+    short_clips(monkeypatch)
+    media = decode(path, PLAN)
+    np.testing.assert_array_equal(media.audio, whole.audio[:32000])
+    np.testing.assert_array_equal(media.frames, whole.frames[:10])
+    (told,) = [line for line in media.warnings if not line.startswith("decoder:")]
+    assert told == "clip: longer than 2 s: label it, here the rest is left out"
+    assert judge(Outcome(), media, PLAN, None).reasons == ("cut",)
+    # a part that is asked for is not more than was wanted
+    assert decode(path, replace(PLAN, start_s=1.0, end_s=2.5)).warnings == ()
+    assert len(decode(path, replace(PLAN, start_s=2.5)).audio) == pytest.approx(24000, abs=500)
+
+
+def test_a_clip_of_exactly_the_limit_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short_clips(monkeypatch)
+    soundfile.write(tmp_path / "a.wav", np.zeros(32000), 16000)
+    assert decode(str(tmp_path / "a.wav"), PLAN).warnings == ()
+    soundfile.write(tmp_path / "a.wav", np.zeros(33600), 16000)
+    assert len(decode(str(tmp_path / "a.wav"), PLAN).warnings) == 1
+
+
+def test_there_is_room_for_so_many_pictures_of_a_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(write_clip(tmp_path / "a.mp4", frames=100))
+    monkeypatch.setattr(decoding, "MOST_CLIP_PICTURES", 7 * 96 * 64 * 3)
+    media = decode(path, PLAN)
+    assert len(media.frames) == 7
+    assert media.warnings == ("video: 7 pictures of 96 x 64 are enough, the rest is left out",)
+
+
+def test_what_is_large_comes_in_pieces_and_is_the_same(tmp_path: Path) -> None:
+    """Both are more than the 16 MB that go through the pipe at once."""
+    path = str(write_clip(tmp_path / "a.mkv", frames=30, size=(640, 480), sound=None))
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 300 * 16000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", noise, 16000, subtype="FLOAT")
+    plan = DecodePlan(VideoSpec(sampling="fps", fps=25.0), 16000)
+    with IsolatedDecoder(120) as decoder:
+        media, right = decoder.decode(path, plan), decode(path, plan)
+        assert media.frames.nbytes > 16 << 20
+        np.testing.assert_array_equal(media.frames, right.frames)
+        np.testing.assert_array_equal(media.frame_times_s, right.frame_times_s)
+        media = decoder.decode(str(tmp_path / "a.wav"), plan)
+        np.testing.assert_array_equal(media.audio, noise)
+        assert decoder._call(_waiting_in_child) == 0
+
+
+def _waiting_in_child() -> int:
+    return len(isolated._large_arrays)
 
 
 def png(path: Path, side: int) -> Path:
