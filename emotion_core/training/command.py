@@ -23,7 +23,11 @@ def main(
         Text, typer.Option(help="name, path/to/file.py or module:NAME; default: the features' own")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE for the recipe's network; repeatable")
+        list[str] | None,
+        typer.Option(
+            help="KEY=VALUE for the recipe's network, or audio.KEY, video.KEY, training.KEY; "
+            "repeatable"
+        ),
     ] = None,
     split: Annotated[
         Text, typer.Option(help="e.g. elte, luna5:0, luna5:all; default: the recipe's")
@@ -63,15 +67,18 @@ def main(
     # heavy imports only after the command line was understood
     from emotion_core.corpora.splits import expand
     from emotion_core.evaluation.folds import FOLDS_KIND
-    from emotion_core.models.dataset import feature_settings
+    from emotion_core.models.made import completed, feature_settings
     from emotion_core.recipes import load_recipe, with_training
+    from emotion_core.recipes.options import with_options
     from emotion_core.training.folds import prepare_folds
-    from emotion_core.training.options import with_options
     from emotion_core.training.run import KIND, divide, read_features
 
-    base = load_recipe(recipe or str(feature_settings(features)["recipe"]))
+    made = feature_settings(features)
+    # without --recipe it is that of the features, with the options that they were made with
+    base = load_recipe(recipe or str(made["recipe"]))
+    base = with_options(base, [*(() if recipe else made.get("options", ())), *(option or ())])
     chosen = with_training(base, epochs=epochs, batch_size=batch_size, lr=lr, patience=patience)
-    chosen = with_options(chosen, option or [])
+    chosen = completed(chosen, made)
     spec = split or chosen.split
     found = read_features(features, chosen)
     if (names := expand(spec, found.clips)) == [spec]:

@@ -16,6 +16,7 @@ from emotion_core.evaluation.plots import confusion_png, learning_png
 from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, audio_length, load_features
+from emotion_core.models.made import completed, feature_settings, require_features
 from emotion_core.models.networks import build_network
 from emotion_core.models.samples import segment_spans
 from emotion_core.recipes import recipe_to_json
@@ -78,16 +79,22 @@ def prepare(features: str, recipe: Recipe, split: str | None, seed: int) -> Task
     Raises:
         UsageError: the features do not fit the recipe or the protocol.
     """
+    recipe = completed(recipe, feature_settings(features))
     return divide(read_features(features, recipe), recipe, split or recipe.split, seed)
 
 
 def read_features(features: str, recipe: Recipe) -> FeatureSet:
     """The features at a URI, once it is clear that the recipe's network can be built.
 
+    Args:
+        features: URI of a ``preprocess`` output.
+        recipe: ``completed`` by what the features are.
+
     Raises:
         UsageError: no such network, it does not take its options, or features of another recipe.
     """
-    # an unknown network should not cost the reading of the features
+    # neither other features nor an unknown network should cost the reading of the features
+    require_features(feature_settings(features), recipe, features)
     build_network(recipe, download=False)
     return load_features(features, recipe)
 

@@ -24,8 +24,8 @@ from emotion_core.models.networks import build_network, network_class
 from emotion_core.preprocessing.rows import FEATURES, FEATURES_SCHEMA_VERSION
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.emotions import LABEL_SETS
+from emotion_core.recipes.options import with_options
 from emotion_core.storage import RunRecord, write_json, write_run_record
-from emotion_core.training.options import with_options
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = LABEL_SETS["emotions7"].labels
