@@ -22,6 +22,7 @@ from emotion_core.storage.ragged import (
     any_filled,
     any_of_rows,
     blobs,
+    joined,
     list_lengths,
     matrices,
     offsets_of,
@@ -70,6 +71,22 @@ class FeatureSet:
             audio=self.audio.take(rows) if self.audio else None,
             pictures=self.pictures.take(entries.values) if self.pictures else None,
             picture_offsets=entries.offsets,
+        )
+
+    def with_clips_of(self, other: "FeatureSet") -> "FeatureSet":
+        """These clips and then those of ``other``, which was selected from the same features."""
+
+        def both(one: Ragged | None, two: Ragged | None) -> Ragged | None:
+            return None if one is None or two is None else joined(one, two)
+
+        counts = np.concatenate([np.diff(s.picture_offsets) for s in (self, other)])
+        return replace(
+            self,
+            clips=pa.concat_tables([self.clips, other.clips]).combine_chunks(),
+            labels=np.concatenate([self.labels, other.labels]),
+            audio=both(self.audio, other.audio),
+            pictures=both(self.pictures, other.pictures),
+            picture_offsets=offsets_of(counts),
         )
 
     def sample(self, row: int) -> Sample:

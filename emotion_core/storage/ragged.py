@@ -37,6 +37,12 @@ class Ragged:
         return ragged(parts) if parts else Ragged(self.values[:0], np.zeros(1, np.int64))
 
 
+def joined(one: Ragged, other: Ragged) -> Ragged:
+    """The rows of both, one after the other."""
+    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
+    return Ragged(np.concatenate([one.values, other.values]), offsets)
+
+
 def ragged(rows: Sequence[np.ndarray]) -> Ragged:
     """At least one array, as the rows of one."""
     return Ragged(np.concatenate(rows), offsets_of(np.array([len(row) for row in rows])))

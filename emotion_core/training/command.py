@@ -10,7 +10,7 @@ from emotion_core.errors import UsageError
 
 if TYPE_CHECKING:
     from emotion_core.training.folds import Folds
-    from emotion_core.training.run import Task
+    from emotion_core.training.task import Task
 
 Text = str | None
 Number = int | None
@@ -43,6 +43,10 @@ def main(
     lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
     patience: Annotated[Number, typer.Option(min=1, help="epochs to wait for a better one")] = None,
     seed: Annotated[int, typer.Option(help="of weights, order, augmentation, random splits")] = 0,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="train anew, as long as was best, with validation speakers"),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--resume", help="start anew, or go on with what is there")
     ] = False,
@@ -71,7 +75,8 @@ def main(
     from emotion_core.recipes import load_recipe, with_training
     from emotion_core.recipes.options import with_options
     from emotion_core.training.folds import prepare_folds
-    from emotion_core.training.run import KIND, divide, read_features
+    from emotion_core.training.run import KIND
+    from emotion_core.training.task import divide, read_features
 
     made = feature_settings(features)
     # without --recipe it is that of the features, with the options that they were made with
@@ -82,11 +87,11 @@ def main(
     spec = split or chosen.split
     found = read_features(features, chosen)
     if (names := expand(spec, found.clips)) == [spec]:
-        task = divide(found, chosen, spec, seed)
+        task = divide(found, chosen, spec, seed, refit=refit)
         with storage.hold_output(out, KIND, task.settings, overwrite, say=say) as claim:
             _train(task, out, arguments, claim.check)
     else:
-        folds = prepare_folds(found, chosen, spec, names, seed)
+        folds = prepare_folds(found, chosen, spec, names, seed, refit)
         with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
             _train_folds(folds, out, arguments, claim.check)
     console.print(

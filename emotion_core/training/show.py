@@ -13,8 +13,9 @@ from emotion_core.evaluation.report import NAMES, folds_table
 from emotion_core.evaluation.speakers import clips_only, shared_speakers, strangers_remark
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.training.folds import Folds
-from emotion_core.training.run import Outcome, Task
+from emotion_core.training.run import Outcome
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.task import Task
 from emotion_core.training.workers import Workers
 
 

@@ -18,9 +18,9 @@ from emotion_core.training.augment import augment, augment_audio, augment_faces,
 from emotion_core.training.card import model_card
 from emotion_core.training.events import event_file
 from emotion_core.training.plan import class_weights, global_batches, learning_rate, share
-from emotion_core.training.run import padded_length
 from emotion_core.training.show import EpochLines
 from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
+from emotion_core.training.task import padded_length
 from tests.support.synthetic_features import SMALL, face, rows, sound, write_features
 
 
