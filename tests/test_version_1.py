@@ -28,7 +28,7 @@ from emotion_core.preprocessing import command as preprocess
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.loop import Training
-from emotion_core.training.run import prepare
+from emotion_core.training.task import prepare
 from tests.support.labelling import untrained
 from tests.support.small_recipes import small
 from tests.support.synthetic_features import SMALL, rows

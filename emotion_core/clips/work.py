@@ -91,7 +91,8 @@ class ClipWork:
         media: decoded pictures and sound; None before decoding and once nobody needs them.
         faces: what the face step made of each picture.
         frame_times_s: the time of each picture, seconds.
-        audio_features: float32 (frames, coefficients), what the sound step made.
+        audio_features: (frames, coefficients), what the sound step made: float32, or float16 from
+            a pretrained encoder.
         segments: what the label step made.
         n_tracks: people that the label step told apart.
         notes: words of ``NOTES`` that describe what the label step saw.

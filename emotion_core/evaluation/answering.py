@@ -1,7 +1,7 @@
 """One model's answers on labelled features, and the figures they come to."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.metrics import Assessment, Figures, assess, figures
 from emotion_core.models.bundle import Bundle
-from emotion_core.models.dataset import FeatureSet, require_features
+from emotion_core.models.dataset import FeatureSet
+from emotion_core.models.made import require_features
 from emotion_core.models.temperature import tempered
 from emotion_core.recipes.emotions import LabelSet
 
@@ -119,9 +120,7 @@ def require_fit(bundle: Bundle, features: FeatureSet, uri: str) -> None:
         UsageError: they were made in another way, or hold nothing that the bundle can judge.
     """
     recipe = bundle.recipe
-    audio = asdict(recipe.audio) if recipe.audio else None
-    video = asdict(recipe.video) if recipe.video else None
-    require_features(features.settings, audio, video, uri)
+    require_features(features.settings, recipe, uri)
     learned, given = bundle.info.features.get("detector"), features.settings.get("detector")
     if recipe.video and "face" in bundle.info.modalities and learned != given:
         raise UsageError(

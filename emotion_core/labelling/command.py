@@ -58,6 +58,13 @@ def main(
             "insightface:MODEL.onnx or insightface:PACK."
         ),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the model's speech encoder lies, when it is not where the model says: a "
+            "folder, or a name on the Hugging Face hub."
+        ),
+    ] = None,
     video_timeout: Annotated[
         float | None,
         typer.Option(help="Seconds that one video may take; what was done until then is kept."),
@@ -109,6 +116,7 @@ def main(
         detector,
         Limits(video_s=video_timeout),
         trust_code,
+        encoder,
     )
     how.check()
     compact_to = None if compact_to is None else storage.absolute(compact_to)

@@ -41,6 +41,8 @@ class Labelling:
             bundles' features were made with.
         limits: how long things may take.
         trust_code: networks that are not of this package may be imported.
+        encoder: where the speech encoder of the bundles lies; None: where they say. Its weights
+            must be those that they were trained with.
     """
 
     models: tuple[str, ...]
@@ -48,6 +50,7 @@ class Labelling:
     detector: str | None = None
     limits: Limits = Limits()
     trust_code: bool = False
+    encoder: str | None = None
 
     @cached_property
     def ensemble(self) -> Ensemble:
@@ -56,7 +59,7 @@ class Labelling:
         Raises:
             UsageError: one is no bundle, or they cannot answer together.
         """
-        return Ensemble([load_bundle(uri, trust_code=self.trust_code) for uri in self.models])
+        return Ensemble(self._bundles("cpu"))
 
     def check(self) -> None:
         """Raises ``UsageError`` for what cannot be done, before anything is written.
@@ -104,12 +107,16 @@ class Labelling:
 
     def step(self, device: str = "cpu") -> LabelStep:
         """What labels videos, with models and detector of its own."""
-        bundles = [load_bundle(model, device, self.trust_code) for model in self.models]
+        bundles = self._bundles(device)
         trained = _trained_detectors(bundles)
         detector = None
         if trained:
             detector = load_detector(self._detector_spec(trained), device)
         return LabelStep(bundles, detector, self.options, self.limits)
+
+    def _bundles(self, device: str) -> list[Bundle]:
+        bundles = (load_bundle(model, device, self.trust_code) for model in self.models)
+        return [_with_encoder(bundle, self.encoder) for bundle in bundles]
 
     def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:
         """The detector to load: the one asked for, or the one that the bundles name."""
@@ -163,14 +170,38 @@ def _parts(pending: pa.Table, how: Labelling, write: Writer, reach: Reach) -> It
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
-    groups = plan_groups(how, reach)
+    groups = plan_groups(how, reach, _encoder_bytes(how.ensemble.bundles))
     return run_groups(pending, groups, write, max(1, per_part), max(1, per_call))
 
 
-def plan_groups(how: Labelling, reach: Reach) -> list[Group]:
-    """The one step: as many videos are worked on at once as there is room for its workers."""
+def plan_groups(how: Labelling, reach: Reach, more_bytes: int = 0) -> list[Group]:
+    """The one step: as many videos are worked on at once as there is room for its workers.
+
+    Args:
+        how: see there.
+        reach: the machines.
+        more_bytes: what the models' speech encoders hold in each worker.
+    """
     bare = replace(how)  # without the models, which every worker loads for itself
-    return plan([label_step(bare.step)], reach)
+    return plan([label_step(bare.step, more_bytes)], reach)
+
+
+def _with_encoder(bundle: Bundle, place: str | None) -> Bundle:
+    audio = bundle.recipe.audio
+    if place is None or audio is None or not audio.encoded:
+        return bundle
+    moved = replace(bundle.recipe, audio=replace(audio, encoder=place, revision=None))
+    return replace(bundle, info=replace(bundle.info, recipe=moved))
+
+
+def _encoder_bytes(bundles: Sequence[Bundle]) -> int:
+    specs = [bundle.recipe.audio for bundle in bundles]
+    encoded = [spec for spec in specs if spec is not None and spec.encoded]
+    if not encoded:
+        return 0
+    from emotion_core.sound.pretrained import memory_bytes
+
+    return sum(memory_bytes(spec) for spec in encoded)
 
 
 def _trained_detectors(bundles: Sequence[Bundle]) -> list[dict[str, str]]:

@@ -35,14 +35,16 @@ GPU_SHARE = 0.25
 _STRETCH_S = 0.1
 
 
-def label_step(make: Callable[[str], "LabelStep"]) -> DeclaredStep:
+def label_step(make: Callable[[str], "LabelStep"], more_bytes: int = 0) -> DeclaredStep:
     """Labelling, on a GPU where one is in reach.
 
     Args:
         make: called in the worker, with ``cpu`` or ``cuda``.
+        more_bytes: what the models hold beyond the usual.
     """
-    on_gpu = Variant(partial(_on_gpu, make), replace(NEEDS, gpus=GPU_SHARE))
-    return DeclaredStep(Variant(partial(make, "cpu"), NEEDS), on_gpu)
+    needs = replace(NEEDS, memory_bytes=NEEDS.memory_bytes + more_bytes)
+    on_gpu = Variant(partial(_on_gpu, make), replace(needs, gpus=GPU_SHARE))
+    return DeclaredStep(Variant(partial(make, "cpu"), needs), on_gpu)
 
 
 def _on_gpu(make: Callable[[str], "LabelStep"]) -> "LabelStep":

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
+from emotion_core.models.made import completed, feature_settings, require_features
 from emotion_core.models.samples import Sample, segment_spans
 from emotion_core.recipes.emotions import LABEL_SETS, LabelSet
 from emotion_core.recipes.specs import AudioSpec, Recipe
@@ -21,6 +22,7 @@ from emotion_core.storage.ragged import (
     any_filled,
     any_of_rows,
     blobs,
+    joined,
     list_lengths,
     matrices,
     offsets_of,
@@ -69,6 +71,22 @@ class FeatureSet:
             audio=self.audio.take(rows) if self.audio else None,
             pictures=self.pictures.take(entries.values) if self.pictures else None,
             picture_offsets=entries.offsets,
+        )
+
+    def with_clips_of(self, other: "FeatureSet") -> "FeatureSet":
+        """These clips and then those of ``other``, which was selected from the same features."""
+
+        def both(one: Ragged | None, two: Ragged | None) -> Ragged | None:
+            return None if one is None or two is None else joined(one, two)
+
+        counts = np.concatenate([np.diff(s.picture_offsets) for s in (self, other)])
+        return replace(
+            self,
+            clips=pa.concat_tables([self.clips, other.clips]).combine_chunks(),
+            labels=np.concatenate([self.labels, other.labels]),
+            audio=both(self.audio, other.audio),
+            pictures=both(self.pictures, other.pictures),
+            picture_offsets=offsets_of(counts),
         )
 
     def sample(self, row: int) -> Sample:
@@ -129,51 +147,6 @@ def _decode(png: np.ndarray, grey: bool) -> np.ndarray | None:
     return np.asarray(Image.open(io.BytesIO(png.tobytes())).convert("L" if grey else "RGB"))
 
 
-def feature_settings(uri: str) -> dict[str, Any]:
-    """How the features at ``uri`` were made.
-
-    Raises:
-        UsageError: there is no folder of features.
-    """
-    place = storage.join(uri, "settings.json")
-    if not storage.exists(place):
-        raise UsageError(f"no features at {uri!r}: run jobs/preprocess.py --out {uri} first")
-    written = storage.read_json(place)
-    settings = written.get("settings") if isinstance(written, dict) else None
-    if not isinstance(settings, dict) or not {"audio", "video"} <= set(settings):
-        raise UsageError(f"{uri!r} holds something else than features of jobs/preprocess.py")
-    return settings
-
-
-def require_features(
-    settings: dict[str, Any], audio: dict[str, Any] | None, video: dict[str, Any] | None, uri: str
-) -> None:
-    """Check that features made with ``settings`` are those that a recipe asks for.
-
-    Args:
-        settings: of the features.
-        audio, video: the recipe's, as ``dataclasses.asdict`` gives them; None when it has no use
-            for that modality (then the features may hold it, or not).
-        uri: of the features, for the message.
-
-    Raises:
-        UsageError: they differ.
-    """
-    for name, wanted in (("audio", audio), ("video", video)):
-        if wanted is None:
-            continue
-        found = settings.get(name)
-        if found is None:
-            raise UsageError(f"the features at {uri!r} have no {name}, which this recipe needs")
-        differing = [key for key in wanted if found.get(key) != wanted[key]]
-        if differing:
-            key = differing[0]
-            raise UsageError(
-                f"the features at {uri!r} were made with {name} {key}={found.get(key)!r}, this "
-                f"recipe needs {wanted[key]!r}: run jobs/preprocess.py again for this recipe"
-            )
-
-
 def load_features(uri: str, recipe: Recipe) -> FeatureSet:
     """Every usable row of the features at ``uri``.
 
@@ -181,15 +154,15 @@ def load_features(uri: str, recipe: Recipe) -> FeatureSet:
         UsageError: no features there, made for another recipe, or no usable row among them.
     """
     settings = feature_settings(uri)
-    audio = asdict(recipe.audio) if recipe.audio else None
-    video = asdict(recipe.video) if recipe.video else None
-    require_features(settings, audio, video, uri)
+    recipe = completed(recipe, settings)
+    require_features(settings, recipe, uri)
     folder = storage.join(uri, "features")
     parts = [f.uri for f in storage.list_files(folder, frozenset({".parquet"}))]
     if not parts:
         raise UsageError(f"the features at {uri!r} hold no rows: preprocess did not get that far")
     names = [*MANIFEST.names, "status"]
-    names += ["audio_features"] * (audio is not None) + ["faces"] * (video is not None)
+    names += [recipe.audio.column] if recipe.audio else []
+    names += ["faces"] if recipe.video else []
     return from_table(storage.read_parquet(parts, names), recipe, settings, uri)
 
 
@@ -221,7 +194,7 @@ def from_table(table: pa.Table, recipe: Recipe, settings: dict[str, Any], uri: s
     audio = None
     if recipe.audio:
         try:
-            audio = matrices(kept["audio_features"], recipe.audio.coefficients)
+            audio = matrices(kept[recipe.audio.column], recipe.audio.coefficients)
         except ValueError as error:
             raise UsageError(f"the features at {uri!r} are damaged: {error}") from error
     return FeatureSet(
@@ -239,7 +212,7 @@ def from_table(table: pa.Table, recipe: Recipe, settings: dict[str, Any], uri: s
 def _has_input(table: pa.Table, recipe: Recipe) -> np.ndarray:
     has = np.zeros(len(table), bool)
     if recipe.audio:
-        has |= list_lengths(table["audio_features"]) > 0
+        has |= list_lengths(table[recipe.audio.column]) > 0
     if recipe.video:
         has |= any_filled(table["faces"])
     return has

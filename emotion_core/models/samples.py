@@ -16,7 +16,7 @@ class Sample:
     """One clip (or window) as a network wants it, before it is padded.
 
     Attributes:
-        audio: float32 (frames, coefficients), oldest first, or None without sound.
+        audio: float (frames, coefficients), oldest first, or None without sound.
         faces: uint8 (size, size, 3) RGB or (size, size) grey each, in order of time; None where a
             picture has no face.
         label: class index, -1 where it is not known.

@@ -8,7 +8,7 @@ import typer
 from emotion_core import cli, storage
 from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora import Scan, scan_all
-from emotion_core.recipes import load_recipe
+from emotion_core.recipes.options import of_features
 from emotion_core.report.progress import progress
 from emotion_core.report.summary import count_statuses, show_counts, show_reasons
 
@@ -25,6 +25,10 @@ def main(
     recipe: Annotated[
         str, typer.Option(help="Decides which features: a name, file.py or module:NAME.")
     ] = "timedist-blstm",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="audio.KEY=VALUE or video.KEY=VALUE of the recipe; repeatable."),
+    ] = None,
     modality: Annotated[
         str | None,
         typer.Option(help="Which file of an utterance: audio-visual, video or audio."),
@@ -65,10 +69,17 @@ def main(
     """
     arguments, clock = dict(locals()), storage.Clock()
     out = storage.absolute(out)
-    from emotion_core.preprocessing.job import Preprocessing, preprocess
+    from emotion_core.preprocessing.job import Preprocessing, chosen_recipe, preprocess
 
+    given = tuple(option or ())
     how = Preprocessing(
-        load_recipe(recipe), detector, decoder, audio_backend, timeout, gpus_per_detector
+        chosen_recipe(recipe, given),
+        detector,
+        decoder,
+        audio_backend,
+        timeout,
+        gpus_per_detector,
+        tuple(of_features(given)),
     )
     how.check()
     scans = scan_all(corpus, modality)

@@ -1,7 +1,7 @@
 """Corpora to features: what ``jobs/preprocess.py`` runs on Ray Data."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,8 @@ from emotion_core.preprocessing.decode import decode_step
 from emotion_core.preprocessing.faces import GPU_SHARE, face_step
 from emotion_core.preprocessing.rows import FEATURES_SCHEMA_VERSION, feature_rows
 from emotion_core.preprocessing.sound import sound_step
+from emotion_core.recipes import load_recipe
+from emotion_core.recipes.options import with_options
 from emotion_core.recipes.specs import Recipe
 from emotion_core.sound.backends import BACKENDS
 from emotion_core.storage.published import Published
@@ -44,6 +46,8 @@ class Preprocessing:
         audio_backend: ``librosa`` or ``torchaudio``.
         timeout_s: the longest that decoding one clip may take.
         gpus_per_detector: the share of a GPU that one detector takes, where GPUs are in reach.
+        options: what made ``recipe`` differ from the one of its name (``recipes.options``), for
+            whoever trains on the features.
     """
 
     recipe: Recipe
@@ -52,6 +56,7 @@ class Preprocessing:
     audio_backend: str = "librosa"
     timeout_s: float = 120.0
     gpus_per_detector: float = GPU_SHARE
+    options: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises ``UsageError`` for a word or a number that no step would understand."""
@@ -75,7 +80,22 @@ class Preprocessing:
             "detector": detector_id(self.detector) if recipe.video else None,
             "decoder": self.decoder,
             "audio_backend": self.audio_backend if recipe.audio else None,
+            **({"options": list(self.options)} if self.options else {}),
         }
+
+
+def chosen_recipe(name: str, options: Sequence[str]) -> Recipe:
+    """The recipe that ``--recipe`` and ``--option`` name, with what its encoder turns out to be.
+
+    Raises:
+        UsageError: no such recipe or option, or an encoder that cannot be had.
+    """
+    recipe = with_options(load_recipe(name), options)
+    if recipe.audio is None or not recipe.audio.encoded:
+        return recipe
+    from emotion_core.sound.pretrained import resolve
+
+    return replace(recipe, audio=resolve(recipe.audio))
 
 
 def preprocess(

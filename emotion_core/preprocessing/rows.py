@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from emotion_core.clips.work import ClipWork, outcome_columns
@@ -31,6 +32,8 @@ FEATURES = pa.schema(
         *_FACES,
         # Row-major (audio_frames, coefficients): one entry per hop, oldest first.
         pa.field("audio_features", pa.list_(pa.list_(pa.float32()))),
+        # The same of a pretrained encoder: one entry per step, its chosen layers side by side.
+        pa.field("encoder_features", pa.list_(pa.list_(pa.float16()))),
         pa.field("audio_frames", pa.int32(), nullable=False),
         pa.field("processing_s", pa.float64()),  # workers' time
     ]
@@ -44,6 +47,8 @@ def feature_rows(works: list[ClipWork]) -> pa.Table:
 
 def _row(work: ClipWork) -> dict[str, Any]:
     matrix = work.audio_features
+    encoded = matrix is not None and matrix.dtype == np.float16
+    column = "encoder_features" if encoded else "audio_features"
     return {
         **work.clip,
         **outcome_columns(work),
@@ -51,8 +56,10 @@ def _row(work: ClipWork) -> dict[str, Any]:
         "decoder": work.decoder,
         **_faces(work),
         "face_provider": work.face_provider,
-        # rows of a float32 matrix: Arrow takes the arrays as they are
-        "audio_features": None if matrix is None else list(matrix),
+        # rows of a matrix: Arrow takes the arrays as they are
+        "audio_features": None,
+        "encoder_features": None,
+        column: None if matrix is None else list(matrix),
         "audio_frames": 0 if matrix is None else len(matrix),
         "processing_s": round(work.seconds, 4),
     }

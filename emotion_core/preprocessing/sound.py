@@ -1,4 +1,4 @@
-"""Step 3: sound becomes MFCC or log-mel."""
+"""Step 3: sound becomes MFCC, log-mel, or what a speech encoder makes of it."""
 
 import logging
 from collections.abc import Callable
@@ -22,18 +22,35 @@ _log = logging.getLogger(__name__)
 NEEDS = Needs(cpus=0.5, memory_bytes=50 << 20)
 BATCHED_NEEDS = Needs(cpus=0.5, memory_bytes=300 << 20)  # torch
 GPU_SHARE = 0.1
+# An encoder keeps a CPU busy; what it holds depends on its weights.
+ENCODER_NEEDS = Needs(cpus=1, memory_bytes=BATCHED_NEEDS.memory_bytes)
+ENCODER_GPU_SHARE = 0.4
 
 
 def sound_step(spec: AudioSpec | None, backend: str = "librosa") -> DeclaredStep:
-    """Audio features, on a GPU where one is in reach and ``backend`` is ``torchaudio``."""
+    """Audio features, on a GPU where one is in reach.
+
+    That is for ``torchaudio`` and for encoders; librosa has no use for one.
+    """
     make = partial(SoundStep, spec, backend)
+    if spec is not None and spec.encoded:
+        return _encoder_step(spec, make)
     if backend != "torchaudio" or spec is None:
         return DeclaredStep(Variant(make, NEEDS))
     on_gpu = Variant(partial(_on_gpu, make), replace(BATCHED_NEEDS, gpus=GPU_SHARE))
     return DeclaredStep(Variant(make, BATCHED_NEEDS), on_gpu)
 
 
-def _on_gpu(make: Callable[[str], "SoundStep"]) -> "SoundStep":
+def _encoder_step(spec: AudioSpec, make: "Callable[..., SoundStep]") -> DeclaredStep:
+    from emotion_core.sound.pretrained import memory_bytes
+
+    held = ENCODER_NEEDS.memory_bytes + memory_bytes(spec)
+    needs = replace(ENCODER_NEEDS, memory_bytes=held)
+    on_gpu = Variant(partial(_on_gpu, make), replace(needs, cpus=0.5, gpus=ENCODER_GPU_SHARE))
+    return DeclaredStep(Variant(make, needs), on_gpu)
+
+
+def _on_gpu(make: "Callable[..., SoundStep]") -> "SoundStep":
     check_torch_gpu()
     return make("cuda")
 
@@ -44,13 +61,15 @@ class SoundStep:
     Args:
         spec: the recipe's audio spec; None: the recipe does not listen.
         backend: ``librosa`` (the reference, clip by clip) or ``torchaudio`` (one batch, on the GPU
-            where there is one; agrees with librosa to 1e-3).
-        device: ``cpu`` or ``cuda``, for ``torchaudio``.
+            where there is one; agrees with librosa to 1e-3). An encoder is neither: clip by clip on
+            a CPU, in batches on a GPU.
+        device: ``cpu`` or ``cuda``, for ``torchaudio`` and encoders.
     """
 
     def __init__(self, spec: AudioSpec | None, backend: str = "librosa", device: str = "cpu"):
         self._features = batch_features(spec, backend, device) if spec else None
-        self._batched = backend == "torchaudio"
+        encoded = spec is not None and spec.encoded
+        self._batched = device != "cpu" if encoded else backend == "torchaudio"
 
     def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
         made = self._whole_batch(works) if self._batched else {}

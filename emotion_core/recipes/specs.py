@@ -18,7 +18,10 @@ class AudioSpec:
     """How sound becomes a feature matrix of shape (frames, coefficients), float32.
 
     Attributes:
-        kind: ``mfcc``, ``logmel``, or ``mfcc+logmel`` (both side by side).
+        kind: ``mfcc``, ``logmel``, ``mfcc+logmel`` (both side by side), or ``encoder``: what a
+            pretrained speech encoder makes of the sound (``sound.encoder``), float16, chosen layers
+            side by side. It alone uses the last six settings, and of the others ``sample_rate`` and
+            ``trim_db`` only.
         sample_rate: Hz; sound is mixed to mono and resampled to it.
         n_mfcc: coefficients (unused by ``logmel``).
         n_mels: mel bands.
@@ -29,6 +32,13 @@ class AudioSpec:
             deviation), ``minmax`` (each coefficient of the clip to [0, 1]) or ``none``.
         max_frames: longer clips are cut to the last ``max_frames``; None: the longest clip of the
             training side decides.
+        encoder: name on the Hugging Face hub, or a local folder in the layout of ``transformers``.
+        revision: branch, tag or commit of the hub; once features are made, the commit.
+        weights_hash: SHA-256 of the weights. With one, no other weights are taken.
+        width: of a layer. What the weights and their width are is filled in when features are
+            made (``sound.pretrained.resolve``); a recipe may leave both out.
+        layers: which layers' states: 0 is what the first layer is fed with. None: all.
+        steps: rows of a clip, whatever its length: means over that many equal stretches of it.
     """
 
     kind: str = "mfcc"
@@ -40,10 +50,32 @@ class AudioSpec:
     trim_db: float | None = None
     scale: str = "standardise"
     max_frames: int | None = None
+    encoder: str | None = None
+    revision: str | None = None
+    weights_hash: str | None = None
+    width: int | None = None
+    layers: tuple[int, ...] | None = None
+    steps: int = 24
+
+    def __post_init__(self) -> None:
+        if self.layers is not None:
+            object.__setattr__(self, "layers", tuple(self.layers))  # a list, in JSON
+
+    @property
+    def encoded(self) -> bool:
+        """Whether a pretrained encoder makes the features."""
+        return self.kind == "encoder"
+
+    @property
+    def column(self) -> str:
+        """Where a table of features holds these."""
+        return "encoder_features" if self.encoded else "audio_features"
 
     @property
     def coefficients(self) -> int:
-        """Width of the feature matrix."""
+        """Width of the feature matrix; of an encoder that nobody has looked at yet it is 0."""
+        if self.encoded:
+            return len(self.layers or ()) * (self.width or 0)
         return {"mfcc": self.n_mfcc, "logmel": self.n_mels}.get(
             self.kind, self.n_mfcc + self.n_mels
         )
@@ -97,6 +129,8 @@ class TrainSpec:
         clip_grad_norm: longest gradient.
         augment: training clips are changed at random (``training.augment``).
         label_smoothing: share of the label that is spread over all classes.
+        mixup: clips are learned in pairs, mixed with their labels (Zhang et al. 2018), the share of
+            each drawn from a beta distribution of this parameter; 0: clip by clip.
         phases: names that the network's ``enter`` takes, trained one after the other, each from the
             best weights of the one before; empty: everything at once.
     """
@@ -110,6 +144,7 @@ class TrainSpec:
     clip_grad_norm: float = 1.0
     augment: bool = True
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     phases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

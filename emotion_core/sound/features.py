@@ -5,7 +5,7 @@ import numpy as np
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.recipes.specs import AudioSpec
 
-KINDS = ("mfcc", "logmel", "mfcc+logmel")
+KINDS = ("mfcc", "logmel", "mfcc+logmel")  # and ``encoder``: ``sound.encoder``
 SCALES = ("standardise", "minmax", "none")
 
 # Sound whose loudest sample is below this (-80 dB of full scale) is silence, not speech.

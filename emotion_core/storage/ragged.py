@@ -37,6 +37,12 @@ class Ragged:
         return ragged(parts) if parts else Ragged(self.values[:0], np.zeros(1, np.int64))
 
 
+def joined(one: Ragged, other: Ragged) -> Ragged:
+    """The rows of both, one after the other."""
+    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
+    return Ragged(np.concatenate([one.values, other.values]), offsets)
+
+
 def ragged(rows: Sequence[np.ndarray]) -> Ragged:
     """At least one array, as the rows of one."""
     return Ragged(np.concatenate(rows), offsets_of(np.array([len(row) for row in rows])))
@@ -56,17 +62,19 @@ def list_lengths(column: pa.ChunkedArray) -> np.ndarray:
 def matrices(column: pa.ChunkedArray, width: int) -> Ragged:
     """A column of ``list<list<float>>`` as matrices with ``width`` columns.
 
-    A null list is a matrix of no rows.
+    A null list is a matrix of no rows. Half floats stay half floats.
 
     Raises:
         ValueError: an inner list does not have ``width`` entries.
     """
-    values = [np.empty(0, np.float32)]
+    half = pa.types.is_float16(column.type.value_type.value_type)
+    kind = np.float16 if half else np.float32
+    values = [np.empty(0, kind)]
     for chunk in column.chunks:
         inner = chunk.flatten()
         if len(inner) and not pc.all(pc.equal(pc.list_value_length(inner), width)).as_py():
             raise ValueError(f"rows of the feature matrix do not all hold {width} numbers")
-        values.append(inner.flatten().to_numpy(zero_copy_only=False).astype(np.float32))
+        values.append(inner.flatten().to_numpy(zero_copy_only=False).astype(kind, copy=False))
     return Ragged(np.concatenate(values).reshape(-1, width), offsets_of(list_lengths(column)))
 
 

@@ -23,7 +23,8 @@ def model_card(
     Args:
         info: of the bundle.
         validation: figures on the validation side, None without one.
-        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``, ``phases``.
+        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``, ``phases``, and
+            ``refit_epochs`` if there was a refit.
         parameters: number of weights.
     """
     recipe = info.recipe
@@ -41,7 +42,9 @@ def model_card(
         "the choice of the epoch.",
         f"- Training: {training['epochs']} epochs on {training['workers']} worker(s), "
         f"{training['seconds']:.0f} s; weights of epoch {training['best_epoch']}."
-        + (f" In phases: {', '.join(training['phases'])}." if training["phases"] else ""),
+        + (f" In phases: {', '.join(training['phases'])}." if training["phases"] else "")
+        + (f" With validation speakers, who chose that number, anew for {again} epochs; figures "
+           "below are from before." if (again := training.get("refit_epochs")) else ""),
         "",
         "## Figures",
         "",

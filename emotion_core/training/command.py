@@ -10,7 +10,7 @@ from emotion_core.errors import UsageError
 
 if TYPE_CHECKING:
     from emotion_core.training.folds import Folds
-    from emotion_core.training.run import Task
+    from emotion_core.training.task import Task
 
 Text = str | None
 Number = int | None
@@ -23,7 +23,11 @@ def main(
         Text, typer.Option(help="name, path/to/file.py or module:NAME; default: the features' own")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE for the recipe's network; repeatable")
+        list[str] | None,
+        typer.Option(
+            help="KEY=VALUE for the recipe's network, or audio.KEY, video.KEY, training.KEY; "
+            "repeatable"
+        ),
     ] = None,
     split: Annotated[
         Text, typer.Option(help="e.g. elte, luna5:0, luna5:all; default: the recipe's")
@@ -39,6 +43,10 @@ def main(
     lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
     patience: Annotated[Number, typer.Option(min=1, help="epochs to wait for a better one")] = None,
     seed: Annotated[int, typer.Option(help="of weights, order, augmentation, random splits")] = 0,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="train anew, as long as was best, with validation speakers"),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--resume", help="start anew, or go on with what is there")
     ] = False,
@@ -63,22 +71,27 @@ def main(
     # heavy imports only after the command line was understood
     from emotion_core.corpora.splits import expand
     from emotion_core.evaluation.folds import FOLDS_KIND
+    from emotion_core.models.made import completed, feature_settings, recipe_of_features
     from emotion_core.recipes import load_recipe, with_training
+    from emotion_core.recipes.options import with_options
     from emotion_core.training.folds import prepare_folds
-    from emotion_core.training.options import recipe_of_features, with_options
-    from emotion_core.training.run import KIND, divide, read_features
+    from emotion_core.training.run import KIND
+    from emotion_core.training.task import divide, read_features
 
-    base = load_recipe(recipe) if recipe else recipe_of_features(features)
+    made = feature_settings(features)
+    # without --recipe it is that of the features, with the options that they were made with
+    base = load_recipe(recipe) if recipe else recipe_of_features(made, features)
+    base = with_options(base, [*(() if recipe else made.get("options", ())), *(option or ())])
     chosen = with_training(base, epochs=epochs, batch_size=batch_size, lr=lr, patience=patience)
-    chosen = with_options(chosen, option or [])
+    chosen = completed(chosen, made)
     spec = split or chosen.split
     found = read_features(features, chosen)
     if (names := expand(spec, found.clips)) == [spec]:
-        task = divide(found, chosen, spec, seed)
+        task = divide(found, chosen, spec, seed, refit=refit)
         with storage.hold_output(out, KIND, task.settings, overwrite, say=say) as claim:
             _train(task, out, arguments, claim.check)
     else:
-        folds = prepare_folds(found, chosen, spec, names, seed)
+        folds = prepare_folds(found, chosen, spec, names, seed, refit)
         with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
             _train_folds(folds, out, arguments, claim.check)
     trust = "--trust-code " if ":" in chosen.network else ""

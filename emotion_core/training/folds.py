@@ -16,16 +16,10 @@ from emotion_core.evaluation.metrics import SHARES, STD_OF, mean_and_std
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
-from emotion_core.training.run import (
-    KIND,
-    Task,
-    divide,
-    finished,
-    run_record,
-    run_task,
-    status_counts,
-)
+from emotion_core.training.refit import require_refit
+from emotion_core.training.run import KIND, finished, run_record, run_task, status_counts
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.task import Task, divide
 from emotion_core.training.validation import collapsed
 from emotion_core.training.workers import Workers
 
@@ -46,6 +40,7 @@ class Folds:
         split: the protocol, as ``--split`` takes it (``luna5:all``).
         seed: of every training.
         assigned: fold (``luna5:0``) -> the side of each clip, str (clips,).
+        refit: see ``Task``.
     """
 
     features: FeatureSet
@@ -53,6 +48,7 @@ class Folds:
     split: str
     seed: int
     assigned: Mapping[str, np.ndarray]
+    refit: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,15 +63,22 @@ class Folds:
             "features": self.features.fingerprint,
             "split": self.split,
             "seed": self.seed,
+            **({"refit": True} if self.refit else {}),
         }
 
     def task(self, name: str) -> Task:
         """The training of one fold. Its clips are copies: make it when its turn comes."""
-        return divide(self.features, self.recipe, name, self.seed, self.assigned[name])
+        sides = self.assigned[name]
+        return divide(self.features, self.recipe, name, self.seed, sides, self.refit)
 
 
 def prepare_folds(
-    features: FeatureSet, recipe: Recipe, split: str, names: Sequence[str], seed: int
+    features: FeatureSet,
+    recipe: Recipe,
+    split: str,
+    names: Sequence[str],
+    seed: int,
+    refit: bool = False,
 ) -> Folds:
     """All folds, each of them checked against the clips before the first one trains.
 
@@ -85,12 +88,15 @@ def prepare_folds(
         split: the protocol.
         names: its folds (``corpora.splits.expand``).
         seed: of every training.
+        refit: see ``Task``.
 
     Raises:
-        UsageError: a side of a fold is without clips.
+        UsageError: a side of a fold is without clips, or there is nothing to refit.
     """
+    if refit:
+        require_refit(recipe, features)  # each fold has a validation side, or is refused below
     assigned = {name: assign_split(name, features.clips, seed) for name in names}
-    return Folds(features, recipe, split, seed, assigned)
+    return Folds(features, recipe, split, seed, assigned, refit)
 
 
 def folder_of(fold: str) -> str:

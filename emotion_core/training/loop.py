@@ -4,11 +4,12 @@ import copy
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torchmetrics import MeanMetric
@@ -18,6 +19,7 @@ from emotion_core.models.networks import Batch, build_network
 from emotion_core.models.samples import make_batch
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.augment import augment
+from emotion_core.training.mixup import Pairs, draw_pairs, mix
 from emotion_core.training.plan import (
     TrainPlan,
     class_weights,
@@ -185,30 +187,57 @@ class Training:
             lr = learning_rate(spec.lr, before * steps + step, spec.epochs * steps, steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = lr
-            mine = share(rows, self.rank, self.workers)
-            batch = self._batch(mine, epoch).to(self.device)
+            pairs = draw_pairs(
+                rows, self.train, spec.mixup, np.random.default_rng([plan.seed, epoch, step, 1])
+            )
+            mine = pairs.take(share(np.arange(len(rows)), self.rank, self.workers))
+            batch, other = self._mixed(mine, epoch)
             with self._precision():
                 logits = self.model(batch)
-            losses = functional.cross_entropy(
-                logits.float(),
-                batch.label,
-                weight=self.loss_weights,
-                reduction="none",
-                label_smoothing=spec.label_smoothing,
-            )
-            counts = torch.from_numpy(usable[mine]).to(self.device)
+            losses = self._losses(logits, batch.label, other, mine.shares)
+            counts = torch.from_numpy(usable[mine.rows]).to(self.device)
             loss = losses[counts].sum()
             # DistributedDataParallel averages gradients over the workers: undo that division
-            whole = float(self.class_weights[self.train.labels[rows]][usable[rows]].sum())
+            whole = float(self._weight_of(pairs)[usable[rows]].sum())
             self.optimiser.zero_grad(set_to_none=True)
             (loss * self.workers / max(whole, 1e-9)).backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), spec.clip_grad_norm)
             self.optimiser.step()
-            weight = self.loss_weights[batch.label[counts]].sum()
+            weight = float(self._weight_of(mine)[usable[mine.rows]].sum())
             if weight > 0:
                 mean_loss.update(loss.detach() / weight, weight=weight)
             right.update((logits.argmax(dim=1) == batch.label)[counts].float())
         return float(mean_loss.compute()), float(right.compute()), lr
+
+    def _mixed(self, pairs: Pairs, epoch: int) -> tuple[Batch, Tensor]:
+        """The batch to learn from, and the labels of what is mixed into it."""
+        if not self.plan.recipe.training.mixup:
+            batch = self._batch(pairs.rows, epoch).to(self.device)
+            return batch, batch.label
+        both = self._batch(np.concatenate([pairs.rows, pairs.partners]), epoch).to(self.device)
+        shares = torch.from_numpy(pairs.shares).to(self.device)
+        return mix(both, shares), both.label[len(shares) :]
+
+    def _losses(self, logits: Tensor, label: Tensor, other: Tensor, shares: np.ndarray) -> Tensor:
+        """Of each clip, float (b,): what it keeps of itself counts for its own label."""
+        answers = partial(
+            functional.cross_entropy,
+            logits.float(),
+            weight=self.loss_weights,
+            reduction="none",
+            label_smoothing=self.plan.recipe.training.label_smoothing,
+        )
+        if not self.plan.recipe.training.mixup:
+            return answers(label)
+        share = torch.from_numpy(shares).to(self.device)
+        return share * answers(label) + (1 - share) * answers(other)
+
+    def _weight_of(self, pairs: Pairs) -> np.ndarray:
+        """How much each pair counts in the loss, float (pairs,)."""
+        own, other = (
+            self.class_weights[self.train.labels[rows]] for rows in (pairs.rows, pairs.partners)
+        )
+        return pairs.shares * own + (1 - pairs.shares) * other
 
     def _batch(self, rows: np.ndarray, epoch: int) -> Batch:
         samples = [self.train.sample(int(row)) for row in rows]

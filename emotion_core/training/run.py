@@ -9,123 +9,26 @@ import numpy as np
 import torch
 
 from emotion_core import storage
-from emotion_core.corpora.splits import SIDES, assign_split
 from emotion_core.evaluation.answering import evaluate
 from emotion_core.evaluation.metrics import Figures
 from emotion_core.evaluation.plots import confusion_png, learning_png
-from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
-from emotion_core.models.dataset import FeatureSet, audio_length, load_features
 from emotion_core.models.networks import build_network
-from emotion_core.models.samples import segment_spans
 from emotion_core.models.temperature import fit_temperature
-from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.card import model_card
 from emotion_core.training.events import NAME, event_file
-from emotion_core.training.plan import TrainPlan
+from emotion_core.training.refit import FOLDER as REFIT
+from emotion_core.training.refit import refit, renumbered
 from emotion_core.training.samples import draw_samples, samples_png
 from emotion_core.training.snapshot import EpochRow, Snapshot
+from emotion_core.training.task import Task, padded_length
 from emotion_core.training.trainer import remove_checkpoints, train
 from emotion_core.training.workers import Workers
 
 KIND = "a model"
 LEARNING, CONFUSION, SAMPLES = "learning.png", "confusion_validation.png", "samples.png"
 TENSORBOARD = "tensorboard"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A training with its data.
-
-    Attributes:
-        plan: what to do.
-        split: the protocol, as ``--split`` takes it.
-        sides: clips of ``train``, ``validation`` and ``test``.
-        left_out: clips that take no part, by reason; ``outside_split`` among them.
-    """
-
-    plan: TrainPlan
-    split: str
-    sides: dict[str, FeatureSet]
-    left_out: dict[str, int]
-
-    @property
-    def shared(self) -> list[str]:
-        """Speakers who train and are tested: with any, the figures say nothing of new people."""
-        learned = [*self.sides["train"].speakers, *self.sides["validation"].speakers]
-        return shared_speakers(learned, self.sides["test"].speakers)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What decides the result: equal settings go on with the same run."""
-        return {
-            "recipe": recipe_to_json(self.plan.recipe),
-            "features": {name: side.fingerprint for name, side in self.sides.items()},
-            "split": self.split,
-            "seed": self.plan.seed,
-        }
-
-
-def prepare(features: str, recipe: Recipe, split: str | None, seed: int) -> Task:
-    """Read the features and divide them.
-
-    Args:
-        features: URI of a ``preprocess`` output.
-        recipe: what to train.
-        split: a protocol; None takes the recipe's own.
-        seed: of the training, and of a random split.
-
-    Raises:
-        UsageError: the features do not fit the recipe or the protocol.
-    """
-    return divide(read_features(features, recipe), recipe, split or recipe.split, seed)
-
-
-def read_features(features: str, recipe: Recipe) -> FeatureSet:
-    """The features at a URI, once it is clear that the recipe's network can be built.
-
-    Raises:
-        UsageError: no such network, it does not take its options, or features of another recipe.
-    """
-    # an unknown network should not cost the reading of the features
-    build_network(recipe, download=False)
-    return load_features(features, recipe)
-
-
-def divide(
-    found: FeatureSet,
-    recipe: Recipe,
-    split: str,
-    seed: int,
-    assigned: np.ndarray | None = None,
-) -> Task:
-    """A training on features that were read.
-
-    Args:
-        found: all clips.
-        recipe: what to train.
-        split: a protocol, one fold of it.
-        seed: of the training, and of a random split.
-        assigned: the side of each clip, str (clips,); None asks the protocol.
-
-    Raises:
-        UsageError: the clips do not fit the protocol.
-    """
-    if assigned is None:
-        assigned = assign_split(split, found.clips, seed)
-    sides = {side: found.select(assigned == side) for side in SIDES}
-    plan = TrainPlan(recipe, padded_length(sides["train"], recipe), seed)
-    outside = int((assigned == "").sum())
-    return Task(plan, split, sides, {**found.left_out, "outside_split": outside})
-
-
-def padded_length(train: FeatureSet, recipe: Recipe) -> int:
-    """Frames that the sound of a sample is padded to: a clip's, or a segment's."""
-    frames = audio_length(train, recipe.audio)
-    if recipe.segment_s is None or recipe.audio is None:
-        return frames
-    return min(frames, segment_spans(frames, 0, recipe)[0][0].stop)
 
 
 def finished(out: str, recipe: Recipe) -> Bundle | None:
@@ -142,7 +45,7 @@ class Outcome:
     Attributes:
         model_id: of the bundle.
         history: the epochs.
-        best: the epoch whose weights the bundle holds.
+        best: the epoch whose weights the bundle holds; with a refit, the one that was chosen.
         validation: figures on the validation side, None without one.
         parameters: number of weights.
         files: what was written, relative to ``out``.
@@ -195,9 +98,18 @@ def run_task(
     sides = task.sides
     state = train(task.plan, sides["train"], sides["validation"], out, workers, watch)
     check()
+    again = None
+    if task.refit:
+        learned = sides["train"].with_clips_of(sides["validation"])
+        task = replace(
+            task, plan=replace(task.plan, frames=padded_length(learned, task.plan.recipe))
+        )
+        again = refit(task.plan, state, learned, out, workers, watch)
+        check()
     with writing:
-        outcome = _write(task, out, state)
+        outcome = _write(task, out, state, again)
     remove_checkpoints(out)
+    storage.remove(storage.join(out, REFIT))
     return outcome
 
 
@@ -227,7 +139,7 @@ def status_counts(used: int, left_out: Mapping[str, int]) -> dict[str, int]:
     return {"inputs": ok + failed, "ok": ok, "degraded": 0, "failed": failed}
 
 
-def _write(task: Task, out: str, state: Snapshot) -> Outcome:
+def _write(task: Task, out: str, state: Snapshot, again: Snapshot | None) -> Outcome:
     info = _info(task)
     network = build_network(info.recipe, download=False)
     network.load_state_dict(state.best)
@@ -238,12 +150,16 @@ def _write(task: Task, out: str, state: Snapshot) -> Outcome:
         bundle = Bundle(info, network.eval().to(device), model_id="", device=device)
         answered = evaluate(bundle, task.sides["validation"])
         validation = answered.figures
+        # of the network that did not learn from these clips, also where another one is kept
         info = replace(info, temperature=fit_temperature(answered.probabilities, answered.labels))
-    rows = [asdict(row) for row in state.history]
+    refitted = () if again is None else renumbered(again.history, len(state.history))
+    history = (*state.history, *refitted)
+    rows = [asdict(row) for row in history]
     training = {
-        "epochs": len(rows),
+        "epochs": len(state.history),
         "best_epoch": state.best_row.epoch + 1,
-        "seconds": round(sum(row.seconds for row in state.history), 1),
+        "refit_epochs": len(refitted),
+        "seconds": round(sum(row.seconds for row in history), 1),
         "workers": max(row.workers for row in state.history),
         "phases": list(dict.fromkeys(row.phase for row in state.history if row.phase)),
     }
@@ -265,8 +181,9 @@ def _write(task: Task, out: str, state: Snapshot) -> Outcome:
         "left_out": task.left_out,
     }
     card = model_card(info, validation, training, parameters)
-    model_id = save_bundle(out, info, state.best, metrics, rows, card, pictures)
-    storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(state.history))
+    weights = state.best if again is None else again.best
+    model_id = save_bundle(out, info, weights, metrics, rows, card, pictures)
+    storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(history))
     files = ("model.safetensors", "recipe.json", "metrics.json", "history.json", "README.md",
              *pictures, f"{TENSORBOARD}/{NAME}")  # fmt: skip
     return Outcome(model_id, state.history, state.best_row, validation, parameters, files)

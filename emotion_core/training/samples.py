@@ -70,9 +70,13 @@ def _strip(strip: SubFigure, sample: Sample, audio: AudioSpec | None) -> None:
             axes.imshow(faces[place], cmap="gray" if grey else None, vmin=0, vmax=255)
             axes.set_axis_off()
         elif sound is not None and audio is not None:
-            seconds = len(sound) * audio.hop_length / audio.sample_rate
-            extent = (0, seconds, -0.5, sound.shape[1] - 0.5)
-            axes.imshow(sound.T, aspect="auto", origin="lower", cmap="magma", extent=extent)
-            axes.set_xlabel(f"seconds ({len(sound)} frames)", fontsize=8)
+            # an encoder's steps are as many as the recipe says, however long the clip is
+            seconds = None if audio.encoded else len(sound) * audio.hop_length / audio.sample_rate
+            extent = (0, seconds or len(sound), -0.5, sound.shape[1] - 0.5)
+            picture = sound.T.astype(np.float32)
+            axes.imshow(picture, aspect="auto", origin="lower", cmap="magma", extent=extent)
+            axes.set_xlabel(
+                f"seconds ({len(sound)} frames)" if seconds else f"{len(sound)} steps", fontsize=8
+            )
             axes.set_ylabel(audio.kind, fontsize=8)
             axes.tick_params(labelsize=7)

@@ -14,8 +14,9 @@ from emotion_core.evaluation.speakers import clips_only, shared_speakers, strang
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.folds import Folds
-from emotion_core.training.run import Outcome, Task
+from emotion_core.training.run import Outcome
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.task import Task
 from emotion_core.training.validation import collapsed
 from emotion_core.training.workers import Workers
 

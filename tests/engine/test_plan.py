@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from emotion_core.labelling.job import Labelling, plan_groups
 from emotion_core.labelling.step import label_step
 from emotion_core.preprocessing.job import Preprocessing, declared_steps
 from emotion_core.recipes import load_recipe
+from emotion_core.sound.pretrained import memory_bytes, resolve
+from tests.support.encoders import spec_of, write_whisper
 
 BOTH = load_recipe("timedist-blstm")
 HOW = Preprocessing(BOTH)
@@ -139,6 +142,20 @@ def test_labelling(where: Reach, gpus: float, workers: int) -> None:
     (group,) = plan_groups(Labelling(("model",)), where)
 
     assert (group.needs.gpus, group.workers) == (gpus, workers)
+
+
+def test_an_encoder_takes_a_gpu_where_there_is_one(tmp_path: Path) -> None:
+    audio = resolve(spec_of(write_whisper(tmp_path / "encoder")))
+    how = Preprocessing(replace(BOTH, audio=audio))
+    assert steps_of(how, LAPTOP) == [["decode", "faces", "sound"]]
+    assert steps_of(how, GPU_CLUSTER) == [["decode"], ["faces on GPU", "sound on GPU"]]
+    step = declared_steps(how)[-1]
+    assert step.on_gpu is not None
+    assert (step.on_cpu.needs.cpus, step.on_gpu.needs.gpus) == (1, 0.4)
+    # more than torch alone, by what its weights take
+    assert step.on_cpu.needs.memory_bytes == (300 << 20) + memory_bytes(audio)
+    (plain,), (more,) = (plan_groups(Labelling(("m",)), LAPTOP, held) for held in (0, 1 << 30))
+    assert more.needs.memory_bytes == plain.needs.memory_bytes + (1 << 30)
 
 
 def test_the_users_share_of_a_gpu_is_what_is_planned() -> None:

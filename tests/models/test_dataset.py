@@ -10,12 +10,8 @@ import torch
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
-from emotion_core.models.dataset import (
-    audio_length,
-    feature_settings,
-    load_features,
-    require_features,
-)
+from emotion_core.models.dataset import audio_length, load_features
+from emotion_core.models.made import completed, feature_settings, require_features
 from emotion_core.models.samples import Sample, make_batch
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 from emotion_core.storage.ragged import Ragged, blobs, matrices, offsets_of
@@ -183,7 +179,60 @@ def test_features_of_another_recipe(tmp_path: Path) -> None:
         load_features(place, replace(SMALL, video=VideoSpec(count=2, face_size=224)))
     settings = {"audio": None, "video": asdict(VideoSpec())}
     with pytest.raises(UsageError, match="have no audio"):
-        require_features(settings, asdict(AudioSpec()), None, "x")
+        require_features(settings, replace(SMALL, audio=AudioSpec()), "x")
+
+
+ENCODED = replace(
+    SMALL,
+    video=None,
+    audio=AudioSpec(kind="encoder", encoder="some/name", revision="c0ffee", weights_hash="ab" * 32,
+                    width=3, layers=(1, 2), steps=4, scale="none"),
+)  # fmt: skip
+
+
+def test_half_floats_of_an_encoder_stay_half_floats(tmp_path: Path) -> None:
+    given = rows(ENCODED, ("audio",), speakers=("01", "02"))
+    given[2] |= {"encoder_features": None, "audio_frames": 0}
+    features = load_features(write_features(tmp_path / "f", given, ENCODED), ENCODED)
+    assert features.audio is not None and features.audio.values.dtype == np.float16
+    assert len(features) == len(given) - 1 and features.left_out["no_input"] == 1
+    by_uri = {row["uri"]: row for row in given}
+    for number, uri in enumerate(features.clips["uri"].to_pylist()):
+        sample = features.sample(number)
+        np.testing.assert_array_equal(sample.audio, np.stack(by_uri[uri]["encoder_features"]))
+    batch = make_batch([features.sample(0)], ENCODED.audio, None, 20)
+    assert batch.audio is not None and batch.audio.dtype == torch.float32
+
+
+def test_features_know_what_the_encoder_turned_out_to_be(tmp_path: Path) -> None:
+    place = write_features(tmp_path / "f", rows(ENCODED, ("audio",), speakers=("01",)), ENCODED)
+    settings, known = feature_settings(place), ENCODED.audio
+    assert known is not None
+    named = replace(known, revision=None, weights_hash=None, width=512, layers=None)
+    assert completed(replace(ENCODED, audio=named), settings) == ENCODED
+    assert len(load_features(place, replace(ENCODED, audio=named))) == 8
+    # it does not matter where the same weights lie
+    moved = replace(ENCODED, audio=replace(known, encoder="/elsewhere", revision=None))
+    assert len(load_features(place, moved)) == 8
+    for change, words in (
+        ({"weights_hash": "cd" * 32}, "weights_hash='abab"),
+        ({"layers": (1, 3)}, r"layers=\[1, 2\], this recipe needs \[1, 3\]"),
+        (
+            {"encoder": "other/name", "weights_hash": None},
+            "say --option audio.encoder=some/name",
+        ),
+        ({"steps": 5}, "steps=4, this recipe needs 5"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            load_features(place, replace(ENCODED, audio=replace(known, **change)))
+    assert completed(SMALL, settings) is SMALL
+    assert completed(ENCODED, {"audio": None}) is ENCODED
+
+
+def test_features_that_are_older_than_a_setting_have_its_default(tmp_path: Path) -> None:
+    settings = feature_settings(write_features(tmp_path / "f", small_rows()))
+    del settings["audio"]["encoder"], settings["audio"]["steps"], settings["audio"]["layers"]
+    require_features(settings, SMALL, "x")
 
 
 def test_damaged_matrices(tmp_path: Path) -> None:

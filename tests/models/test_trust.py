@@ -22,9 +22,9 @@ from emotion_core.evaluation.folds import ModelCache, find_folds
 from emotion_core.faces.detectors import detector_id
 from emotion_core.labelling.job import Labelling
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
+from emotion_core.models.made import feature_settings, recipe_of_features
 from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.recipes.emotions import LABEL_SETS
-from emotion_core.training.options import recipe_of_features
 from tests.support.synthetic_features import SMALL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,9 +147,10 @@ def test_features_name_no_code_either(tmp_path: Path, spy: Path) -> None:
     (tmp_path / "f").mkdir()
     settings = {"audio": None, "video": None, "recipe": "stranger:RECIPE"}
     (tmp_path / "f" / "settings.json").write_text(json.dumps({"settings": settings}))
+    uri = str(tmp_path / "f")
 
     with pytest.raises(UsageError, match="'stranger:RECIPE', which is none of this package"):
-        recipe_of_features(str(tmp_path / "f"))
+        recipe_of_features(feature_settings(uri), uri)
     assert not spy.exists()
 
 

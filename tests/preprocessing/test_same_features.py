@@ -23,6 +23,8 @@ from emotion_core.preprocessing.decode import DecodeStep
 from emotion_core.preprocessing.faces import FaceStep
 from emotion_core.preprocessing.sound import SoundStep
 from emotion_core.recipes.specs import Recipe, VideoSpec
+from emotion_core.sound.pretrained import resolve
+from tests.support.encoders import WIDTH, spec_of, write_whisper
 from tests.support.labelling import OneFace, untrained, work_on
 from tests.support.media_clips import write_clip
 from tests.support.small_recipes import small
@@ -175,6 +177,20 @@ def test_models_that_answer_together_each_see_what_they_were_shown(
     for member, bundle in enumerate(in_order):
         done = prepared(path, bundle.recipe, "auto", OneFace())
         assert difference(done, queries, member) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_an_encoder_hears_in_a_window_what_it_heard_in_the_clip(name: str, tmp_path: Path) -> None:
+    audio = resolve(spec_of(write_whisper(tmp_path / "whisper"), trim_db=35.0, layers=(1, 3)))
+    recipe = replace(UNIFORM, name="encoded", audio=audio)
+    bundle = load_bundle(str(untrained(tmp_path / "model", recipe=recipe)))
+    assert bundle.recipe.audio == audio, "with the hash of the weights"
+    path = write_clip(tmp_path / name, faint=True, **MADE[name])
+    done = prepared(path, recipe, "auto", OneFace())
+    assert done.audio_features is not None
+    assert (done.audio_features.dtype, done.audio_features.shape) == (np.float16, (6, 2 * WIDTH))
+    assert np.abs(done.audio_features).max() > 0.5
+    assert difference(done, asked(path, [bundle], OneFace())) == pytest.approx(0, abs=1e-3)
 
 
 def test_silence_is_no_sound_in_either_job(bundles: dict[str, Bundle], tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_every_system_and_every_variant_is_there() -> None:
         "fer-vgg16-grey",
         "fer-inception-resnet",
         "audio-cnn1d",
+        "voice-encoder",
     }
     assert {recipe.network for recipe in RECIPES.values()} == set(NETWORKS)
 
@@ -82,6 +83,8 @@ def test_label_sets_and_protocols() -> None:
     told = {name: (recipe.label_set, recipe.split) for name, recipe in RECIPES.items()}
     assert told.pop("strip-cnn-lstm") == ("emotions8", "random")
     assert told.pop("audio-cnn1d") == ("emotions7", "random")
+    # as EmoBox has it: six folds, calm beside neutral
+    assert told.pop("voice-encoder") == ("emotions8", "emobox6:all")
     for name, (labels, split) in told.items():
         assert labels == "emotions7"
         system = re.split("[-]", name)[0]
@@ -122,7 +125,7 @@ def test_what_the_systems_see() -> None:
     assert (fer.face_size, fer.grey, fer.margin) == (48, True, 0.0)
     assert seen["fer-vgg16-grey"] == seen["fer-inception-resnet"] == fer
     assert {name for name, video in seen.items() if video is None} == {
-        "alexnet-audio-cnn", "alexnet-audio-lstm", "audio-cnn1d",
+        "alexnet-audio-cnn", "alexnet-audio-lstm", "audio-cnn1d", "voice-encoder",
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ SHRINK: dict[str, tuple[dict[str, Any], int]] = {
     "fer-vgg16-grey": ({"dense": 16}, 32),
     "fer-inception-resnet": ({"size": 112, "dense": [16, 16, 8, 8]}, 16),
     "audio-cnn1d": ({"widths": [12, 8, 8], "dense": 8}, 16),
+    "voice-encoder": ({"hidden": 8, "attention": 4}, 16),
 }
 SMALL_CNN = {"widths": [4, 4, 4, 4, 4]}
 

@@ -85,7 +85,9 @@ def rows(
             columns: dict[str, Any] = {}
             if "audio" in modalities and recipe.audio:
                 matrix = sound(index, rng, recipe.audio.coefficients)
-                columns |= {"audio_features": list(matrix), "audio_frames": len(matrix)}
+                if recipe.audio.encoded:
+                    matrix = matrix.astype(np.float16)
+                columns |= {recipe.audio.column: list(matrix), "audio_frames": len(matrix)}
             if "face" in modalities and recipe.video:
                 spec = recipe.video
                 crops = [png(face(index, rng, spec.face_size, spec.grey)) for _ in range(2)]

@@ -175,13 +175,15 @@ def _two(place: str, recipe: Recipe, folder: Path) -> list[tuple]:
     return [torch.load(folder / str(rank), weights_only=False) for rank in range(2)]
 
 
-def test_two_workers_do_what_one_does(features: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+def test_two_workers_do_what_one_does(features: str, tmp_path: Path, mixup: float) -> None:
     """Without dropout, whose random numbers are each worker's own, the weights are the same."""
     options = {**SMALL.network_options, "dropout": 0.0, "fusion_dropout": 0.0,
                "modality_dropout": 0.0}  # fmt: skip
     recipe = with_training(
         replace(SMALL, network_options=options), epochs=2, batch_size=25, lr=1e-3
     )
+    recipe = replace(recipe, training=replace(recipe.training, mixup=mixup))
     # half of the clips without a face: some shares of a batch have none at all
     one = run(features, recipe)
     (history, last), (other_history, other_last) = _two(features, recipe, tmp_path)

@@ -15,8 +15,9 @@ from emotion_core.evaluation.answering import evaluate
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import RECIPES, load_recipe, with_training
 from emotion_core.training.loop import Training
-from emotion_core.training.run import KIND, Task, prepare, run_task
+from emotion_core.training.run import KIND, run_task
 from emotion_core.training.snapshot import BEST, EpochRow, Snapshot
+from emotion_core.training.task import Task, prepare
 from emotion_core.training.trainer import CHECKPOINTS, last_checkpoint, train
 from emotion_core.training.workers import Workers
 from jobs.train import main

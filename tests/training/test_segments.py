@@ -13,14 +13,14 @@ from emotion_core.models.bundle import BundleInfo
 from emotion_core.models.dataset import load_features
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LABEL_SETS
+from emotion_core.recipes.options import with_options
 from emotion_core.training.augment import augment, augment_audio, augment_faces, change_speed
 from emotion_core.training.card import model_card
 from emotion_core.training.events import event_file
-from emotion_core.training.options import with_options
 from emotion_core.training.plan import class_weights, global_batches, learning_rate, share
-from emotion_core.training.run import padded_length
 from emotion_core.training.show import EpochLines
 from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
+from emotion_core.training.task import padded_length
 from tests.support.synthetic_features import SMALL, face, rows, sound, write_features
 
 

@@ -1,0 +1,104 @@
+"""How features were made, and whether that is what a recipe asks for."""
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+from emotion_core import storage
+from emotion_core.errors import UsageError
+from emotion_core.recipes import RECIPES
+from emotion_core.recipes.specs import Recipe
+
+
+def feature_settings(uri: str) -> dict[str, Any]:
+    """How the features at ``uri`` were made.
+
+    Raises:
+        UsageError: there is no folder of features.
+    """
+    place = storage.join(uri, "settings.json")
+    if not storage.exists(place):
+        raise UsageError(f"no features at {uri!r}: run jobs/preprocess.py --out {uri} first")
+    written = storage.read_json(place)
+    settings = written.get("settings") if isinstance(written, dict) else None
+    if not isinstance(settings, dict) or not {"audio", "video"} <= set(settings):
+        raise UsageError(f"{uri!r} holds something else than features of jobs/preprocess.py")
+    return settings
+
+
+def recipe_of_features(settings: dict[str, Any], uri: str) -> Recipe:
+    """The recipe that features were made for, when it is one of this package.
+
+    Args:
+        settings: of the features at ``uri``.
+        uri: for the message.
+
+    Raises:
+        UsageError: it is not: what a file says is never imported.
+    """
+    name = settings.get("recipe")
+    if not isinstance(name, str) or name not in RECIPES:
+        raise UsageError(
+            f"the features at {uri!r} were made for recipe {name!r}, which is none of this "
+            "package: pass it as --recipe"
+        )
+    return RECIPES[name]
+
+
+def completed(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
+    """``recipe`` with what its encoder turned out to be when the features were made.
+
+    A recipe names an encoder; which commit, which weights and how wide its layers are, the features
+    know. What the recipe itself says of them stays, so that ``require_features`` compares it.
+
+    Args:
+        recipe: stays as it is.
+        settings: of the features.
+    """
+    found, wanted = settings.get("audio"), recipe.audio
+    if wanted is None or not wanted.encoded or not found or found.get("kind") != wanted.kind:
+        return recipe
+    if wanted.weights_hash is None and wanted.encoder != found["encoder"]:
+        return recipe  # another one, of which nothing is known
+    known = {
+        key: found[key]
+        for key in ("revision", "weights_hash", "width", "layers")
+        if key == "width" or getattr(wanted, key) is None
+    }
+    return replace(recipe, audio=replace(wanted, **known))
+
+
+def require_features(settings: dict[str, Any], recipe: Recipe, uri: str) -> None:
+    """Check that features made with ``settings`` are those that a recipe asks for.
+
+    Args:
+        settings: of the features. They may hold what the recipe has no use for.
+        recipe: ``completed``.
+        uri: of the features, for the message.
+
+    Raises:
+        UsageError: they differ.
+    """
+    for name, spec in (("audio", recipe.audio), ("video", recipe.video)):
+        if spec is None:
+            continue
+        found = settings.get(name)
+        if found is None:
+            raise UsageError(f"the features at {uri!r} have no {name}, which this recipe needs")
+        # as JSON has it; what is newer than the features has its default there
+        wanted = json.loads(json.dumps(asdict(spec)))
+        found = {**asdict(type(spec)()), **found}
+        same = ("encoder", "revision") if _same_weights(found, wanted) else ()
+        for key in wanted:
+            if found[key] != wanted[key] and key not in same:
+                raise UsageError(
+                    f"the features at {uri!r} were made with {name} {key}={found[key]!r}, this "
+                    f"recipe needs {wanted[key]!r}: run jobs/preprocess.py again for this recipe, "
+                    f"or say --option {name}.{key}={found[key]}"
+                )
+
+
+def _same_weights(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Then it does not matter where the encoder lay."""
+    known = wanted.get("weights_hash")
+    return known is not None and known == found.get("weights_hash")

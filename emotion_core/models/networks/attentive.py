@@ -1,0 +1,115 @@
+"""Answers from the layers of a pretrained speech encoder: a learned mix, attention over time."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emotion_core.errors import UsageError
+from emotion_core.models.networks.batch import Batch
+from emotion_core.models.networks.masking import apply_where, needs_audio
+from emotion_core.models.networks.sequence import real_steps
+from emotion_core.recipes.specs import AudioSpec, VideoSpec
+
+
+class LayerMix(nn.Module):
+    """A weighted mean of layers, the weights learned and adding up to 1.
+
+    As in SUPERB (Yang et al. 2021): which layer knows the emotion is left to the training. Each
+    layer is normalised first, step by step, or the one with the largest numbers would decide.
+
+    Args:
+        layers: how many lie side by side.
+        width: of each.
+    """
+
+    def __init__(self, layers: int, width: int):
+        super().__init__()
+        self.layers, self.width = layers, width
+        self.weights = nn.Parameter(torch.zeros(layers))
+
+    def forward(self, sound: Tensor) -> Tensor:
+        """Float (b, t, layers * width) -> (b, t, width)."""
+        states = functional.layer_norm(sound.unflatten(2, (self.layers, self.width)), (self.width,))
+        return torch.einsum("btlw,l->btw", states, self.weights.softmax(dim=0))
+
+
+class AttentiveStatistics(nn.Module):
+    """Mean and deviation over time, each step weighted by how much it tells.
+
+    Okabe, Koshinaka and Shinoda 2018, "Attentive statistics pooling for deep speaker embedding".
+
+    Args:
+        width: of a step.
+        hidden: of the layer that weighs the steps.
+    """
+
+    def __init__(self, width: int, hidden: int):
+        super().__init__()
+        self.hidden = nn.Linear(width, hidden)
+        # without a bias, which would raise all steps alike
+        self.score = nn.Linear(hidden, 1, bias=False)
+
+    def forward(self, steps: Tensor, real: Tensor) -> Tensor:
+        """Float (b, t, width), bool (b, t) -> (b, 2 * width); at least one real step a row."""
+        scores = self.score(torch.tanh(self.hidden(steps))).squeeze(2)
+        weights = scores.masked_fill(~real, -torch.inf).softmax(dim=1)[:, :, None]
+        steps = torch.where(real[:, :, None], steps, 0)
+        mean = (weights * steps).sum(dim=1)
+        variance = (weights * (steps - mean[:, None]).square()).sum(dim=1)
+        return torch.cat([mean, variance.clamp(min=1e-6).sqrt()], dim=1)
+
+
+class _Head(nn.Module):
+    def __init__(self, layers: int, width: int, hidden: int, attention: int, dropout: float,
+                 n_classes: int):  # fmt: skip
+        super().__init__()
+        self.mix = LayerMix(layers, width)
+        self.project = nn.Linear(width, hidden)
+        self.pool = AttentiveStatistics(hidden, attention)
+        self.dropout = nn.Dropout(dropout)
+        self.answer = nn.Linear(2 * hidden, n_classes)
+
+    def forward(self, sound: Tensor, length: Tensor) -> Tensor:
+        real = real_steps(length.clamp(min=1), sound.shape[1])
+        steps = self.dropout(functional.relu(self.project(self.mix(sound))))
+        return self.answer(self.dropout(self.pool(steps, real)))
+
+
+class VoiceEncoder(nn.Module):
+    """The network of recipe ``voice-encoder``: what stands behind a frozen speech encoder.
+
+    Args:
+        audio: the recipe's, of kind ``encoder``.
+        video: not used.
+        n_classes: number of outputs.
+        hidden: width that a step is projected to.
+        attention: width of the layer that weighs the steps.
+        dropout: of projected steps, and before the answer.
+
+    Raises:
+        UsageError: the recipe's sound is not an encoder's.
+    """
+
+    def __init__(
+        self,
+        audio: AudioSpec | None,
+        video: VideoSpec | None,
+        n_classes: int,
+        hidden: int = 256,
+        attention: int = 64,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        spec = needs_audio(audio, "voice-encoder")
+        if not spec.encoded or not spec.layers or not spec.width:
+            raise UsageError(
+                "network 'voice-encoder' hears layers of an encoder: give its recipe an AudioSpec "
+                "of kind 'encoder' with layers and their width"
+            )
+        layers = len(spec.layers)
+        self.head = _Head(layers, spec.width, hidden, attention, dropout, n_classes)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, float (b, n_classes); zeros for a clip without sound."""
+        assert batch.audio is not None, "the recipe has sound"
+        return apply_where(self.head, batch.has_audio, batch.audio, batch.audio_length)

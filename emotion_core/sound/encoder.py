@@ -1,0 +1,126 @@
+"""Sound -> what a pretrained speech encoder makes of it (Whisper, wav2vec2, HuBERT, WavLM, ...)."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from emotion_core.recipes.specs import AudioSpec
+from emotion_core.sound.features import prepare
+from emotion_core.sound.pretrained import load_encoder, resolve
+
+# What Whisper hears at once. Longer sound is encoded in pieces of equal length, so that memory,
+# which rises with the square of the length, has a bound for the others too.
+MOST_S = 30.0
+
+
+class SpeechEncoder:
+    """Hidden states of an encoder, a clip at a time or several of one length together.
+
+    A clip's values depend neither on others nor on padding, for there is none: Whisper, which its
+    authors feed with 30 s, gets the clip alone and as many of its positions. On a CPU clips are
+    computed one by one; elsewhere those of equal length together, which rounds in another way.
+
+    Args:
+        spec: the recipe's settings.
+        device: where to compute, as torch names it.
+        batch_s: at most this many seconds of sound are computed together; None: 0 on a CPU, which
+            is one clip, else 120.
+
+    Raises:
+        UsageError: as ``resolve``; or the files are damaged.
+    """
+
+    def __init__(
+        self, spec: AudioSpec, device: str | torch.device = "cpu", batch_s: float | None = None
+    ):
+        self.spec = resolve(spec)
+        self._device = torch.device(device)
+        if batch_s is None:
+            batch_s = 0.0 if self._device.type == "cpu" else 120.0
+        self._batch_samples = int(batch_s * spec.sample_rate)
+        self._extractor, model = load_encoder(self.spec)
+        self.model = model.to(self._device)
+        self._states: Callable[[Any, Tensor, int], list[Tensor]] = (
+            _whisper_states if self.model.config.model_type == "whisper" else _states
+        )
+
+    def __call__(self, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Features of each clip.
+
+        Args:
+            clips: float32 (samples,) each, mono, at ``spec.sample_rate``.
+
+        Returns:
+            float16 (steps, layers * width) each, one layer beside the other; (0, layers * width)
+            for a clip without sound.
+
+        Raises:
+            ClipError: one of the clips holds NaN or infinite samples.
+        """
+        empty = np.zeros((0, self.spec.coefficients), np.float16)
+        results = [empty] * len(clips)
+        ready = {i: prepare(clip, self.spec) for i, clip in enumerate(clips) if len(clip)}
+        for indices in self._batches({i: len(samples) for i, samples in ready.items()}):
+            matrices = self._encode(np.stack([ready[i] for i in indices]))
+            for index, matrix in zip(indices, matrices, strict=True):
+                results[index] = matrix
+        return results
+
+    def _batches(self, lengths: dict[int, int]) -> Iterator[list[int]]:
+        for length, same in groupby(sorted(lengths, key=lambda i: lengths[i]), lengths.__getitem__):
+            indices = list(same)
+            size = max(1, self._batch_samples // length)
+            for start in range(0, len(indices), size):
+                yield indices[start : start + size]
+
+    @torch.inference_mode()
+    def _encode(self, clips: np.ndarray) -> np.ndarray:
+        """Float32 (clips, samples) -> float16 (clips, steps, layers * width)."""
+        pieces = math.ceil(clips.shape[1] / (MOST_S * self.spec.sample_rate))
+        heard = [self._piece(piece) for piece in np.array_split(clips, pieces, axis=1)]
+        states = torch.cat(heard, dim=1).transpose(1, 2)
+        pooled = functional.adaptive_avg_pool1d(states, self.spec.steps).transpose(1, 2)
+        return pooled.to(torch.float16).cpu().numpy()
+
+    def _piece(self, clips: np.ndarray) -> Tensor:
+        """Float32 (clips, samples) -> chosen layers, float32 (clips, frames, layers * width)."""
+        layers = self.spec.layers
+        assert layers is not None, "resolved"
+        given = self._extractor(
+            list(clips),
+            sampling_rate=self.spec.sample_rate,
+            padding="do_not_pad",
+            truncation=False,
+            return_tensors="np",
+        )
+        (name,) = set(given) & {"input_features", "input_values"}
+        inputs = torch.from_numpy(np.asarray(given[name], np.float32)).to(self._device)
+        states = self._states(self.model, inputs, max(layers))
+        return torch.cat([states[layer] for layer in layers], dim=2)
+
+
+def _states(model: Any, inputs: Tensor, last: int) -> list[Tensor]:
+    """Every layer's states, float (b, frames, width) each, the first layer's input before them."""
+    return list(model(inputs, output_hidden_states=True).hidden_states)
+
+
+def _whisper_states(model: Any, inputs: Tensor, last: int) -> list[Tensor]:
+    """The same of Whisper's encoder, as far as layer ``last``, for sound of any length.
+
+    Its own ``forward`` insists on 30 s, padded; this is that without the padding, and with the
+    positions of the frames that there are. As there, the last layer's states are normalised.
+    """
+    frames = functional.gelu(model.conv2(functional.gelu(model.conv1(inputs))))
+    steps = frames.transpose(1, 2)
+    states = [steps + model.embed_positions.weight[: steps.shape[1]]]
+    for layer in model.layers[:last]:
+        states.append(layer(states[-1], None))
+    if last == len(model.layers):
+        states[-1] = model.layer_norm(states[-1])
+    return states

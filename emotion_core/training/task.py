@@ -1,0 +1,126 @@
+"""A training with its data: features read and divided into sides."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emotion_core.corpora.splits import SIDES, assign_split
+from emotion_core.evaluation.speakers import shared_speakers
+from emotion_core.models.dataset import FeatureSet, audio_length, load_features
+from emotion_core.models.made import completed, feature_settings, require_features
+from emotion_core.models.networks import build_network
+from emotion_core.models.samples import segment_spans
+from emotion_core.recipes import recipe_to_json
+from emotion_core.recipes.specs import Recipe
+from emotion_core.training.plan import TrainPlan
+from emotion_core.training.refit import require_refit
+
+
+@dataclass(frozen=True)
+class Task:
+    """A training with its data.
+
+    Attributes:
+        plan: what to do.
+        split: the protocol, as ``--split`` takes it.
+        sides: clips of ``train``, ``validation`` and ``test``.
+        left_out: clips that take no part, by reason; ``outside_split`` among them.
+        refit: train once more, on training and validation speakers together.
+    """
+
+    plan: TrainPlan
+    split: str
+    sides: dict[str, FeatureSet]
+    left_out: dict[str, int]
+    refit: bool = False
+
+    def __post_init__(self) -> None:
+        if self.refit:
+            require_refit(self.plan.recipe, self.sides["validation"])
+
+    @property
+    def shared(self) -> list[str]:
+        """Speakers who train and are tested: with any, the figures say nothing of new people."""
+        learned = [*self.sides["train"].speakers, *self.sides["validation"].speakers]
+        return shared_speakers(learned, self.sides["test"].speakers)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the result: equal settings go on with the same run."""
+        return {
+            "recipe": recipe_to_json(self.plan.recipe),
+            "features": {name: side.fingerprint for name, side in self.sides.items()},
+            "split": self.split,
+            "seed": self.plan.seed,
+            **({"refit": True} if self.refit else {}),
+        }
+
+
+def prepare(features: str, recipe: Recipe, split: str | None, seed: int) -> Task:
+    """Read the features and divide them.
+
+    Args:
+        features: URI of a ``preprocess`` output.
+        recipe: what to train.
+        split: a protocol; None takes the recipe's own.
+        seed: of the training, and of a random split.
+
+    Raises:
+        UsageError: the features do not fit the recipe or the protocol.
+    """
+    recipe = completed(recipe, feature_settings(features))
+    return divide(read_features(features, recipe), recipe, split or recipe.split, seed)
+
+
+def read_features(features: str, recipe: Recipe) -> FeatureSet:
+    """The features at a URI, once it is clear that the recipe's network can be built.
+
+    Args:
+        features: URI of a ``preprocess`` output.
+        recipe: ``completed`` by what the features are.
+
+    Raises:
+        UsageError: no such network, it does not take its options, or features of another recipe.
+    """
+    # neither other features nor an unknown network should cost the reading of the features
+    require_features(feature_settings(features), recipe, features)
+    build_network(recipe, download=False)
+    return load_features(features, recipe)
+
+
+def divide(
+    found: FeatureSet,
+    recipe: Recipe,
+    split: str,
+    seed: int,
+    assigned: np.ndarray | None = None,
+    refit: bool = False,
+) -> Task:
+    """A training on features that were read.
+
+    Args:
+        found: all clips.
+        recipe: what to train.
+        split: a protocol, one fold of it.
+        seed: of the training, and of a random split.
+        assigned: the side of each clip, str (clips,); None asks the protocol.
+        refit: see ``Task``.
+
+    Raises:
+        UsageError: the clips do not fit the protocol, or there is nothing to refit.
+    """
+    if assigned is None:
+        assigned = assign_split(split, found.clips, seed)
+    sides = {side: found.select(assigned == side) for side in SIDES}
+    plan = TrainPlan(recipe, padded_length(sides["train"], recipe), seed)
+    outside = int((assigned == "").sum())
+    return Task(plan, split, sides, {**found.left_out, "outside_split": outside}, refit)
+
+
+def padded_length(train: FeatureSet, recipe: Recipe) -> int:
+    """Frames that the sound of a sample is padded to: a clip's, or a segment's."""
+    frames = audio_length(train, recipe.audio)
+    if recipe.segment_s is None or recipe.audio is None:
+        return frames
+    return min(frames, segment_spans(frames, 0, recipe)[0][0].stop)
