@@ -51,6 +51,14 @@ def main(
             help="Smallest face, pixels of the picture scaled to 640; by default the model's."
         ),
     ] = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            help="An answer with a smaller probability is marked unsure; it stays in the table.",
+            min=0,
+            max=1,
+        ),
+    ] = 0.0,
     detector: Annotated[
         str | None,
         typer.Option(
@@ -115,6 +123,7 @@ def main(
         LabelOptions(Windowing(window, hop), fps, min_face),
         detector,
         Limits(video_s=video_timeout),
+        min_confidence,
         trust_code,
         encoder,
     )

@@ -40,6 +40,7 @@ class Labelling:
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.
         limits: how long things may take.
+        min_confidence: an answer with less is ``unsure``.
         trust_code: networks that are not of this package may be imported.
         encoder: where the speech encoder of the bundles lies; None: where they say. Its weights
             must be those that they were trained with.
@@ -49,6 +50,7 @@ class Labelling:
     options: LabelOptions = LabelOptions()
     detector: str | None = None
     limits: Limits = Limits()
+    min_confidence: float = 0.0
     trust_code: bool = False
     encoder: str | None = None
 
@@ -99,11 +101,13 @@ class Labelling:
             "windowing": asdict(self.options.windowing),
             "fps": self.options.fps,
             "min_face": self.options.min_face,
+            "min_confidence": self.min_confidence,
         }
 
     def tables(self, out: str) -> LabelTables:
         """The tables that these labels go to."""
-        return LabelTables(out, self.ensemble.labels, self.ensemble.model_id)
+        ensemble = self.ensemble
+        return LabelTables(out, ensemble.labels, ensemble.model_id, self.min_confidence)
 
     def step(self, device: str = "cpu") -> LabelStep:
         """What labels videos, with models and detector of its own."""

@@ -80,19 +80,37 @@ def dominant(segments: Sequence[Segment], shares: np.ndarray) -> int:
     return int(leading[mean[leading].argmax()])
 
 
-def segment_rows(works: Sequence[ClipWork], labels: tuple[str, ...], model_id: str) -> pa.Table:
-    """The segments of all videos, in order of video, time and track."""
+def segment_rows(
+    works: Sequence[ClipWork],
+    labels: tuple[str, ...],
+    model_id: str,
+    min_confidence: float = 0.0,
+) -> pa.Table:
+    """The segments of all videos, in order of video, time and track.
+
+    Args:
+        works: labelled.
+        labels, model_id: of the model.
+        min_confidence: an answer with less is ``unsure``.
+    """
     schema = segments_schema(labels)
-    tables = [_segments(work, labels, model_id, schema) for work in works if work.segments]
+    tables = [
+        _segments(work, labels, model_id, min_confidence, schema) for work in works if work.segments
+    ]
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
 def _segments(
-    work: ClipWork, labels: tuple[str, ...], model_id: str, schema: pa.Schema
+    work: ClipWork,
+    labels: tuple[str, ...],
+    model_id: str,
+    min_confidence: float,
+    schema: pa.Schema,
 ) -> pa.Table:
     segments = work.segments
     answers = np.stack([segment.probabilities for segment in segments])
     best = answers.argmax(axis=1)
+    confidence = answers[np.arange(len(segments)), best]
     columns: dict[str, Any] = {
         "clip_id": [work.clip["clip_id"]] * len(segments),
         "uri": [work.clip["uri"]] * len(segments),
@@ -110,7 +128,8 @@ def _segments(
         },
         "labelled_s": labelled_seconds(segments),
         "emotion": [labels[place] for place in best],
-        "confidence": answers[np.arange(len(segments)), best],
+        "confidence": confidence,
+        "unsure": confidence < min_confidence,
         "model_id": [model_id] * len(segments),
         **_probabilities("p_", labels, [segment.probabilities for segment in segments]),
         **_probabilities("audio_p_", labels, [s.audio_probabilities for s in segments]),

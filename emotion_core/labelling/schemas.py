@@ -61,6 +61,8 @@ def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("face_time_s", pa.float64()),  # when the face was seen best
             pa.field("emotion", pa.string(), nullable=False),
             pa.field("confidence", pa.float32(), nullable=False),
+            # below --min-confidence: the model does not know, whatever ``emotion`` says
+            pa.field("unsure", pa.bool_(), nullable=False),
             *(pa.field(f"p_{label}", pa.float32(), nullable=False) for label in labels),
             *(pa.field(f"audio_p_{label}", pa.float32()) for label in labels),
             *(pa.field(f"face_p_{label}", pa.float32()) for label in labels),

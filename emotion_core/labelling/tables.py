@@ -27,11 +27,13 @@ class LabelTables:
         out: URI of the folder.
         labels: of the model.
         model_id: of the model, or of several together.
+        min_confidence: an answer with less is ``unsure``.
     """
 
     out: str
     labels: tuple[str, ...]
     model_id: str
+    min_confidence: float = 0.0
 
     @property
     def published(self) -> Published:
@@ -55,7 +57,8 @@ class LabelTables:
     def write(self, works: list[ClipWork], changed: frozenset[str] = frozenset()) -> str:
         """Publish finished videos (see ``Published.write``); the URI of the last file."""
         videos = video_rows(works, self.labels).cast(self.schemas[VIDEOS])
-        segments = segment_rows(works, self.labels, self.model_id).cast(self.schemas[SEGMENTS])
+        segments = segment_rows(works, self.labels, self.model_id, self.min_confidence)
+        segments = segments.cast(self.schemas[SEGMENTS])
         return self.published.write(videos, segments, changed)
 
     def videos(self) -> pa.Table | None:

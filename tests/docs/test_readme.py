@@ -148,6 +148,7 @@ def segment(uri: str, track_id: int, emotion: str, p_angry: float) -> dict:
         "track_id": track_id,
         "emotion": emotion,
         "confidence": p_angry,
+        "unsure": False,
         "modalities": ["face"],
         "model_id": "m",
         **rest,

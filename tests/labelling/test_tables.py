@@ -70,6 +70,18 @@ def tables(tmp_path: Path) -> LabelTables:
     return LabelTables(str(tmp_path / "out"), LABELS, "0123456789abcdef")
 
 
+@pytest.mark.parametrize(("least", "unsure"), [(0.0, False), (0.3, False), (0.5, True)])
+def test_answers_below_the_least_confidence_are_marked_and_kept(
+    tmp_path: Path, least: float, unsure: bool
+) -> None:
+    tables = LabelTables(str(tmp_path), LABELS, "0123456789abcdef", least)
+    write(tables, manifest(a="1"))
+    found = pq.read_table(tmp_path / "segments")
+    assert found["unsure"].to_pylist() == [unsure] * 2
+    assert found["emotion"].to_pylist() == [LABELS[0]] * 2
+    assert found["confidence"].to_pylist() == pytest.approx([0.4] * 2)
+
+
 def run(tables: LabelTables, wanted: pa.Table, prune: bool = False) -> list[str]:
     """What ``labelling.job.label`` does, without the work; the names of what was to be done."""
     done: list[str] = []
