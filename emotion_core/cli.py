@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from emotion_core.errors import StorageError, UsageError
-from emotion_core.text import holds_secret, redacted, without_secret
+from emotion_core.text import holds_secret, printable, redacted, without_secret
 
 # 0 done; 1 the job itself broke; 2 wrong usage; 3 done, but more failed than allowed
 EXIT_BROKEN = 1
@@ -20,8 +20,11 @@ console = Console()
 
 
 def say(words: str) -> None:
-    """One line on standard output, as it is, however narrow the terminal."""
-    console.print(redacted(words), soft_wrap=True, markup=False)
+    """One line on standard output, as it is, however narrow the terminal.
+
+    It may hold names and messages of strangers: no markup, nothing that drives a terminal.
+    """
+    console.print(printable(redacted(words)), soft_wrap=True, markup=False)
 
 
 def run(command: Callable[..., int | None]) -> NoReturn:
@@ -48,7 +51,8 @@ def run(command: Callable[..., int | None]) -> NoReturn:
     except typer.TyperException as error:
         _fail(f"{error.format_message().rstrip('.')} (--help explains the options)")
     except Exception:  # libraries put addresses into their messages, signed ones too
-        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
+        for line in redacted(traceback.format_exc()).splitlines():
+            print(printable(line), file=sys.stderr)
         sys.exit(EXIT_BROKEN)
 
 
@@ -60,5 +64,5 @@ def _refuse_secrets(words: Sequence[str]) -> None:
 
 
 def _fail(message: str, code: int = EXIT_USAGE) -> NoReturn:
-    print("error: " + " ".join(redacted(message).split()), file=sys.stderr)
+    print("error: " + printable(" ".join(redacted(message).split())), file=sys.stderr)
     sys.exit(code)

@@ -8,6 +8,7 @@ import typer
 from emotion_core import storage
 from emotion_core.cli import console, say
 from emotion_core.errors import UsageError
+from emotion_core.text import as_markup
 
 if TYPE_CHECKING:
     from emotion_core.evaluation.answering import Evaluation
@@ -91,7 +92,7 @@ def main(
         claim.check()
         storage.write_run_record(out, record)
     _show(title, found, metrics)
-    console.print(f"written to {out}: {', '.join(files)}", soft_wrap=True)
+    say(f"written to {out}: {', '.join(files)}")
     return 0
 
 
@@ -125,4 +126,4 @@ def _show(title: str, found: "Assessment", metrics: dict[str, Any]) -> None:
     if metrics["side"] == "test":
         remark = strangers_remark(metrics["split"], len(metrics["speakers_known_to_model"]))
         if remark:
-            console.print(f"[yellow]warning:[/] {remark}")
+            console.print(f"[yellow]warning:[/] {as_markup(remark)}")

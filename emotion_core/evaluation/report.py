@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from emotion_core.evaluation.metrics import BINS, SHARES, Assessment, Figures
+from emotion_core.text import as_markup
 
 NAMES = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1", "ece": "ECE"}
 _MOST_PEOPLE = 24
@@ -18,8 +19,9 @@ def evaluation_tables(found: Assessment, metrics: Mapping[str, Any], title: str)
         found: all answers, of all folds together.
         metrics: as ``metrics.json`` holds them: ``folds``, ``mean`` and ``std`` where there are
             folds.
-        title: what was measured.
+        title: what was measured; no markup.
     """
+    title = as_markup(title)
     people = speakers_table(found)
     if "folds" not in metrics:
         tables = [shares_table(found, title), confusion_table(found.figures)]
@@ -100,7 +102,7 @@ def speakers_table(found: Assessment) -> Table | None:
         half = _MOST_PEOPLE // 2
         table.caption = f"the {half} lowest and the {half} highest; all are in metrics.json"
         people = [*people[:half], *people[-half:]]
-    cells = [(name, str(n), f"{war:.1%}") for name, (n, war) in people]
+    cells = [(as_markup(name), str(n), f"{war:.1%}") for name, (n, war) in people]
     rows = -(-len(cells) // columns)
     for row in range(rows):
         table.add_row(*(cell for each in cells[row::rows] for cell in each))
@@ -119,7 +121,7 @@ def folds_table(
     Args:
         folds: each with ``split``, ``n``, ``model_id`` and the figures that ``mean`` has.
         mean, std: of the figures.
-        title: above the table.
+        title: above the table; rich's markup.
         last: heading of the last column, the model.
     """
     table = Table(
@@ -135,7 +137,9 @@ def folds_table(
     table.add_column(last)
     for fold in folds:
         cells = [_cell(name, fold[name]) for name in mean]
-        table.add_row(fold["split"], str(fold["n"]), *cells, str(fold["model_id"]))
+        table.add_row(
+            as_markup(fold["split"]), str(fold["n"]), *cells, as_markup(str(fold["model_id"]))
+        )
     table.add_section()
     table.add_row("mean", "", *(_cell(name, value) for name, value in mean.items()), style="bold")
     table.add_row("+-", "", *(_cell(name, std[name]) for name in mean), style="bold")

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from emotion_core.evaluation.metrics import BINS, Assessment, Calibration
-from emotion_core.report.drawing import BLUE, DARK, GREY, ORANGE, png
+from emotion_core.report.drawing import BLUE, DARK, GREY, ORANGE, literal, png
 
 _MOST_PEOPLE = 60
 
@@ -64,7 +64,7 @@ def speakers_png(found: Assessment, title: str) -> bytes | None:
         people = [*people[:half], *people[-half:]]
     figure = Figure(figsize=(7.2, 1.8 + 0.24 * len(people)), layout="constrained")
     axes = figure.add_subplot()
-    bars = axes.barh([f"{name} ({n})" for name, (n, _) in people],
+    bars = axes.barh([literal(f"{name} ({n})") for name, (n, _) in people],
                      [war for _, (_, war) in people], color=BLUE, height=0.7)  # fmt: skip
     axes.bar_label(bars, [f"{war:.0%}" for _, (_, war) in people], padding=4, fontsize=8)
     war, (low, high) = found.figures.war, found.intervals.war

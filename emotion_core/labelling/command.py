@@ -173,11 +173,11 @@ def main(
         if compact_to is not None:  # of labels that are finished, whatever becomes of it
             compact(tables, compact_to)
     if found.others:
-        cli.console.print(f"{len(found.others)} files are not media, such as {found.others[0]}")
+        cli.say(f"{len(found.others)} files are not media, such as {found.others[0]}")
     show_counts(cli.console, f"Labels in {out}", rows)
     show_reasons(cli.console, rows.filter(pc.field("status") != "ok"))
     cli.console.print(f"{done} of {len(rows)} inputs labelled, {clock.seconds:.1f} s")
-    cli.console.print(f"to look at: {storage.join(out, 'report.html')}", soft_wrap=True)
+    cli.say(f"to look at: {storage.join(out, 'report.html')}")
     return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
 
 

@@ -116,8 +116,7 @@ def _report_scans(scans: list[Scan]) -> None:
         if scan.duplicates:
             cli.console.print(f"{scan.duplicates} files hold an utterance taken from another file")
         if scan.unparsed:
-            cli.console.print(
+            cli.say(
                 f"{len(scan.unparsed)} names do not parse and are left out, "
-                f"for example {scan.unparsed[0]}",
-                markup=False,
+                f"for example {scan.unparsed[0]}"
             )

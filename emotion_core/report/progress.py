@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from emotion_core.text import printable
+
 SECONDS_BETWEEN_LINES = 20.0
 _MOST_REASONS = 3
 
@@ -29,11 +31,11 @@ def progress(console: Console, what: str, total: int) -> Iterator[Callable[[int,
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
         ) as bars:
             task = bars.add_task(what, total=total, note="")
-            yield lambda n, note: bars.update(task, advance=n, note=note)
+            yield lambda n, note: bars.update(task, advance=n, note=printable(note))
         return
     yield _Lines(console, what, total)
 
@@ -98,4 +100,5 @@ class _Lines:
             left = passed * (self._total - self._done) / self._done
             words.append(f"about {duration(round(left))} left")
         # not wrapped, and a name in it is no markup: a log's reader greps
-        self._console.print(", ".join([*words, *([note] if note else [])]), soft_wrap=True)
+        line = printable(", ".join([*words, *([note] if note else [])]))
+        self._console.print(line, soft_wrap=True, markup=False)

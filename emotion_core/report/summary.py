@@ -5,10 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from emotion_core.storage.schemas import REASONS, STATUSES
+from emotion_core.text import as_markup
 
 
 def count_statuses(clips: pa.Table) -> dict[str, int]:
@@ -22,19 +22,21 @@ def show_counts(console: Console, title: str, clips: pa.Table, by: str | None = 
 
     Args:
         console: where to print.
-        title: above the table.
+        title: above the table; no markup.
         clips: rows with ``status``, ``duration_s`` and the column ``by``.
         by: a column such as ``corpus``; None shows the totals only.
     """
-    table = Table(title=title, title_justify="left")
+    table = Table(title=as_markup(title), title_justify="left")
     table.add_column(by or "", justify="left")
     for heading in ("inputs", *STATUSES, "minutes"):
         table.add_column(heading, justify="right")
     groups = sorted({str(value) for value in clips[by].to_pylist()}) if by else []
     keys = [str(value) for value in clips[by].to_pylist()] if by else []
     for group in groups if len(groups) > 1 else []:
-        table.add_row(group, *_cells(clips.filter(pa.array([key == group for key in keys]))))
-    label = groups[0] if len(groups) == 1 else "all"
+        table.add_row(
+            as_markup(group), *_cells(clips.filter(pa.array([key == group for key in keys])))
+        )
+    label = as_markup(groups[0]) if len(groups) == 1 else "all"
     table.add_row(label, *_cells(clips), style="bold")
     console.print(table)
 
@@ -55,7 +57,7 @@ def show_reasons(console: Console, clips: pa.Table) -> None:
     counts = Counter(reason for row in rows for reason in row["reasons"])
     for reason, count in counts.most_common():
         first = next(row for row in rows if reason in row["reasons"])
-        table.add_row(reason, f"{count:,}", REASONS[reason], escape(_example(first)))
+        table.add_row(reason, f"{count:,}", REASONS[reason], as_markup(_example(first)))
     console.print(table)
 
 

@@ -95,10 +95,8 @@ def main(
         with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
             _train_folds(folds, out, arguments, claim.check)
     trust = "--trust-code " if ":" in chosen.network else ""
-    console.print(
-        f"next: python jobs/evaluate.py --model {out} --features {features} {trust}"
-        "--out EVALUATION",
-        soft_wrap=True,
+    say(
+        f"next: python jobs/evaluate.py --model {out} --features {features} {trust}--out EVALUATION"
     )
     return 0
 
@@ -119,7 +117,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
     clock = storage.Clock()
     model = finished(out, task.plan.recipe)
     if model is not None:
-        console.print(f"{out} is finished already (model {model.model_id}), nothing to do")
+        say(f"{out} is finished already (model {model.model_id}), nothing to do")
         return
     console.print(sides_table(task), *remarks(task), sep="\n")
     reach = connect()
@@ -128,9 +126,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
         say(words)
     lines = EpochLines.of(task.plan.recipe)
     console.print(f"{place_of(workers)}\n{lines.head}", soft_wrap=True)
-    outcome = run_task(
-        task, out, workers, lambda row: console.print(lines.line(row), soft_wrap=True), check=check
-    )
+    outcome = run_task(task, out, workers, lambda row: say(lines.line(row)), check=check)
     check()
     storage.write_run_record(out, run_record(task, outcome, arguments, clock))
     console.print(outcome_table(outcome, out))
@@ -154,7 +150,8 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
     clock = storage.Clock()
     if storage.exists(storage.join(out, "run.json")):
         summary = storage.read_json(storage.join(out, FOLDS))
-        console.print(f"{out} is finished already", folds_outcome_table(summary), sep="\n")
+        say(f"{out} is finished already")
+        console.print(folds_outcome_table(summary))
         return
     console.print(folds_sides_table(folds), *folds_remarks(folds), sep="\n")
     wanted, at_once = arguments["num_workers"], arguments["folds_at_once"]
@@ -166,8 +163,8 @@ def _train_folds(folds: "Folds", out: str, arguments: dict[str, Any], check: sto
     console.print(f"{slots} fold(s) at a time, {place_of(workers)} each\n{lines.head}")
     summary = run_folds(
         folds, out, workers, slots,
-        show=lambda fold, row: console.print(lines.line(row, fold), soft_wrap=True),
-        say=lambda fold, words: console.print(f"{fold} {words}", soft_wrap=True),
+        show=lambda fold, row: say(lines.line(row, fold)),
+        say=lambda fold, words: say(f"{fold} {words}"),
         arguments=arguments,
         check=check,
     )  # fmt: skip

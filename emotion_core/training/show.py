@@ -13,6 +13,7 @@ from emotion_core.evaluation.report import NAMES, folds_table
 from emotion_core.evaluation.speakers import clips_only, shared_speakers, strangers_remark
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
+from emotion_core.text import as_markup
 from emotion_core.training.folds import Folds
 from emotion_core.training.run import Outcome
 from emotion_core.training.snapshot import EpochRow
@@ -23,7 +24,8 @@ from emotion_core.training.workers import Workers
 
 def sides_table(task: Task) -> Table:
     """Clips, speakers, labels and sound frames of each side."""
-    table = Table(title=f"{task.plan.recipe.name}, split {task.split}", title_justify="left")
+    title = as_markup(f"{task.plan.recipe.name}, split {task.split}")
+    table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in task.sides:
         table.add_column(name, justify="right")
@@ -48,7 +50,7 @@ def _lengths(features: FeatureSet) -> np.ndarray:
 
 
 def remarks(task: Task) -> list[str]:
-    """What a person should know of the data before trusting a figure."""
+    """What a person should know of the data before trusting a figure; rich's markup."""
     lines = _left_out(task.left_out)
     recipe = task.plan.recipe
     if recipe.audio:
@@ -68,12 +70,13 @@ def _left_out(left_out: Mapping[str, int]) -> list[str]:
 
 def _warning(split: str, shared: int) -> list[str]:
     remark = strangers_remark(split, shared)
-    return [f"[yellow]warning:[/] {remark}"] if remark else []
+    return [f"[yellow]warning:[/] {as_markup(remark)}"] if remark else []
 
 
 def folds_sides_table(folds: Folds) -> Table:
     """Clips and speakers of each side in each fold, and the sound frames that it trains on."""
-    table = Table(title=f"{folds.recipe.name}, split {folds.split}", title_justify="left",
+    title = as_markup(f"{folds.recipe.name}, split {folds.split}")
+    table = Table(title=title, title_justify="left",
                   caption="clips (speakers) of each side", caption_justify="left")  # fmt: skip
     table.add_column("fold")
     for side in SIDES:
@@ -88,7 +91,7 @@ def folds_sides_table(folds: Folds) -> Table:
         if folds.features.audio is not None:
             lengths = folds.features.audio.lengths[folds.features.has_audio & (assigned == "train")]
             cells += [f"{lengths.mean():.1f}", str(lengths.max())] if len(lengths) else ["-", "-"]
-        table.add_row(name, *cells)
+        table.add_row(as_markup(name), *cells)
     return table
 
 
@@ -169,7 +172,8 @@ def outcome_table(outcome: Outcome, out: str) -> Table:
     """What came of it."""
     table = Table(show_header=False)
     best = outcome.best.epoch + 1
-    table.add_row("model", f"{out} ({outcome.model_id}, {outcome.parameters:,} parameters)")
+    told = f"{out} ({outcome.model_id}, {outcome.parameters:,} parameters)"
+    table.add_row("model", as_markup(told))
     table.add_row("epochs", f"{len(outcome.history)}, the weights are those of epoch {best}")
     table.add_row("time", f"{sum(row.seconds for row in outcome.history):.0f} s")
     if outcome.validation is not None:
@@ -195,7 +199,8 @@ def folds_outcome_table(summary: Mapping[str, Any]) -> Table:
     Args:
         summary: as ``folds.json`` holds it.
     """
-    title = f"{summary['recipe']}, {summary['split']}: validation sides, which chose the epochs"
+    of = as_markup(f"{summary['recipe']}, {summary['split']}")
+    title = f"{of}: validation sides, which chose the epochs"
     if summary["mean"] is not None:
         rows = [{**fold, **fold["validation"]} for fold in summary["folds"]]
         return folds_table(rows, summary["mean"], summary["std"], title)
@@ -203,7 +208,7 @@ def folds_outcome_table(summary: Mapping[str, Any]) -> Table:
     for heading in ("fold", *(NAMES[name] for name in SHARES), "model"):
         table.add_column(heading)
     for fold in summary["folds"]:
-        table.add_row(fold["split"], *("-" for _ in SHARES), fold["model_id"])
+        table.add_row(as_markup(fold["split"]), *("-" for _ in SHARES), fold["model_id"])
     return table
 
 

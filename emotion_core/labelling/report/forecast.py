@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from emotion_core.report.progress import duration
+from emotion_core.text import as_markup
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Forecast:
 
 def show_forecast(console: Console, out: str, forecast: Forecast) -> None:
     """Print it."""
-    table = Table(title=f"To be labelled into {out}", title_justify="left")
+    table = Table(title=f"To be labelled into {as_markup(out)}", title_justify="left")
     for name in ("kind", "inputs", "size", "done", "to do", "size to do"):
         table.add_column(name, justify="left" if name == "kind" else "right")
     for name, kind in forecast.kinds.items():

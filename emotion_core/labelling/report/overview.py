@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from emotion_core.recipes.emotions import EMOTIONS
 from emotion_core.report.progress import duration
+from emotion_core.text import printable
 
 _MOST_LETTERS = 42
 
@@ -79,8 +80,3 @@ def shown_time(seconds: float, exact: bool = False) -> str:
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
     return duration(seconds)
-
-
-def printable(text: str) -> str:
-    """Text that may hold anything, on one line; what cannot be shown is U+FFFD."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -13,7 +13,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from emotion_core import storage
 from emotion_core.labelling.report.overview import (
-    printable,
     seconds_by_emotion,
     short_name,
     shown_time,
@@ -22,6 +21,7 @@ from emotion_core.labelling.report.thumbnails import thumbnails
 from emotion_core.labelling.report.timelines import timelines
 from emotion_core.report.colours import STATUS_COLOURS, colour_of
 from emotion_core.storage.schemas import NOTES, REASONS, STATUSES
+from emotion_core.text import printable
 
 MOST_EXAMPLES = 5
 MOST_VIDEOS = 12
@@ -102,7 +102,9 @@ def page_html(
     ).get_template("page.html")
     statuses = Counter(videos["status"].to_pylist())
     return template.render(
-        facts=facts,
+        source=[printable(given) for given in facts.source],
+        out=printable(facts.out),
+        not_media=facts.not_media,
         made=f"{datetime.fromisoformat(facts.made):%Y-%m-%d %H:%M %Z}",
         settings=json.dumps(facts.settings, sort_keys=True),
         inputs=len(videos),

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.ticker import MaxNLocator
 
-from emotion_core.labelling.report.overview import distinct_names, printable, shown_time
+from emotion_core.labelling.report.overview import distinct_names, shown_time
 from emotion_core.report.colours import colour_of
+from emotion_core.text import printable
 
 NOBODY = -1  # in place of a track_id
 _MOST_TRACKS = 4  # lanes of one video; the rest of a crowd is left out
