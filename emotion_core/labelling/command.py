@@ -11,6 +11,7 @@ import typer
 from emotion_core import cli, storage
 from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
+from emotion_core.labelling.limits import VIDEO_TIMEOUT_S, Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.windows import Windowing
 from emotion_core.report.progress import progress
@@ -59,9 +60,11 @@ def main(
         ),
     ] = None,
     video_timeout: Annotated[
-        float | None,
-        typer.Option(help="Seconds that one video may take; what was done until then is kept."),
-    ] = None,
+        float,
+        typer.Option(
+            help="Seconds that one video may take; what was done until then is kept. inf: no limit."
+        ),
+    ] = VIDEO_TIMEOUT_S,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and how long it takes.")
     ] = False,
@@ -95,7 +98,7 @@ def main(
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.overview import choose
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
-    from emotion_core.labelling.step import LabelOptions, Limits
+    from emotion_core.labelling.step import LabelOptions
 
     how = Labelling(
         tuple(storage.absolute(uri) for uri in model),

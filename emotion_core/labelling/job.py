@@ -17,7 +17,8 @@ from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector
 from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.labelling.step import LabelOptions, LabelStep, Limits, label_step
+from emotion_core.labelling.limits import Limits
+from emotion_core.labelling.step import LabelOptions, LabelStep, label_step
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import Bundle, load_bundle
@@ -66,7 +67,7 @@ class Labelling:
             if number is not None and not number > 0:
                 raise UsageError(f"{option} {number}: a number above 0")
         for seconds in (self.limits.video_s, self.limits.piece_s):
-            if seconds is not None and not seconds > 0:
+            if not seconds > 0:
                 raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
         samplings(self.ensemble.views, self.options.fps)
         trained = _trained_detectors(self.ensemble.bundles)
