@@ -158,25 +158,25 @@ def _most(group: Group) -> int:
 class Commit:
     """A Ray Data callable class that writes batches of finished clips.
 
-    What ends the job travels as a pickled error in the column ``trouble`` (see ``adapter``).
+    What ends the job travels as a pickled error in the column ``trouble`` (see ``adapter``); the
+    clips that were finished before are written all the same.
     """
 
     def __init__(self, writer: Writer):
         self.writer = writer
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        works: list[ClipWork] = []
-        uri = trouble = None
+        works, trouble = unpack(batch)
+        uri = None
         try:
-            works = unpack(batch)
-            uri = self.writer(works)
+            uri = self.writer(works) if works else None
         except (UsageError, StorageError) as error:
-            trouble = pickle.dumps(error)
+            trouble = error
         counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
         failures = [work.outcome.reasons[0] for work in works if work.failed]
         columns = {
             "uri": pa.array([uri], pa.string()),
-            "trouble": pa.array([trouble], pa.binary()),
+            "trouble": pa.array([trouble and pickle.dumps(trouble)], pa.binary()),
             "media_s": pa.array([sum(work.duration_s or 0.0 for work in works)], pa.float64()),
             "failures": pa.array([failures], pa.list_(pa.string())),
         }

@@ -4,18 +4,21 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emotion_core.errors import ClipError, StorageError, UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.listing import list_files
+from emotion_core.storage.troubles import retrying, trouble_with
 from emotion_core.storage.uris import explain, filesystem, is_local, path_of, scheme
 
 _CHUNK = 1 << 20
@@ -92,23 +95,41 @@ def local_copy(uri: str, member: str | None = None) -> Iterator[Path]:
         member: ``bytes=START-END`` (end exclusive) gives only that part; None gives all.
 
     Raises:
-        ClipError: stage ``fetch``: the file is gone, cannot be reached, or is damaged.
+        ClipError: stage ``fetch``: the file is gone, refused, or damaged.
+        StorageError: nothing can be fetched (any more): see ``troubles``.
     """
     if member is None and is_local(uri):
-        _, path = filesystem(uri)
-        if not os.path.isfile(path):
-            raise ClipError("fetch", explain(uri, FileNotFoundError(path)))
-        yield Path(path)
+        with _fetching(uri):
+            path = retrying(partial(_regular_file, uri))
+        yield path
         return
-    with tempfile.TemporaryDirectory(prefix="emotion-core-") as folder:
-        try:
+    with _temporary_folder() as folder:
+        with _fetching(uri):
             target = os.path.join(folder, "clip" + _suffix(uri))
-            _fetch(uri, member, target)
-        except UsageError as error:  # from an archive that is gone
-            raise ClipError("fetch", str(error)) from error
-        except Exception as error:
-            raise ClipError("fetch", explain(uri, error)) from error
+            retrying(partial(_fetch, uri, member, target))
         yield Path(target)
+
+
+@contextmanager
+def _fetching(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # every filesystem has its own
+        raise trouble_with(uri, error) from error
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="emotion-core-")
+    except OSError as error:
+        raise StorageError(f"no folder for copies of inputs can be made: {error}") from error
+
+
+def _regular_file(uri: str) -> Path:
+    _, path = filesystem(uri)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise FileNotFoundError(path)
+    return Path(path)
 
 
 def _suffix(uri: str) -> str:
