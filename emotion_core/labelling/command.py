@@ -74,7 +74,14 @@ def main(
     max_failed: Annotated[
         float,
         typer.Option(help="Exit with 3 when a larger share of the inputs failed.", min=0, max=1),
-    ] = 1.0,
+    ] = 0.05,
+    stall_timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds without a finished input after which the job ends with exit code 1, to "
+            "go on when repeated; by default it only says what it waits for."
+        ),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop rows of inputs that are not among these any more.")
     ] = False,
@@ -94,6 +101,7 @@ def main(
     """
     arguments, clock = dict(locals()), storage.Clock()
     out = storage.absolute(out)
+    from emotion_core.engine.patience import Patience
     from emotion_core.labelling.compact import compact, refuse_used
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.overview import choose
@@ -107,6 +115,8 @@ def main(
         Limits(video_s=video_timeout),
     )
     how.check()
+    patience = Patience(most_s=stall_timeout)
+    patience.check()
     compact_to = None if compact_to is None else storage.absolute(compact_to)
     if compact_to is not None:
         refuse_used(compact_to, out)
@@ -125,7 +135,7 @@ def main(
     settings = how.settings()
     with storage.hold_output(out, "labels", settings, overwrite, say=cli.say) as claim:
         show = partial(_progress, len(manifest))
-        rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check)
+        rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check, patience)
         tables, counts = how.tables(out), count_statuses(rows)
         chosen = choose(rows, MOST_VIDEOS)
         sample = tables.segments([row["clip_id"] for row in chosen])
