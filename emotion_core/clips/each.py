@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from emotion_core.clips.work import ClipWork
-from emotion_core.errors import ClipError
+from emotion_core.errors import ClipError, StorageError
 
 _log = logging.getLogger(__name__)
 
@@ -17,6 +17,9 @@ def each(
 
     An exception becomes a failed row: a ``ClipError`` as it is, anything else also into the log
     with its traceback, because it is a fault of ours or of a library.
+
+    Raises:
+        StorageError: no clip can be fetched any more.
     """
     done = []
     for work in works:
@@ -28,6 +31,8 @@ def each(
             after = step(work)
         except ClipError as error:
             after = work.with_(outcome=work.outcome.fail_with(error, stage), media=None)
+        except StorageError:
+            raise
         except Exception as error:
             _log.warning("%s: %s failed", work.clip["uri"], stage, exc_info=True)
             after = work.with_(outcome=work.outcome.fail_with(error, stage), media=None)

@@ -3,9 +3,9 @@
 Between two Ray operators a clip travels as one pickled binary column: plain Arrow to Ray, which
 sidesteps its ragged tensors, and no conversion for us.
 
-A worker that cannot make its steps (a model that this node does not see, a store that is gone)
-sends its ``UsageError`` on in place of the clips. Raised there, it would reach the user as Ray's
-account of a broken worker, several pages long.
+A worker that cannot make its steps (a model that this node does not see), or whose step finds that
+nothing can be fetched any more, sends the error on in place of the clips. Raised there, it would
+reach the user as Ray's account of a broken worker, several pages long.
 
 A worker that died is started again with the same batch; ``attempts`` says what is done about it.
 """
@@ -17,7 +17,11 @@ import pyarrow as pa
 
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.attempts import MOST_DEATHS, attempts_of_worker
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
+from emotion_core.storage.troubles import everybodys
+
+# What ends a job in one line.
+Ending = UsageError | StorageError
 
 Step = Callable[[list[ClipWork]], list[ClipWork]]
 # Makes the step inside the worker: detectors and child processes cannot be sent over.
@@ -36,22 +40,25 @@ class Steps:
 
     def __init__(self, factories: Sequence[StepFactory], run: str | None = None):
         self.steps: list[Step] = []
-        self.trouble: UsageError | None = None
+        self.trouble: Ending | None = None
         self.attempts = attempts_of_worker(run)
         try:
             self.steps = [factory() for factory in factories]
-        except UsageError as error:
+        except StorageError as error:
             self.trouble = error
+        except UsageError as error:
+            # what the job's own process could read a moment ago
+            self.trouble = StorageError(str(error)) if everybodys(error) else error
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        try:
-            works = unpack(batch)
-        except UsageError as error:
-            return pack([error])
-        if self.trouble is not None:
-            return pack([self.trouble])
+        works, trouble = unpack(batch)
+        if trouble := trouble or self.trouble:
+            return pack([trouble])
         try:
             return pack(self._done(works))
+        except StorageError as error:
+            self.trouble = error  # a part is written when it is full: fill it without more tries
+            return pack([error])
         finally:
             self.attempts.end(len(works))
 
@@ -75,24 +82,25 @@ class Steps:
         return works
 
 
-def pack(load: Sequence[ClipWork | UsageError]) -> pa.Table:
+def pack(load: Sequence[ClipWork | Ending]) -> pa.Table:
     """Clips on their way, or what ends the job instead, as one binary column, in order."""
     pickled = [pickle.dumps(each, pickle.HIGHEST_PROTOCOL) for each in load]
     return pa.table({"work": pickled}, schema=_WORK)
 
 
-def unpack(batch: pa.Table) -> list[ClipWork]:
-    """The clips of a batch: of the manifest (the first operator) or of ``pack``.
+def unpack(batch: pa.Table) -> tuple[list[ClipWork], Ending | None]:
+    """The clips of a batch, of the manifest (the first operator) or of ``pack``.
 
-    Raises:
-        UsageError: what a worker before this one sent on instead.
+    Returns:
+        The clips, and what a worker before this one sent on instead of some, if one did.
     """
     if batch.column_names != _WORK.names:
-        return [ClipWork(clip=row) for row in batch.to_pylist()]
-    works = []
+        return [ClipWork(clip=row) for row in batch.to_pylist()], None
+    works, trouble = [], None
     for row in batch["work"]:
-        load: ClipWork | UsageError = pickle.loads(row.as_buffer())
-        if isinstance(load, UsageError):
-            raise load
-        works.append(load)
-    return works
+        load: ClipWork | Ending = pickle.loads(row.as_buffer())
+        if isinstance(load, ClipWork):
+            works.append(load)
+        else:
+            trouble = trouble or load
+    return works, trouble

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 import ray
+from ray._private import worker
 from ray.data import DataContext
 
 from emotion_core.cli import console
@@ -17,14 +18,22 @@ def connect() -> Reach:
     """Join the cluster this process belongs to, or start Ray inside the process.
 
     No argument says which: ``ray job submit`` sets ``RAY_ADDRESS``, and ``ray.init`` without an
-    address looks there first (``RAY_ADDRESS=local`` insists on a Ray of one's own).
+    address looks there first, then for a cluster that ``ray start`` left on this machine
+    (``RAY_ADDRESS=local`` insists on a Ray of one's own).
 
     Returns:
         The machines to plan with. A Ray of one's own has this one and waits for no other.
 
     Raises:
-        UsageError: a Ray of one's own that does not get up in time.
+        UsageError: a Ray of one's own that does not get up in time, or ``RAY_ADDRESS`` is where
+            jobs are handed in.
     """
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address.startswith(("http://", "https://")):
+        raise UsageError(
+            f"RAY_ADDRESS={address} takes jobs, it runs none itself: hand this one in with "
+            "ray job submit --working-dir . -- python ..., or unset RAY_ADDRESS to run it here"
+        )
     # What workers print stays in Ray's log files: trouble with a clip is in the clip's row, and the
     # rest (Ray's own bars and plans too) would only break the job's progress bar.
     try:
@@ -45,14 +54,14 @@ def connect() -> Reach:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     # after half an hour without a finished block Ray Data would break off; a long video on a slow
-    # machine takes longer, and what hangs has time limits of its own here
+    # machine takes longer, and what hangs has time limits of its own here (see ``patience``)
     context.execution_no_progress_timeout_s = -1
     # after 30 s they tell a pipeline's author to reserve memory, in the middle of the progress bar
     # that its user looks at
     context.issue_detectors_config.detectors = []
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
-    now = [_node(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    now = nodes_now()
     found = reach(now, may_come() if _joined() else now)
     if found.awaited:
         # the job may wait here as long as the cloud takes, so it says for what
@@ -60,9 +69,15 @@ def connect() -> Reach:
     return found
 
 
+def nodes_now() -> tuple[Node, ...]:
+    """The nodes that are alive."""
+    return tuple(_node(node["Resources"]) for node in ray.nodes() if node["Alive"])
+
+
 def _joined() -> bool:
-    """Whether Ray was there before this process."""
-    return os.environ.get("RAY_ADDRESS", "local") != "local"
+    """Whether Ray was there before this process: it looks for one in several places."""
+    node: Any = worker._global_node
+    return node is not None and not node.is_head()
 
 
 def _node(resources: dict[str, Any]) -> Node:

@@ -15,6 +15,7 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.adapter import Steps, unpack
 from emotion_core.engine.attempts import forget
+from emotion_core.engine.patience import Patience, Watch, awaited, standing
 from emotion_core.engine.plan import Group
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.report.progress import Tally
@@ -57,7 +58,12 @@ class Part:
 
 
 def run_groups(
-    pending: pa.Table, groups: list[Group], writer: Writer, rows_per_part: int, batch: int = BATCH
+    pending: pa.Table,
+    groups: list[Group],
+    writer: Writer,
+    rows_per_part: int,
+    batch: int = BATCH,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> Iterator[Part]:
     """Send clips through the groups and write them, yielding each part as it is committed.
 
@@ -67,20 +73,27 @@ def run_groups(
         writer: writes finished clips as one part and returns its URI.
         rows_per_part: clips a part holds (the last ones fewer).
         batch: clips that one call of a worker handles, at most.
+        patience: how long it may go on without a clip that is finished.
 
     Raises:
         UsageError: a part was written where this process cannot see it, or a worker cannot make
             its steps.
-        StorageError: a part could not be written; the parts before it are there.
+        StorageError: a part could not be written, or the inputs not be read any more, or no clip
+            was finished for too long; the parts before it are there.
     """
     if len(pending) == 0:
         return
     run = uuid.uuid4().hex
-    reports = _reports(run, pending, groups, writer, rows_per_part, batch)
+    dataset = _reports(run, pending, groups, writer, rows_per_part, batch)
+    reports = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+    left, needs = len(pending), [group.needs for group in groups]
+    watch = Watch(patience, lambda: standing(run, left, needs))
     try:
-        for report in reports.iter_batches(batch_size=None, batch_format="pyarrow"):
+        for report in awaited(reports, watch, watch.look_s):
             for row in cast(pa.Table, report).to_pylist():
-                yield _part(row)
+                part = _part(row)
+                left -= part.rows
+                yield part
     finally:
         forget(run)
 
@@ -158,25 +171,25 @@ def _most(group: Group) -> int:
 class Commit:
     """A Ray Data callable class that writes batches of finished clips.
 
-    What ends the job travels as a pickled error in the column ``trouble`` (see ``adapter``).
+    What ends the job travels as a pickled error in the column ``trouble`` (see ``adapter``); the
+    clips that were finished before are written all the same.
     """
 
     def __init__(self, writer: Writer):
         self.writer = writer
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        works: list[ClipWork] = []
-        uri = trouble = None
+        works, trouble = unpack(batch)
+        uri = None
         try:
-            works = unpack(batch)
-            uri = self.writer(works)
+            uri = self.writer(works) if works else None
         except (UsageError, StorageError) as error:
-            trouble = pickle.dumps(error)
+            trouble = error
         counts = {status: [sum(w.outcome.status == status for w in works)] for status in STATUSES}
         failures = [work.outcome.reasons[0] for work in works if work.failed]
         columns = {
             "uri": pa.array([uri], pa.string()),
-            "trouble": pa.array([trouble], pa.binary()),
+            "trouble": pa.array([trouble and pickle.dumps(trouble)], pa.binary()),
             "media_s": pa.array([sum(work.duration_s or 0.0 for work in works)], pa.float64()),
             "failures": pa.array([failures], pa.list_(pa.string())),
         }

@@ -11,6 +11,7 @@ import typer
 from emotion_core import cli, storage
 from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
+from emotion_core.labelling.limits import VIDEO_TIMEOUT_S, Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.windows import Windowing
 from emotion_core.report.progress import progress
@@ -74,9 +75,11 @@ def main(
         ),
     ] = None,
     video_timeout: Annotated[
-        float | None,
-        typer.Option(help="Seconds that one video may take; what was done until then is kept."),
-    ] = None,
+        float,
+        typer.Option(
+            help="Seconds that one video may take; what was done until then is kept. inf: no limit."
+        ),
+    ] = VIDEO_TIMEOUT_S,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and how long it takes.")
     ] = False,
@@ -86,7 +89,14 @@ def main(
     max_failed: Annotated[
         float,
         typer.Option(help="Exit with 3 when a larger share of the inputs failed.", min=0, max=1),
-    ] = 1.0,
+    ] = 0.05,
+    stall_timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds without a finished input after which the job ends with exit code 1, to "
+            "go on when repeated; by default it only says what it waits for."
+        ),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop rows of inputs that are not among these any more.")
     ] = False,
@@ -112,11 +122,12 @@ def main(
     """
     arguments, clock = dict(locals()), storage.Clock()
     out = storage.absolute(out)
+    from emotion_core.engine.patience import Patience
     from emotion_core.labelling.compact import compact, refuse_used
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.overview import choose
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
-    from emotion_core.labelling.step import LabelOptions, Limits
+    from emotion_core.labelling.step import LabelOptions
 
     how = Labelling(
         tuple(storage.absolute(uri) for uri in model),
@@ -128,6 +139,8 @@ def main(
         encoder,
     )
     how.check()
+    patience = Patience(most_s=stall_timeout)
+    patience.check()
     compact_to = None if compact_to is None else storage.absolute(compact_to)
     if compact_to is not None:
         refuse_used(compact_to, out)
@@ -146,7 +159,7 @@ def main(
     settings = how.settings()
     with storage.hold_output(out, "labels", settings, overwrite, say=cli.say) as claim:
         show = partial(_progress, len(manifest))
-        rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check)
+        rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check, patience)
         tables, counts = how.tables(out), count_statuses(rows)
         chosen = choose(rows, MOST_VIDEOS)
         sample = tables.segments([row["clip_id"] for row in chosen])

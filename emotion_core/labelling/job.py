@@ -10,14 +10,16 @@ import pyarrow.compute as pc
 
 from emotion_core import storage
 from emotion_core.engine.cluster import connect
+from emotion_core.engine.patience import Patience
 from emotion_core.engine.plan import Group, plan
 from emotion_core.engine.reach import Reach
 from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector, named_elsewhere
 from emotion_core.labelling.ensemble import Ensemble
+from emotion_core.labelling.limits import Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.labelling.step import LabelOptions, LabelStep, Limits, label_step
+from emotion_core.labelling.step import LabelOptions, LabelStep, label_step
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import Bundle, load_bundle
@@ -73,7 +75,7 @@ class Labelling:
             if number is not None and not number > 0:
                 raise UsageError(f"{option} {number}: a number above 0")
         for seconds in (self.limits.video_s, self.limits.piece_s):
-            if seconds is not None and not seconds > 0:
+            if not seconds > 0:
                 raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
         samplings(self.ensemble.views, self.options.fps)
         trained = _trained_detectors(self.ensemble.bundles)
@@ -135,6 +137,7 @@ def label(
     retry_failed: bool = False,
     prune: bool = False,
     check: storage.Check = storage.unclaimed,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> tuple[pa.Table, int]:
     """Label every video of the manifest: exactly one row each in ``videos/``.
 
@@ -148,19 +151,22 @@ def label(
         retry_failed: videos that failed, or were left unfinished, are done again.
         prune: rows of videos that are not in the manifest are dropped.
         check: the claim's.
+        patience: how long it may go on without an input that is finished.
 
     Returns:
         ``videos/`` as a table, and how many videos had to be done.
 
     Raises:
         UsageError: what the folder holds cannot be read, or is more than the manifest names.
-        StorageError: it cannot be written, or no longer be read, or another job writes there now.
+        StorageError: it cannot be written, or it or the inputs no longer be read, another job
+            writes there now, or no input was finished for too long.
     """
     tables = how.tables(out)
 
     def work(pending: pa.Table, changed: frozenset[str]) -> None:
         write = partial(tables.write, changed=changed)
-        follow(_parts(pending, how, write, connect()), len(pending), show, check)
+        parts = _parts(pending, how, write, connect(), patience)
+        follow(parts, len(pending), show, check)
         check()
 
     done = tables.published.fill(manifest, work, retry_failed, prune)
@@ -170,12 +176,14 @@ def label(
     return videos, done
 
 
-def _parts(pending: pa.Table, how: Labelling, write: Writer, reach: Reach) -> Iterator[Part]:
+def _parts(
+    pending: pa.Table, how: Labelling, write: Writer, reach: Reach, patience: Patience
+) -> Iterator[Part]:
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
     groups = plan_groups(how, reach, _encoder_bytes(how.ensemble.bundles))
-    return run_groups(pending, groups, write, max(1, per_part), max(1, per_call))
+    return run_groups(pending, groups, write, max(1, per_part), max(1, per_call), patience)
 
 
 def plan_groups(how: Labelling, reach: Reach, more_bytes: int = 0) -> list[Group]:

@@ -16,6 +16,7 @@ from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
 from emotion_core.labelling.ensemble import Ensemble, Query
+from emotion_core.labelling.limits import Limits
 from emotion_core.labelling.tracks import TrackFinder
 from emotion_core.labelling.views import samplings
 from emotion_core.labelling.windows import Piece, Windowing, split, windows
@@ -50,20 +51,6 @@ def label_step(make: Callable[[str], "LabelStep"], more_bytes: int = 0) -> Decla
 def _on_gpu(make: Callable[[str], "LabelStep"]) -> "LabelStep":
     check_torch_gpu()
     return make("cuda")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The longest that things may take.
-
-    Attributes:
-        piece_s: decoding one piece of a video, seconds.
-        video_s: all work on one video; None: as long as it takes. What was labelled until then is
-            kept.
-    """
-
-    piece_s: float = 120.0
-    video_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +204,7 @@ class LabelStep:
         chunks = self.decoder.stream(str(path), self.plan, chunk_s)
         number = 0
         while True:
-            left_s = float("inf") if most_s is None else started + most_s - self.clock()
+            left_s = started + most_s - self.clock()
             self.decoder.timeout_s = max(0.001, min(self.limits.piece_s, left_s))
             try:
                 if left_s <= 0:
@@ -226,7 +213,7 @@ class LabelStep:
             except StopIteration:
                 return
             except ClipError:
-                if left_s > self.limits.piece_s or self.clock() - started < (most_s or 0):
+                if left_s > self.limits.piece_s or self.clock() - started < most_s:
                     raise
                 message = f"timeout: labelling took longer than {most_s:g} s"
                 raise ClipError("label", message) from None

@@ -54,7 +54,14 @@ def main(
     max_failed: Annotated[
         float,
         typer.Option(help="Exit with 3 when a larger share of the clips failed.", min=0, max=1),
-    ] = 0.0,
+    ] = 0.05,
+    stall_timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds without a finished clip after which the job ends with exit code 1, to "
+            "go on when repeated; by default it only says what it waits for."
+        ),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop rows of clips that are not among these any more.")
     ] = False,
@@ -69,6 +76,7 @@ def main(
     """
     arguments, clock = dict(locals()), storage.Clock()
     out = storage.absolute(out)
+    from emotion_core.engine.patience import Patience
     from emotion_core.preprocessing.job import Preprocessing, chosen_recipe, preprocess
 
     given = tuple(option or ())
@@ -82,6 +90,8 @@ def main(
         tuple(of_features(given)),
     )
     how.check()
+    patience = Patience(most_s=stall_timeout)
+    patience.check()
     scans = scan_all(corpus, modality)
     _report_scans(scans)
     clips = list({clip.clip_id: clip for scan in scans for clip in scan.clips}.values())[:limit]
@@ -89,7 +99,7 @@ def main(
     with storage.hold_output(out, "features", settings, overwrite, say=cli.say) as claim:
         show = partial(progress, cli.console, "preprocess")
         rows, decoded = preprocess(
-            manifest_table(clips), how, out, show, retry_failed, prune, claim.check
+            manifest_table(clips), how, out, show, retry_failed, prune, claim.check, patience
         )
         counts = count_statuses(rows)
         claim.check()

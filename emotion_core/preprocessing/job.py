@@ -11,6 +11,7 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.cluster import connect
 from emotion_core.engine.needs import DeclaredStep
+from emotion_core.engine.patience import Patience
 from emotion_core.engine.plan import plan
 from emotion_core.engine.reach import Reach
 from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
@@ -106,6 +107,7 @@ def preprocess(
     retry_failed: bool = False,
     prune: bool = False,
     check: storage.Check = storage.unclaimed,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> tuple[pa.Table, int]:
     """Features of every clip of the manifest, one row each whatever happens.
 
@@ -119,6 +121,7 @@ def preprocess(
         retry_failed: failed clips are done again.
         prune: rows of clips that are not in the manifest are dropped.
         check: the claim's.
+        patience: how long it may go on without an input that is finished.
 
     Returns:
         What the features say of each clip (identity and outcome, without the features themselves),
@@ -126,13 +129,15 @@ def preprocess(
 
     Raises:
         UsageError: what the folder holds cannot be read, or is more than the manifest names.
-        StorageError: it cannot be written, or no longer be read, or another job writes there now.
+        StorageError: it cannot be written, or it or the inputs no longer be read, another job
+            writes there now, or no input was finished for too long.
     """
     table = Published(out, FEATURES_FOLDER)
 
     def work(pending: pa.Table, changed: frozenset[str]) -> None:
         write = partial(_write, table, _metadata(how), changed)
-        follow(_parts(pending, how, write, connect()), len(pending), show, check)
+        parts = _parts(pending, how, write, connect(), patience)
+        follow(parts, len(pending), show, check)
         check()
 
     done = table.fill(manifest, work, retry_failed, prune)
@@ -142,10 +147,13 @@ def preprocess(
     return rows, done
 
 
-def _parts(pending: pa.Table, how: Preprocessing, write: Writer, reach: Reach) -> Iterator[Part]:
+def _parts(
+    pending: pa.Table, how: Preprocessing, write: Writer, reach: Reach, patience: Patience
+) -> Iterator[Part]:
     # an eighth of the job at most: a job that is killed has lost little, and the bar moves
     rows_per_part = max(1, min(MOST_ROWS_PER_PART, len(pending) // 8))
-    return run_groups(pending, plan(declared_steps(how), reach), write, rows_per_part)
+    groups = plan(declared_steps(how), reach)
+    return run_groups(pending, groups, write, rows_per_part, patience=patience)
 
 
 def _metadata(how: Preprocessing) -> dict[str, str]:

@@ -9,14 +9,16 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from fsspec.callbacks import Callback
 
-from emotion_core.errors import ClipError, StorageError, UsageError
+from emotion_core.errors import ClipError, StorageError
 from emotion_core.storage.listing import version_now
 from emotion_core.storage.reading import bytes_of, open_read
 from emotion_core.storage.temporary import temporary_folder
+from emotion_core.storage.troubles import everybodys, retrying, trouble_with
 from emotion_core.storage.uris import (
     Unreadable,
     explain,
@@ -66,40 +68,40 @@ def local_copy(
         ClipError: stage ``fetch``: ``gone`` when the file is not there, is another one than was
             listed, or cannot be reached; ``unreadable`` when it is no file, a ZIP bomb, or a
             damaged or encrypted member; ``timeout`` when it comes too slowly.
-        StorageError: there is no room for a copy.
+        StorageError: there is no room for a copy, or the store is in trouble (``troubles``).
     """
     if uri.lower().endswith(".zip") and scheme(uri) != "zip":
-        with _clips_trouble(uri):  # only one that cannot be opened is a clip: it says why
+        with _fetching(uri):  # only one that cannot be opened is a clip: it says why
             open_archive(uri)
     if member is None and is_local(uri):
         _, path = filesystem(uri)
-        _check_file(uri, path)
-        _check_version(uri, version)
+        with _fetching(uri):
+            retrying(partial(_check_file, uri, path))
+            _check_version(uri, version)
         yield Path(path)
-        _check_version(uri, version)  # what was read while it was written is neither
+        with _fetching(uri):  # what was read while it was written is neither
+            _check_version(uri, version)
         return
     with temporary_folder() as folder:
         target = os.path.join(folder, "clip" + _suffix(uri))
-        with _clips_trouble(uri):
-            _fetch(uri, member, target, size or None)
+        with _fetching(uri):
+            retrying(partial(_fetch, uri, member, target, size or None))
             _check_version(uri, version)
         yield Path(target)
 
 
 @contextmanager
-def _clips_trouble(uri: str) -> Iterator[None]:
+def _fetching(uri: str) -> Iterator[None]:
     try:
         yield
     except (ClipError, StorageError):
         raise
     except Unreadable as error:
         raise ClipError("fetch", f"unreadable: {error}") from error
-    except UsageError as error:  # from an archive that is gone
-        raise ClipError("fetch", str(error)) from error
-    except Exception as error:
-        damaged = scheme(uri) == "zip" and isinstance(error, _MEMBERS_OWN)
-        word = "unreadable: " if damaged else ""
-        raise ClipError("fetch", word + explain(uri, error)) from error
+    except Exception as error:  # every filesystem has its own
+        if scheme(uri) == "zip" and isinstance(error, _MEMBERS_OWN):
+            raise ClipError("fetch", f"unreadable: {explain(uri, error)}") from error
+        raise trouble_with(uri, error) from error
 
 
 def _check_file(uri: str, path: str) -> None:
@@ -110,6 +112,8 @@ def _check_file(uri: str, path: str) -> None:
     except FileNotFoundError as error:
         raise ClipError("fetch", f"gone: {explain(uri, error)}") from error
     except (OSError, ValueError) as error:
+        if everybodys(error):
+            raise
         raise ClipError("fetch", f"unreadable: {explain(uri, error)}") from error
     if not stat.S_ISREG(mode):  # opening a pipe may never end
         kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"

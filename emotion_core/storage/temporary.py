@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 
+from emotion_core.errors import StorageError
+
 _PREFIX = "emotion-core-"
 _HELD = "held"
 # A folder without its lock is being made just now, or its maker died in between.
@@ -22,13 +24,18 @@ _MAKING_S = 3600.0
 
 @contextmanager
 def temporary_folder() -> Iterator[str]:
-    """A folder below ``TMPDIR``, removed on the way out, or by the next process after a kill."""
-    root = tempfile.gettempdir()
-    _remove_abandoned(root)
-    with (
-        tempfile.TemporaryDirectory(prefix=_PREFIX, dir=root) as folder,
-        open(os.path.join(folder, ".new"), "wb") as lock,
-    ):
+    """A folder below ``TMPDIR``, removed on the way out, or by the next process after a kill.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        root = tempfile.gettempdir()
+        _remove_abandoned(root)
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=root)
+    except OSError as error:
+        raise StorageError(f"no folder for copies of inputs can be made: {error}") from error
+    with made as folder, open(os.path.join(folder, ".new"), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         os.rename(lock.name, os.path.join(folder, _HELD))  # now others may try the lock
         yield folder

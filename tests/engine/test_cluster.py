@@ -1,5 +1,7 @@
 """The jobs' way onto a cluster: ``ray job submit`` to two real nodes, with a token."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from emotion_core.engine.cluster import connect
 from emotion_core.errors import UsageError
 from tests.support.cluster import RayCluster, stranger_env
+from tests.support.jobs import ROOT
 
 pytestmark = pytest.mark.cluster
 
@@ -74,6 +77,39 @@ def test_nobody_submits_without_the_token(
     assert refused.returncode != 0
     assert "auth" in (refused.stdout + refused.stderr).lower()
     assert "alive" not in refused.stdout
+
+
+def test_a_cluster_that_runs_on_this_machine_is_joined_and_planned_with(
+    ray_cluster: RayCluster,
+) -> None:
+    """Nobody names it: Ray finds what ``ray start`` left here, and more nodes may come to it."""
+    script = (
+        "from emotion_core.engine.cluster import connect\n"
+        "reach = connect()\n"
+        "print(len(reach.now), 'now, at most', reach.most)\n"
+    )
+    env = {k: v for k, v in ray_cluster.env.items() if k != "RAY_ADDRESS"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**env, "RAY_TMPDIR": str(ray_cluster.folder), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert "2 now, at most None" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_ray_of_ones_own_waits_for_no_other_machine(ray_local: None) -> None:
+    reach = connect()
+
+    assert reach.most == reach.now and len(reach.now) == 1
+
+
+def test_an_address_that_takes_jobs_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+    with pytest.raises(UsageError, match=r"ray job submit .* or unset RAY_ADDRESS"):
+        connect()
 
 
 def test_a_machine_too_busy_to_start_ray_is_told_in_one_line(

@@ -1,5 +1,7 @@
 """Wrong usage ends in one line that names the input and the way out, and exit code 2."""
 
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,12 @@ def test_unknown_words(clip, tmp_path, option, value, way_out):
     one_line(done, value, way_out)
 
 
+def test_an_address_that_takes_jobs_and_runs_none(clip, tmp_path):
+    arguments = ("--corpus", f"ravdess={clip}", "--out", tmp_path / "o")
+    done = run_here("preprocess", *arguments, RAY_ADDRESS="http://127.0.0.1:8265")
+    one_line(done, "RAY_ADDRESS=http://127.0.0.1:8265", "ray job submit", "unset RAY_ADDRESS")
+
+
 def test_an_out_that_holds_something_else_is_not_touched(clip, tmp_path):
     out = tmp_path / "thesis"
     out.mkdir()
@@ -87,6 +95,12 @@ def test_features_that_are_none(tmp_path):
 def test_a_missing_and_an_unknown_option_are_one_line_too(tmp_path):
     one_line(run_here("preprocess", "--out", tmp_path), "--corpus", "--help")
     one_line(run_here("label", "--colour", "red"), "--colour")
+
+
+@pytest.mark.parametrize("job", ["label", "preprocess"])
+def test_a_twentieth_of_the_inputs_may_fail_unasked(job):
+    main = import_module(f"jobs.{job}").main
+    assert signature(main).parameters["max_failed"].default == 0.05
 
 
 def test_help_teaches_and_is_quick_to_import():

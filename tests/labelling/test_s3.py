@@ -31,6 +31,7 @@ Row = dict[str, Any]
 
 # What two places of the same files cannot share.
 PLACES = ("clip_id", "version", "processing_s")
+TWO_OF_EIGHT = ("--max-failed", 0.25)
 ONCE = {"AWS_MAX_ATTEMPTS": "1"}  # the default of five takes its seconds
 
 
@@ -60,7 +61,7 @@ def ears(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def local(archive: Path, ears: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the job makes of the same files on a local disk."""
     out = tmp_path_factory.mktemp("local")
-    done = run_here("label", "--videos", archive, "--model", ears, "--out", out)
+    done = run_here("label", "--videos", archive, "--model", ears, "--out", out, *TWO_OF_EIGHT)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -101,7 +102,7 @@ def counts(out: Path) -> dict[str, int]:
 
 def test_from_buckets_to_a_bucket(archive, buckets, local, demo):
     job = ("--videos", "s3://label-in/x", "--model", "s3://label-models/x",
-           "--out", "s3://label-out/of 2026/#1")  # fmt: skip
+           "--out", "s3://label-out/of 2026/#1", *TWO_OF_EIGHT)  # fmt: skip
     out = buckets.folder / "label-out" / "of 2026" / "#1"
     done = run_job("label", *job, **buckets.env)
     assert done.returncode == 0, done.stderr
@@ -144,7 +145,7 @@ def test_a_submitted_job_from_buckets_to_a_bucket(ray_cluster: RayCluster, archi
     assert len(ray_cluster.nodes()) == 2
     submitted = ray_cluster.submit(
         "python", "jobs/label.py", "--videos", "s3://label-in/x", "--model", "s3://label-models/x",
-        "--out", "s3://label-out/labels",
+        "--out", "s3://label-out/labels", *map(str, TWO_OF_EIGHT),
         working_dir=ROOT,
         job_env=buckets.env,
         timeout=580,
@@ -195,35 +196,44 @@ def test_what_is_wrong_with_a_bucket_is_one_line(archive, ears, buckets, videos,
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_server_that_dies_midway_costs_one_line_and_nothing_else(archive, ears, local, tmp_path):
+@pytest.mark.parametrize(
+    ("secret", "way_out"),
+    [(None, "check AWS_ENDPOINT_URL"), ("another", "access refused: check AWS_ACCESS_KEY_ID")],
+    ids=["a server that dies", "keys that it does not take any more"],
+)
+def test_what_is_lost_midway_costs_one_line_and_nothing_else(
+    archive, ears, local, tmp_path, secret, way_out
+):
     folder = tmp_path / "buckets"
     shutil.copytree(archive, folder / "in")
     out = folder / "out" / "labels"
     out.parent.mkdir()
-    options = ("--videos", "s3://in", "--model", ears, "--out", "s3://out/labels")
+    options = ("--videos", "s3://in", "--model", ears, "--out", "s3://out/labels", *TWO_OF_EIGHT)
     stdout, stderr = (tmp_path / name for name in ("stdout", "stderr"))
     with serve(folder) as server, stdout.open("wb") as shown, stderr.open("wb") as complained:
-        env = {**server.env, **ONCE}
+        env = server.env if secret else {**server.env, **ONCE}
         running = subprocess.Popen(
             command("label", *options), env=environment(**env), stdin=subprocess.DEVNULL,
             stdout=shown, stderr=complained,
         )  # fmt: skip
         wait_for(lambda: parts(out) or running.poll() is not None, 900)
-    try:  # the server is gone
-        running.wait(timeout=600)
-    finally:
-        running.kill()
-        running.wait()
+    port = int(server.endpoint.rpartition(":")[2])
+    with serve(folder, port, secret) if secret else nullcontext():
+        try:
+            running.wait(timeout=600)
+        finally:
+            running.kill()
+            running.wait()
     words = stderr.read_text() + stdout.read_text()
     assert running.returncode == 1, words
     (line,) = (line for line in stderr.read_text().splitlines() if "error: " in line)
-    assert re.match("error: s3://out/labels.*check AWS_ENDPOINT_URL; .* goes on", line), line
+    assert re.match(f"error: s3://(in|out)/.*{way_out}.*; .* goes on", line), line
     assert "Traceback" not in words
     assert not (out / "run.json").exists()
     done = {row["uri"]: row["processing_s"] for row in committed(out / "videos")}
     assert 0 < len(done) < 8
+    assert "gone" not in [word for row in committed(out / "videos") for word in row["reasons"]]
 
-    port = int(server.endpoint.rpartition(":")[2])
     with serve(folder, port):
         again = run_job("label", *options, **env)
     assert again.returncode == 0, again.stderr

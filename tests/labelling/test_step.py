@@ -1,5 +1,6 @@
 """Any video to rows: every person, every window, whatever a video lacks."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from emotion_core.clips.work import ClipWork, Segment
+from emotion_core.labelling.limits import Limits
 from emotion_core.labelling.rows import labelled_seconds, segment_rows, video_rows
 from emotion_core.labelling.schemas import segments_schema, videos_schema
-from emotion_core.labelling.step import LabelOptions, LabelStep, Limits
+from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.labelling.windows import Windowing
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.samples import Sample
@@ -222,6 +224,20 @@ def test_a_video_that_takes_too_long_keeps_what_was_done(model, demo):
     assert (done.outcome.status, done.outcome.reasons) == ("degraded", ("timeout",))
     assert "longer than 25 s" in done.outcome.error
     assert 0 < done.segments[-1].end_s == done.duration_s < 12
+
+
+@pytest.mark.parametrize(
+    ("limits", "reasons"), [(Limits(), ("timeout",)), (Limits(video_s=math.inf), ())]
+)
+def test_a_video_has_six_hours_unless_somebody_says_otherwise(model, demo, limits, reasons):
+    """The clock here jumps by two hours with each look at it."""
+    clock = iter(range(0, 10**8, 2 * 3600))
+    bundles = [load_bundle(str(model))]
+    labeller = LabelStep(bundles, OneFace(), LabelOptions(), limits, lambda: next(clock))
+    (done,) = labeller([work_on(demo / "wild" / "mood change.mp4")])
+    assert done.outcome.reasons == reasons
+    assert ("longer than 21600 s" in (done.outcome.error or "")) == bool(reasons)
+    assert done.segments
 
 
 def test_a_video_that_takes_too_long_for_anything_fails(model, demo):

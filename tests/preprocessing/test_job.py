@@ -21,7 +21,7 @@ from emotion_core import storage
 from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora import scan
 from emotion_core.engine.cluster import connect
-from emotion_core.engine.needs import Needs
+from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.engine.plan import Group, plan
 from emotion_core.engine.run import run_groups
 from emotion_core.errors import StorageError, UsageError
@@ -31,6 +31,7 @@ from emotion_core.preprocessing.rows import FEATURES
 from emotion_core.recipes import load_recipe
 from emotion_core.storage.parts import parts, read_parts
 from emotion_core.storage.published import Published
+from tests.support.deadly_step import Deadly, times_begun
 from tests.support.jobs import command, environment, run_here, run_job
 from tests.support.s3 import environment_of, free_port, start_server
 
@@ -199,6 +200,24 @@ def test_one_broken_file_costs_one_row(demo, tmp_path):
     rows, done = preprocess(manifest_of(corpus), HOW, str(out), quiet, prune=True)
     assert (len(rows), done) == (5, 0)
     assert {row["status"] for row in features(out)} == {"ok"}
+
+
+def test_a_clip_that_kills_its_worker_costs_one_row(made, demo, tmp_path, monkeypatch):
+    """The real steps, and one after them that takes the worker down as a library may."""
+    deadly = sorted((demo / "corpus").rglob("*.mp4"))[1]
+    make = partial(Deadly, tmp_path, {str(deadly): 99})
+    step = DeclaredStep(Variant(make, Needs(cpus=1)))
+    monkeypatch.setattr(pipeline, "declared_steps", lambda how: [*declared_steps(how), step])
+    out = tmp_path / "out"
+    preprocess(manifest_of(demo / "corpus"), HOW, str(out), quiet)
+    rows = {row["uri"]: row for row in features(out)}
+    expected = {row["uri"]: row for row in features(made)}
+    row = rows.pop(str(deadly))
+    assert (row["status"], row["stage"], row["reasons"]) == ("failed", "worker", ["crash"])
+    assert row["emotion"] == expected.pop(str(deadly))["emotion"]
+    assert row["error"].startswith("crash: its worker died 2 times")
+    assert rows == expected
+    assert times_begun(tmp_path).count(str(deadly)) == 2
 
 
 def test_killed_and_repeated_it_finishes_the_rest(made, demo, tmp_path):

@@ -10,7 +10,7 @@ import s3fs
 
 from emotion_core import storage
 from emotion_core.corpora import scan
-from emotion_core.errors import ClipError, UsageError
+from emotion_core.errors import StorageError, UsageError
 from tests.support.s3 import S3Server, serve
 
 KEYS = ("a b/x#1%20.mp4", "a b/c::d*[1]?.mp4", "ü/猫+&.mp4")
@@ -159,7 +159,7 @@ def test_wrong_keys_give_one_line(
         assert str(raised.value).startswith("s3://clips/x: ") and "\n" not in str(raised.value)
     with pytest.raises(UsageError, match=told):
         storage.start_output("s3://clips/out", "features", {})
-    with pytest.raises(ClipError, match=told), storage.local_copy("s3://clips/x"):
+    with pytest.raises(StorageError, match=told), storage.local_copy("s3://clips/x"):
         pass
 
 
@@ -186,11 +186,10 @@ def test_a_server_that_dies(
     with pytest.raises(UsageError, match="cannot be reached: check AWS_ENDPOINT_URL"):
         storage.list_files("s3://b")
     with (
-        pytest.raises(ClipError, match="cannot be reached") as raised,
+        pytest.raises(StorageError, match="s3://b/x: the server cannot be reached"),
         storage.local_copy("s3://b/x"),
     ):
         pass
-    assert raised.value.stage == "fetch"
     with pytest.raises(OSError, match=r"s3://b/y: the server cannot be reached"):
         storage.write_bytes("s3://b/y", b"1")
     assert sorted(os.listdir(folder / "b")) == ["x"]

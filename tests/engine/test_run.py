@@ -1,0 +1,63 @@
+"""What ends a run in the middle: trouble with the store, not with an input."""
+
+from pathlib import Path
+
+import pytest
+
+from emotion_core.clips.clip import Clip, manifest_table
+from emotion_core.clips.each import each
+from emotion_core.clips.work import ClipWork
+from emotion_core.engine.needs import Needs
+from emotion_core.engine.plan import Group
+from emotion_core.engine.run import run_groups
+from emotion_core.errors import StorageError, UsageError
+from emotion_core.storage.uris import explain
+
+
+def run(folder: Path, make_steps, count: int) -> None:
+    """Clips ``a``, ``b``, ... one by one through one worker; each part is a file of their names."""
+
+    def write(works: list[ClipWork]) -> str:
+        names = [f"{work.clip['uri']} {work.outcome.status}" for work in works]
+        path = folder / f"{names[0]}.txt"
+        path.write_text("\n".join(names))
+        return str(path)
+
+    clips = manifest_table([Clip(chr(ord("a") + i), 1, "v") for i in range(count)])
+    for _ in run_groups(clips, [Group((make_steps,), Needs(), 1, 1)], write, 8, batch=1):
+        pass
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(line for path in folder.glob("*.txt") for line in path.read_text().split("\n"))
+
+
+def test_a_store_that_is_lost_midway_ends_the_run_and_what_was_finished_is_kept(
+    ray_local: None, tmp_path: Path
+) -> None:
+    def fetch(work: ClipWork) -> ClipWork:
+        with (tmp_path / "log").open("a") as log:
+            log.write(work.clip["uri"])
+        if work.clip["uri"] >= "d":
+            raise StorageError("s3://in/d.mp4: the server cannot be reached")
+        return work
+
+    with pytest.raises(StorageError, match="s3://in/d.mp4: the server cannot be reached"):
+        run(tmp_path, lambda: lambda works: each(works, "decode", fetch), 12)
+
+    assert written(tmp_path) == ["a ok", "b ok", "c ok"]
+    assert (tmp_path / "log").read_text() == "abcd", "nothing was tried after that"
+
+
+def test_a_model_that_a_worker_cannot_read_any_more_is_the_stores_trouble(
+    ray_local: None, tmp_path: Path
+) -> None:
+    def make_steps():
+        try:
+            raise ConnectionError("refused")
+        except ConnectionError as error:
+            raise UsageError(explain("s3://models/m", error)) from error
+
+    with pytest.raises(StorageError, match="s3://models/m: refused"):
+        run(tmp_path, make_steps, 2)
+    assert written(tmp_path) == []
