@@ -13,6 +13,7 @@ from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.windows import Windowing
+from emotion_core.recipes.options import encoder_place
 from emotion_core.report.progress import progress
 from emotion_core.report.summary import count_statuses, show_counts, show_reasons
 
@@ -109,7 +110,7 @@ def main(
         LabelOptions(Windowing(window, hop), fps, min_face),
         detector,
         Limits(video_s=video_timeout),
-        encoder,
+        None if encoder is None else encoder_place(encoder),
     )
     how.check()
     compact_to = None if compact_to is None else storage.absolute(compact_to)

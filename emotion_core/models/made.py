@@ -6,6 +6,7 @@ from typing import Any
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
+from emotion_core.recipes.options import encoder_place
 from emotion_core.recipes.specs import Recipe
 
 
@@ -38,6 +39,7 @@ def completed(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
     found, wanted = settings.get("audio"), recipe.audio
     if wanted is None or not wanted.encoded or not found or found.get("kind") != wanted.kind:
         return recipe
+    wanted = replace(wanted, encoder=encoder_place(str(wanted.encoder)))
     if wanted.weights_hash is None and wanted.encoder != found["encoder"]:
         return recipe  # another one, of which nothing is known
     known = {
