@@ -208,6 +208,8 @@ def _model(spec: AudioSpec, folder: Path) -> Any:
             model, found = kind.from_pretrained(
                 folder,
                 dtype=torch.float32,
+                # every family has it; a folder's own wish might name code from the hub
+                attn_implementation="eager",
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
