@@ -14,6 +14,7 @@ from emotion_core.corpora.inputs import Wanted, collect
 from emotion_core.labelling.limits import VIDEO_TIMEOUT_S, Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.windows import Windowing
+from emotion_core.recipes.options import encoder_place
 from emotion_core.report.progress import progress
 from emotion_core.report.summary import count_statuses, show_counts, show_reasons
 
@@ -136,7 +137,7 @@ def main(
         Limits(video_s=video_timeout),
         min_confidence,
         trust_code,
-        encoder,
+        None if encoder is None else encoder_place(encoder),
     )
     how.check()
     patience = Patience(most_s=stall_timeout)

@@ -1,13 +1,17 @@
 """How features were made, and whether that is what a recipe asks for."""
 
 import json
+import re
 from dataclasses import asdict, replace
 from typing import Any
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.recipes import RECIPES
+from emotion_core.recipes.options import encoder_place
 from emotion_core.recipes.specs import Recipe
+
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def feature_settings(uri: str) -> dict[str, Any]:
@@ -58,7 +62,10 @@ def completed(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
     found, wanted = settings.get("audio"), recipe.audio
     if wanted is None or not wanted.encoded or not found or found.get("kind") != wanted.kind:
         return recipe
-    if wanted.weights_hash is None and wanted.encoder != found["encoder"]:
+    wanted = replace(wanted, encoder=encoder_place(str(wanted.encoder)))
+    # a branch or tag was looked up when the features were made, a commit is what it is
+    moved = _COMMIT.fullmatch(wanted.revision or "") and wanted.revision != found["revision"]
+    if wanted.weights_hash is None and (wanted.encoder != found["encoder"] or moved):
         return recipe  # another one, of which nothing is known
     known = {
         key: found[key]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -57,7 +58,20 @@ def with_options(recipe: Recipe, given: Sequence[str]) -> Recipe:
 
 def of_features(given: Sequence[str]) -> list[str]:
     """Those of ``given`` that decide features."""
-    return [text for text in given if _split(text)[0] in ("audio", "video")]
+    found = []
+    for text in given:
+        part, key, value = _split(text)
+        if (part, key) == ("audio", "encoder"):
+            text = f"{part}.{key}={encoder_place(value)}"
+        if part in ("audio", "video"):
+            found.append(text)
+    return found
+
+
+def encoder_place(name: str) -> str:
+    """A folder with its whole path, for workers that stand elsewhere; other names as they are."""
+    name = name.strip()
+    return str(Path(name).resolve()) if Path(name).is_dir() else name
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -87,6 +101,8 @@ def _value(text: str, spec: Any, key: str, value: str, known: Iterable[str]) -> 
     read = _read(value)
     if read is None and type(None) in kinds:
         return None
+    if key == "encoder":
+        return encoder_place(value)
     if str in kinds:
         return value.strip()  # a name may look like a number
     if float in kinds and type(read) is int:

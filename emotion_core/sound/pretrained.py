@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from emotion_core.errors import UsageError
+from emotion_core.recipes.options import encoder_place
 from emotion_core.recipes.specs import AudioSpec
 
 FAMILIES = ("data2vec-audio", "hubert", "wav2vec2", "wavlm", "whisper")
@@ -39,6 +40,7 @@ def resolve(spec: AudioSpec) -> AudioSpec:
     if not spec.encoded:
         return spec
     _check(spec)
+    spec = replace(spec, encoder=encoder_place(str(spec.encoder)))
     folder = _folder(spec)
     config = _config(spec, folder)
     last = int(config.num_hidden_layers)
@@ -206,6 +208,8 @@ def _model(spec: AudioSpec, folder: Path) -> Any:
             model, found = kind.from_pretrained(
                 folder,
                 dtype=torch.float32,
+                # every family has it; a folder's own wish might name code from the hub
+                attn_implementation="eager",
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,

@@ -211,6 +211,9 @@ def test_features_know_what_the_encoder_turned_out_to_be(tmp_path: Path) -> None
     named = replace(known, revision=None, weights_hash=None, width=512, layers=None)
     assert completed(replace(ENCODED, audio=named), settings) == ENCODED
     assert len(load_features(place, replace(ENCODED, audio=named))) == 8
+    assert len(load_features(place, replace(ENCODED, audio=replace(named, revision="main")))) == 8
+    with pytest.raises(UsageError, match="revision='c0ffee', this recipe needs '1111"):
+        load_features(place, replace(ENCODED, audio=replace(named, width=3, revision="1" * 40)))
     # it does not matter where the same weights lie
     moved = replace(ENCODED, audio=replace(known, encoder="/elsewhere", revision=None))
     assert len(load_features(place, moved)) == 8

@@ -1,6 +1,7 @@
 """``--option`` reaches every part of a recipe."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,14 @@ def test_an_encoder_and_its_layers() -> None:
     assert found is not None
     # a revision that looks like a number is a name all the same
     assert (found.encoder, found.revision, found.layers) == ("some/name", "123", (1, 2))
+
+
+def test_a_folder_has_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    found = with_options(VOICE, ["audio.encoder=here"]).audio
+    assert found is not None and found.encoder == str(tmp_path.resolve() / "here")
+    assert of_features(["audio.encoder=here"]) == [f"audio.encoder={tmp_path.resolve()}/here"]
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,15 @@ def test_places_that_are_not_there(tmp_path: Path) -> None:
         resolve(AudioSpec(kind="encoder", scale="none"))
 
 
+def test_a_folder_is_known_by_its_whole_path(
+    whisper: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers may stand elsewhere."""
+    monkeypatch.chdir(whisper.parent)
+    found = resolve(spec_of(Path(whisper.name)))
+    assert found.encoder == str(whisper.resolve())
+
+
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, whisper: Path) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(UsageError, match=r"pip install 'emotion-core\[encoders\]'"):
@@ -255,7 +264,7 @@ from emotion_core.sound.pretrained import resolve
 
 for name in sys.argv[1:]:
     try:
-        found = resolve(AudioSpec(kind="encoder", encoder=name, scale="none"))
+        found = resolve(resolve(AudioSpec(kind="encoder", encoder=name, scale="none")))
         print(found.encoder, found.revision, found.width, found.weights_hash)
     except UsageError as error:
         print("usage:", error)

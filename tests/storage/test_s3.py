@@ -105,7 +105,7 @@ def test_parquet_and_json(bucket: Path) -> None:
 def test_an_output_in_a_bucket(bucket: Path) -> None:
     out = "s3://clips/out/rs"
     storage.start_output(out, "features", {"recipe": "a"})
-    storage.write_bytes(f"{out}/features/[1]*.parquet", b"1")
+    storage.write_bytes(f"{out}/features/part-[1]*.parquet", b"1")
     storage.start_output(out, "features", {"recipe": "a"})
     with pytest.raises(UsageError, match=r"other settings \(recipe a\)"):
         storage.start_output(out, "features", {"recipe": "b"})
