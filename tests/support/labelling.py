@@ -58,7 +58,7 @@ def step(
 
 
 def work_on(path: Path) -> ClipWork:
-    (row,) = manifest_table([Clip(str(path), 1, "v")]).to_pylist()
+    (row,) = manifest_table([Clip(str(path), 0, "")]).to_pylist()
     return ClipWork(row)
 
 
