@@ -3,13 +3,13 @@
     python benchmarks/limits.py                      made clips of 3 s
     python benchmarks/limits.py clips/*.mp4 --json limits.json
 
-A round decodes ``--clips`` clips (the files in turn) as ``preprocess`` does, six pictures and the
-sound at 16 kHz, three times: ``limits``, in the child that may be killed and that may map so much
-memory and no more; ``child``, in such a child whose memory is not limited; ``bare``, in this
-process, where a file that crashes takes everything along. Each round runs them in another order.
-``cpu`` is the processor time of this process and the child together, from the first clip on: one
-clip before is not measured, so that starting the child and loading the decoders is left out
-(``start`` has it).
+A round decodes ``--clips`` clips (the files in turn; ten rounds make 200) as ``preprocess`` does,
+six pictures and the sound at 16 kHz, three times: ``limits``, in the child that may be killed and
+that may map so much memory and no more; ``child``, in such a child whose memory is not limited;
+``bare``, in this process, where a file that crashes takes everything along. Each round runs them in
+another order. ``cpu`` is the processor time of this process and the child together, from the first
+clip on: one clip before is not measured, so that starting the child and loading the decoders is
+left out (``start`` has it).
 
 The differences are taken within a round, and of them the median and the interval in which it lies
 with 98% certainty (of ten rounds: the second smallest to the second largest, whatever their
@@ -47,7 +47,7 @@ _EDGE = 1
 
 def main(
     files: Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False)] = None,
-    clips: Annotated[int, typer.Option(help="clips a round", min=1)] = 200,
+    clips: Annotated[int, typer.Option(help="clips a round", min=1)] = 20,
     rounds: Annotated[int, typer.Option(help="measured rounds", min=_LEAST_ROUNDS)] = 10,
     json: Annotated[Path | None, typer.Option(help="write the figures there, too")] = None,
 ) -> None:
@@ -74,7 +74,7 @@ def main(
 
 
 def made(path: Path) -> Path:
-    """A clip as the web has them: one person of the demo corpus, 3 s, 640 x 360."""
+    """A clip as corpora have them: one person of the demo corpus, 3 s, 1280 x 720."""
     from examples.demo.actors import actor
     from examples.demo.files import write_clip
     from examples.demo.performance import Part, perform

@@ -80,7 +80,10 @@ def _mov(file: BinaryIO, size: int) -> bool:
 
 
 def _riff(file: BinaryIO, size: int) -> bool:
-    """WAVE (also RF64) and AVI: the chunk of the samples, or the lists of the pictures."""
+    """WAVE and AVI: the chunk of the samples, or the lists of the packets.
+
+    What is missing of titles and authors behind them is not missed.
+    """
     place, long_data = 0, None
     for _ in range(_MOST_CHUNKS):
         if place + 8 > size:
@@ -91,14 +94,14 @@ def _riff(file: BinaryIO, size: int) -> bool:
             place += 12
             continue
         if kind == b"ds64":
-            (long_data,) = struct.unpack("<8xQ8x", file.read(24))
+            (long_data,) = struct.unpack("<8xQ8x", file.read(24))  # RF64: beyond 4 GB
         if kind == b"data" and long_data is not None:
             length = long_data
         elif length >= _UNKNOWN:
             return False
         end = place + 8 + length
         if end > size + _SLACK:
-            return kind in (b"data", b"LIST")
+            return kind == b"data" or (kind == b"LIST" and file.read(4) == b"movi")
         place = end + length % 2
     return False
 

@@ -39,7 +39,7 @@ STATUSES = ("ok", "degraded", "failed")
 REASONS = {
     "no_audio": "a video without sound, or with nothing but silence",
     "no_face": "pictures, but no face in any of them",
-    "cut": "sound or picture stops before the end of the file",
+    "cut": "sound or picture stops before the end of the file; features: or it lasts over an hour",
     "unreadable": "not a media file, or damaged beyond reading",
     "timeout": "decoding took longer than the limit",
     "crash": "the decoder's process died, or twice the whole worker",

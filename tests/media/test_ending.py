@@ -59,6 +59,12 @@ def test_the_part_that_is_asked_for_may_be_whole(tmp_path: Path) -> None:
     assert told(decode(str(path), plan)) == []
 
 
+def test_only_titles_are_missing(tmp_path: Path) -> None:
+    path = write("pcm.wav", tmp_path, 25)
+    path.write_bytes(path.read_bytes() + b"LIST\0\1\0\0INFOISFT")
+    assert told(decode(str(path), PLAN)) == []
+
+
 class Pipe(io.RawIOBase):
     """What is written once stays as it is, as in a pipe."""
 
