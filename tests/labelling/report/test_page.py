@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,14 @@ def test_names_are_escaped_and_nothing_is_loaded_or_run(page: str) -> None:
     assert "default-src 'none'" in page
     assert not re.findall(r"https?://|url\(|@import|<link|<iframe", page)
     assert all(source.startswith("data:image/jpeg;base64,") for source in re.findall(SOURCE, page))
+
+
+def test_places_that_are_not_utf8_or_drive_a_terminal_end_nothing(tmp_path: Path) -> None:
+    facts = replace(FACTS, source=("caf\udce9", "a\x1b]0;pwned\x07"), out="out\udce9")
+    write_page(str(tmp_path / "p.html"), videos_table([]), [], segments_table([]), facts)
+
+    text = (tmp_path / "p.html").read_bytes().decode()
+    assert "caf\ufffd, a\ufffd]0;pwned\ufffd &rarr; out\ufffd," in text and "\x1b" not in text
 
 
 def test_what_it_tells(page: str) -> None:
