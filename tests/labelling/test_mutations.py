@@ -26,7 +26,7 @@ from tests.support.small_recipes import small
 COUNT = 1000
 EXPECTED = set(REASONS) - {"error", "gone"}
 # This process, for which models and libraries are loaded by then: what may come on top.
-GROWTH_MB = 100
+GROWTH_MB = 200
 
 
 def resident_mb() -> float:
