@@ -24,6 +24,8 @@ _RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = MappingProxyType(
             "hop_length": (1, 1 << 18),
             "trim_db": (0, 1_000),
             "max_frames": (1, 1 << 22),
+            "width": (1, 1 << 16),
+            "steps": (1, 1 << 16),
         },
         VideoSpec: {
             "count": (1, 10_000),
@@ -42,7 +44,7 @@ _RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = MappingProxyType(
 _WORDS: Mapping[type, Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         AudioSpec: {
-            "kind": ("mfcc", "logmel", "mfcc+logmel"),
+            "kind": ("mfcc", "logmel", "mfcc+logmel", "encoder"),
             "scale": ("standardise", "minmax", "none"),
         },
         VideoSpec: {"sampling": ("uniform", "stride", "fps")},
