@@ -155,6 +155,7 @@ class Training:
         torch.manual_seed(
             int(np.random.default_rng([self.plan.seed, epoch, self.rank]).integers(2**31))
         )
+        spec = self.plan.recipe.training
         loss, war, lr = self._train(phase, epoch, len(done))
         validation_loss, validation_war, validation_uar = self._validate(phase)
         return EpochRow(
@@ -166,7 +167,7 @@ class Training:
             validation_loss=validation_loss,
             validation_war=validation_war,
             validation_uar=validation_uar,
-            best=_is_best(validation_uar, validation_loss, done),
+            best=spec.keep == "last" or _is_best(validation_uar, validation_loss, done),
             seconds=time.perf_counter() - started,
             time=time.time(),
             workers=self.workers,
