@@ -2,16 +2,19 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray._private import worker
+from ray._private import utils, worker
 from ray.data import DataContext
 
 from emotion_core.cli import console
 from emotion_core.engine.autoscaling import may_come
 from emotion_core.engine.reach import Node, Reach, reach
 from emotion_core.errors import UsageError
+from emotion_core.text import printable
 
 
 def connect() -> Reach:
@@ -37,13 +40,14 @@ def connect() -> Reach:
     # What workers print stays in Ray's log files: trouble with a clip is in the clip's row, and the
     # rest (Ray's own bars and plans too) would only break the job's progress bar.
     try:
-        ray.init(
-            ignore_reinit_error=True,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            # a job shows its own progress, and the dashboard is a third of what a start costs
-            include_dashboard=False,
-        )
+        with _printable_command_line():
+            ray.init(
+                ignore_reinit_error=True,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                # a job shows its own progress, and the dashboard is a third of a start's cost
+                include_dashboard=False,
+            )
     except Exception as error:  # Ray raises no narrower one
         if "timed out during startup" not in str(error):
             raise
@@ -72,6 +76,17 @@ def connect() -> Reach:
 def nodes_now() -> tuple[Node, ...]:
     """The nodes that are alive."""
     return tuple(_node(node["Resources"]) for node in ray.nodes() if node["Alive"])
+
+
+@contextmanager
+def _printable_command_line() -> Iterator[None]:
+    """Ray 2.60 tells its head the command line as UTF-8, and fails where a name in it is not."""
+    told = utils.get_entrypoint_name
+    utils.get_entrypoint_name = lambda: printable(told())
+    try:
+        yield
+    finally:
+        utils.get_entrypoint_name = told
 
 
 def _joined() -> bool:

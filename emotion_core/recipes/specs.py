@@ -8,6 +8,8 @@ without running anybody's code.
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from emotion_core.errors import UsageError
+
 # Pictures of one clip that are held in memory where none may be left out: a minute and a half at
 # five a second, half a gigabyte at 640 x 480.
 MOST_COUNTED = 500
@@ -125,6 +127,9 @@ class TrainSpec:
         lr: highest learning rate.
         weight_decay: AdamW's.
         patience: epochs without a better validation UAR before a phase ends early.
+        keep: which weights count: ``best`` (of the epoch with the highest validation UAR) or
+            ``last``. The learning rate has come down by then, and the best of many epochs on the
+            clips of a few speakers is a matter of luck too. With ``last`` no phase ends early.
         class_weights: classes count alike in the loss, however often they occur.
         clip_grad_norm: longest gradient.
         augment: training clips are changed at random (``training.augment``).
@@ -140,6 +145,7 @@ class TrainSpec:
     lr: float = 1e-3
     weight_decay: float = 1e-4
     patience: int = 12
+    keep: str = "best"
     class_weights: bool = True
     clip_grad_norm: float = 1.0
     augment: bool = True
@@ -149,6 +155,8 @@ class TrainSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phases", tuple(self.phases))  # a list, in JSON
+        if self.keep not in ("best", "last"):
+            raise UsageError(f"training keep {self.keep!r}: choose one of best, last")
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,7 @@ class Training:
         torch.manual_seed(
             int(np.random.default_rng([self.plan.seed, epoch, self.rank]).integers(2**31))
         )
+        spec = self.plan.recipe.training
         loss, war, lr = self._train(phase, epoch, len(done))
         found = self._validate(phase)
         return EpochRow(
@@ -165,7 +166,7 @@ class Training:
             validation_loss=found.loss,
             validation_war=found.war,
             validation_uar=found.uar,
-            best=_is_best(found.uar, found.loss, done),
+            best=spec.keep == "last" or _is_best(found.uar, found.loss, done),
             seconds=time.perf_counter() - started,
             time=time.time(),
             workers=self.workers,

@@ -60,6 +60,7 @@ def test_a_folder_has_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("training.epochs=0", "a number above 0"),
         ("training.lr=NaN", "a number above 0"),
         ("training.label_smoothing=-0.1", "a number above 0"),
+        ("training.keep=first", "keep 'first': choose one of best, last"),
         ("training.augment=1", "augment is true or false"),
         ("audio.trim_db=[1]", "trim_db is a number or null"),
         ("audio.layers=3", "layers is a list or null"),

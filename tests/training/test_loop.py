@@ -124,6 +124,15 @@ def test_it_stops_when_validation_does_not_improve(features: str) -> None:
     assert len(state.history) == state.best_row.epoch + 1 + 2 < 30
 
 
+def test_the_last_epoch_counts_where_the_recipe_says_so(features: str) -> None:
+    recipe = with_training(heard(), epochs=6, patience=1, lr=1e-12, keep="last")
+    state = run(features, recipe)
+    # with "best" nothing would get better, and the training would end early
+    assert len(state.history) == 6 and state.best_row.epoch == 5
+    assert state.best_row.validation_uar is not None
+    same(state.best, state.last)
+
+
 def test_without_a_validation_side_the_last_epoch_counts(features: str) -> None:
     recipe = with_training(heard(), epochs=3, patience=1)
     train, _ = sides(features, recipe)

@@ -2,11 +2,10 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from emotion_core.errors import UsageError
 from emotion_core.models.networks.batch import Batch
-from emotion_core.models.networks.masking import apply_where, needs_audio
+from emotion_core.models.networks.masking import apply_where, needs_audio, statistics_kept
 from emotion_core.models.networks.sequence import real_steps
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
@@ -14,8 +13,10 @@ from emotion_core.recipes.specs import AudioSpec, VideoSpec
 class LayerMix(nn.Module):
     """A weighted mean of layers, the weights learned and adding up to 1.
 
-    As in SUPERB (Yang et al. 2021): which layer knows the emotion is left to the training. Each
-    layer is normalised first, step by step, or the one with the largest numbers would decide.
+    As in SUPERB (Yang et al. 2021): which layer knows the emotion is left to the training. Every
+    number is standardised over all steps of a training batch first, and by running statistics
+    afterwards: the ranges of layers differ by tens, and those within a layer too. Not over the
+    steps of a clip, which would take its level away.
 
     Args:
         layers: how many lie side by side.
@@ -25,11 +26,17 @@ class LayerMix(nn.Module):
     def __init__(self, layers: int, width: int):
         super().__init__()
         self.layers, self.width = layers, width
+        self.norm = nn.BatchNorm1d(layers * width, affine=False)
         self.weights = nn.Parameter(torch.zeros(layers))
 
-    def forward(self, sound: Tensor) -> Tensor:
-        """Float (b, t, layers * width) -> (b, t, width)."""
-        states = functional.layer_norm(sound.unflatten(2, (self.layers, self.width)), (self.width,))
+    def forward(self, sound: Tensor, real: Tensor) -> Tensor:
+        """Float (b, t, layers * width), bool (b, t) -> (b, t, width)."""
+        if int(real.sum()) > 1:  # of one step there are no statistics
+            states = apply_where(self.norm, real.flatten(), sound.flatten(0, 1))
+        else:
+            with statistics_kept(self):
+                states = self.norm(sound.flatten(0, 1))
+        states = states.view(*sound.shape[:2], self.layers, self.width)
         return torch.einsum("btlw,l->btw", states, self.weights.softmax(dim=0))
 
 
@@ -71,7 +78,7 @@ class _Head(nn.Module):
 
     def forward(self, sound: Tensor, length: Tensor) -> Tensor:
         real = real_steps(length.clamp(min=1), sound.shape[1])
-        steps = self.dropout(functional.relu(self.project(self.mix(sound))))
+        steps = self.dropout(self.project(self.mix(sound, real)))
         return self.answer(self.dropout(self.pool(steps, real)))
 
 
