@@ -21,15 +21,15 @@ VOICE_ENCODER = Recipe(
     video=None,
     network="voice-encoder",
     training=TrainSpec(
-        epochs=40,
+        epochs=20,
         batch_size=32,
         lr=1e-3,
         weight_decay=1e-2,
-        patience=40,
+        keep="last",
         class_weights=False,
         augment=False,
         label_smoothing=0.1,
-        mixup=0.4,
+        mixup=1.0,
     ),
 )
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from emotion_core.errors import UsageError
 from emotion_core.models.networks.batch import Batch
@@ -78,7 +79,7 @@ class _Head(nn.Module):
 
     def forward(self, sound: Tensor, length: Tensor) -> Tensor:
         real = real_steps(length.clamp(min=1), sound.shape[1])
-        steps = self.dropout(self.project(self.mix(sound, real)))
+        steps = self.dropout(functional.relu(self.project(self.mix(sound, real))))
         return self.answer(self.dropout(self.pool(steps, real)))
 
 
@@ -104,7 +105,7 @@ class VoiceEncoder(nn.Module):
         n_classes: int,
         hidden: int = 256,
         attention: int = 64,
-        dropout: float = 0.3,
+        dropout: float = 0.5,
     ):
         super().__init__()
         spec = needs_audio(audio, "voice-encoder")
