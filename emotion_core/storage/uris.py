@@ -175,7 +175,7 @@ def version_of(uri: str) -> str:
 def info_version(info: dict[str, Any]) -> str:
     """The version that a filesystem's ``info`` tells: ETag, checksum or time of change."""
     for key in ("ETag", "etag", "md5Hash", "CRC", "mtime", "LastModified", "last_modified"):
-        if info.get(key) is not None:
+        if info.get(key):  # s3fs says "" where a store gave none
             return str(info[key]).strip('"')
     return ""
 
