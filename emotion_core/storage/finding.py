@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from fsspec.utils import glob_translate
 
-from emotion_core.errors import UsageError
+from emotion_core.errors import ClipError, UsageError
 from emotion_core.storage.listing import (
     GONE,
     UNREADABLE,
@@ -18,6 +18,7 @@ from emotion_core.storage.listing import (
     files_at,
     list_files,
 )
+from emotion_core.storage.troubles import trouble_with
 from emotion_core.storage.uris import (
     Unreadable,
     absolute,
@@ -97,7 +98,7 @@ def look_up(uris: Sequence[str]) -> Iterator[list[FileInfo]]:
     """What is at each of ``uris``, in order: a file, or all files of a folder.
 
     What is not there is one ``FileInfo`` of size 0 and version ``GONE``; what cannot be read
-    (a pipe, a damaged archive, no access on disk, a scheme that nothing here opens) one of version
+    (a pipe, a damaged archive, no access, a scheme that nothing here opens) one of version
     ``UNREADABLE``. Remote places are asked side by side: a list may hold a million of them.
 
     Raises:
@@ -124,9 +125,10 @@ def _look_up(uri: str) -> list[FileInfo]:
             return [FileInfo(absolute(uri), 0, GONE)]  # the archive that it would be in
         raise
     except Exception as error:  # every filesystem has its own
-        if scheme(uri) in _ALONE:
+        trouble = trouble_with(uri, error)
+        if scheme(uri) in _ALONE or isinstance(trouble, ClipError):
             return _unread(uri)
-        raise UsageError(explain(uri, error)) from error
+        raise UsageError(str(trouble)) from error
 
 
 def _found(uri: str) -> list[FileInfo]:

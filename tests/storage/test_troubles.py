@@ -18,7 +18,7 @@ from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork
-from emotion_core.errors import ClipError, StorageError
+from emotion_core.errors import ClipError, StorageError, UsageError
 from emotion_core.storage.troubles import retrying
 from tests.support.jobs import ROOT
 from tests.support.s3 import AnyS3, environment_of
@@ -105,6 +105,15 @@ def test_an_object_that_is_refused_is_one_clips_trouble_while_its_bucket_answers
     with serving(store := Store([REFUSED]), env), pytest.raises(ClipError, match="access refused"):
         fetch("s3://clips/private.mp4")
     assert store.asked == ["objects", "listing"]
+
+
+def test_one_that_is_refused_when_it_is_looked_up_is_one_too(env) -> None:
+    with serving(Store([REFUSED]), env):
+        ((info,),) = storage.look_up(["s3://clips/private.mp4"])
+    assert (info.uri, info.version) == ("s3://clips/private.mp4", storage.UNREADABLE)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with serving(Store([REFUSED], [REFUSED]), env), pytest.raises(UsageError, match="refused"):
+        list(storage.look_up(["s3://clips/private.mp4"]))
 
 
 def test_a_bucket_that_refuses_everything_is_everybodys(env) -> None:
