@@ -10,6 +10,7 @@ from typing import Any, cast
 import pyarrow as pa
 import ray.data
 from ray.data import ActorPoolStrategy
+from ray.data._internal.execution.streaming_executor import StreamingExecutor
 
 from emotion_core import storage
 from emotion_core.clips.work import ClipWork
@@ -85,6 +86,7 @@ def run_groups(
         return
     run = uuid.uuid4().hex
     dataset = _reports(run, pending, groups, writer, rows_per_part, batch)
+    stop = _stopper(dataset)
     reports = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
     left, needs = len(pending), [group.needs for group in groups]
     watch = Watch(patience, lambda: standing(run, left, needs))
@@ -95,7 +97,30 @@ def run_groups(
                 left -= part.rows
                 yield part
     finally:
+        stop()
         forget(run)
+
+
+def _stopper(dataset: ray.data.Dataset) -> Callable[[], None]:
+    """What ends the work on a dataset, done or not.
+
+    A run that is broken off is still asked for its next part, in a thread (``awaited``), which at
+    the end of the process would find Ray gone and start another one. Ray Data lets go of what
+    executes a dataset only once it has given a first part.
+    """
+    create, made = dataset._create_executor, []
+
+    def remembered() -> StreamingExecutor:
+        made.append(create())
+        return made[-1]
+
+    dataset._create_executor = remembered  # type: ignore[method-assign]
+
+    def stop() -> None:
+        for executor in made:
+            executor.shutdown(force=True)
+
+    return stop
 
 
 def _reports(
