@@ -1,7 +1,7 @@
 """What it costs that no file can do harm: processor seconds with the limits and without.
 
-    python benchmarks/limits.py                      made clips of 3 s
-    python benchmarks/limits.py clips/*.mp4 --json limits.json
+    python -m benchmarks.limits                      made clips of 3 s
+    python -m benchmarks.limits clips/*.mp4 --json limits.json
 
 A round decodes ``--clips`` clips (the files in turn; ten rounds make 200) as ``preprocess`` does,
 six pictures and the sound at 16 kHz, three times: ``limits``, in the child that may be killed and

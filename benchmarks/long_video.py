@@ -1,6 +1,6 @@
 """How memory and time of labelling grow with the length of a video.
 
-    python benchmarks/long_video.py --minutes 120
+    python -m benchmarks.long_video --minutes 120
 
 A scene of 24 seconds (a moving face, a speech-like voice; 1280 x 720, H.264 and AAC) is repeated,
 packet by packet, to a video of 2 minutes and one of ``--minutes``. ``jobs/label.py`` labels each in

@@ -267,7 +267,7 @@ def test_the_claim_goes_with_an_error_too(out: str) -> None:
 
 def test_overwriting_removes_everything_but_the_claim(out: str) -> None:
     with storage.hold_output(out, "labels", {"a": 1}, say=silent):
-        storage.write_bytes(f"{out}/videos/x.parquet", b"1")
+        storage.write_bytes(f"{out}/videos/part-x.parquet", b"1")
     with storage.hold_output(out, "labels", {"a": 2}, overwrite=True, say=silent) as claim:
         assert sorted(os.listdir(out)) == [CLAIM, "settings.json"]
         claim.check()
