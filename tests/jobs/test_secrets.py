@@ -81,13 +81,13 @@ def test_a_list_is_named_with_the_line(
 
 
 def test_a_recipe_s_pretrained_weights_are_no_exception(tmp_path: Path) -> None:
-    (tmp_path / "own.py").write_text(
+    (tmp_path / "with_secret.py").write_text(
         "from dataclasses import replace\nfrom emotion_core.recipes import load_recipe\n"
         "RECIPE = replace(load_recipe('alexnet-visual'), name='own', "
         f"network_options={{'pretrained': {SIGNED!r}}})\n"
     )
     with pytest.raises(UsageError, match="pretrained of recipe .*: an address") as raised:
-        load_recipe(str(tmp_path / "own.py"))
+        load_recipe(str(tmp_path / "with_secret.py"))
     assert "S3CR3T" not in str(raised.value)
 
 
