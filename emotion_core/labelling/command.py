@@ -153,9 +153,8 @@ def main(
 
         if not overwrite:
             storage.check_output(out, "labels", how.settings())
-            published = how.tables(out).published
-            published.refuse_narrowing(published.index(), manifest, prune)
-        show_forecast(cli.console, out, forecast(manifest, how, out, overwrite, retry_failed))
+        told = forecast(manifest, how, out, overwrite, retry_failed, prune)
+        show_forecast(cli.console, out, told)
         return 0
     settings = how.settings()
     with storage.hold_output(out, "labels", settings, overwrite, say=cli.say) as claim:

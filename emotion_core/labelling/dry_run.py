@@ -36,7 +36,9 @@ class _Trial:
     work_s: float
 
 
-def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: bool) -> Forecast:
+def forecast(
+    manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: bool, prune: bool
+) -> Forecast:
     """What ``labelling.job.label`` would do, without writing anything.
 
     A few inputs of each kind are labelled, for eight seconds each at most, and what they take for
@@ -48,12 +50,18 @@ def forecast(manifest: pa.Table, how: Labelling, out: str, fresh: bool, retry: b
         out: URI of a folder, which need not exist.
         fresh: count what is done there as not done.
         retry: failed inputs would be done again.
+        prune: rows of inputs that are not in the manifest would go.
+
+    Raises:
+        UsageError: they would, and nobody asked for it.
     """
     pending = manifest
     if not fresh:
         published = how.tables(out).published
         held = published.index()
-        pending, _ = published.pending(held, keeping(held, manifest), retry)
+        kept = keeping(held, manifest)
+        published.refuse_narrowing(held, kept, prune)
+        pending, _ = published.pending(held, kept, retry)
     (group,) = plan_groups(how, connect())
     workers = group.most or group.workers
     open_ids = set(pending["clip_id"].to_pylist())

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -112,12 +113,12 @@ class FeatureSet:
         pairs = zip(named["corpus"].to_pylist(), named["speaker"].to_pylist(), strict=True)
         return sorted({f"{corpus or ''}/{speaker}" for corpus, speaker in pairs})
 
-    @property
+    @cached_property
     def has_audio(self) -> np.ndarray:
         """Which clips have sound, bool (clips,)."""
         return np.zeros(len(self), bool) if self.audio is None else self.audio.lengths > 0
 
-    @property
+    @cached_property  # mixing asks for both in every step
     def has_faces(self) -> np.ndarray:
         """Which clips show a face in at least one picture, bool (clips,)."""
         if self.pictures is None:

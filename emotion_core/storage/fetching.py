@@ -28,7 +28,6 @@ from emotion_core.storage.uris import (
     open_archive,
     path_of,
     scheme,
-    split_member,
 )
 
 _CHUNK = 1 << 20
@@ -165,8 +164,8 @@ def _fetch_part(uri: str, member: str, target: str) -> None:
 
 def _unpacked(uri: str) -> int:
     """Bytes of an archive's member; one that is a bomb is refused."""
-    name, archive = split_member(uri)
-    info = member_of(open_archive(archive).zip, name)
+    archive, name = filesystem(uri)
+    info = member_of(archive.zip, name)
     if info.file_size > max(_BOMB_BYTES, _BOMB_RATIO * info.compress_size):
         raise ClipError(
             "fetch",

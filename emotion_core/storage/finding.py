@@ -28,14 +28,13 @@ from emotion_core.storage.uris import (
     is_local,
     local_path,
     local_uri,
+    no_bucket,
     scheme,
 )
 
 _WILD = re.compile(r"[*?\[]")
 # Requests under way at once when many single objects are asked after.
 _AT_ONCE = 32
-# Where every place is its own: that one cannot be reached says nothing of the others.
-_ALONE = ("file", "http", "https")
 
 
 def is_pattern(uri: str) -> bool:
@@ -117,16 +116,16 @@ def _look_up(uri: str) -> list[FileInfo]:
     except Unreadable:
         return _unread(uri)
     except FileNotFoundError as error:
-        if "no such bucket" in (line := explain(uri, error)):
-            raise UsageError(line) from error
+        if no_bucket(error):
+            raise UsageError(explain(uri, error)) from error
         return [FileInfo(absolute(uri), 0, GONE)]
     except UsageError as error:
-        if isinstance(error.__cause__, FileNotFoundError) and "no such bucket" not in str(error):
+        cause = error.__cause__
+        if isinstance(cause, FileNotFoundError) and not no_bucket(cause):
             return [FileInfo(absolute(uri), 0, GONE)]  # the archive that it would be in
         raise
     except Exception as error:  # every filesystem has its own
-        trouble = trouble_with(uri, error)
-        if scheme(uri) in _ALONE or isinstance(trouble, ClipError):
+        if is_local(uri) or isinstance(trouble := trouble_with(uri, error), ClipError):
             return _unread(uri)
         raise UsageError(str(trouble)) from error
 

@@ -22,6 +22,7 @@ from emotion_core.storage.uris import (
     member_of,
     member_uri,
     members,
+    no_bucket,
     open_archive,
     scheme,
     split_member,
@@ -60,8 +61,8 @@ def exists(uri: str) -> bool:
     try:
         fs.info(path)
     except FileNotFoundError as error:
-        if "no such bucket" in (line := explain(uri, error)):
-            raise UsageError(line) from error
+        if no_bucket(error):
+            raise UsageError(explain(uri, error)) from error
         return False
     except Exception as error:
         raise UsageError(explain(uri, error)) from error
@@ -231,7 +232,7 @@ def _other_files(
 def _archive_files(inner: str, archive: str, suffixes: frozenset[str] | None) -> Iterator[FileInfo]:
     archive = absolute(archive)
     version = version_of(archive)
-    held = members(open_archive(archive).zip)
+    held = members(open_archive(archive, version).zip)
     prefix = inner + "/" if inner else ""
     if inner and inner not in held and not any(name.startswith(prefix) for name in held):
         raise FileNotFoundError(inner)
@@ -258,5 +259,5 @@ def version_now(uri: str) -> str:
     if scheme(uri) != "zip":
         return version_of(uri)
     member, archive = split_member(uri)
-    info = member_of(open_archive(archive).zip, member)
-    return _member_version(version_of(archive), info)
+    version = version_of(archive)
+    return _member_version(version, member_of(open_archive(archive, version).zip, member))

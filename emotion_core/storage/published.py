@@ -147,7 +147,7 @@ class Published:
 
     def refuse_narrowing(self, held: pa.Table, manifest: pa.Table, prune: bool) -> None:
         """Raises ``UsageError`` when rows would go that nobody asked to drop."""
-        left = not_named(held, keeping(held, manifest))
+        left = not_named(held, manifest)
         if len(left) and not prune:
             raise UsageError(
                 f"{self.out} holds {len(left)} clips that are not among these inputs, such as "

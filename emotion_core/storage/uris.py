@@ -102,14 +102,18 @@ def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
         raise Unreadable(explain(uri, error)) from error
 
 
-def open_archive(archive: str) -> ZipFileSystem:
+def open_archive(archive: str, version: str | None = None) -> ZipFileSystem:
     """The ZIP file at ``archive``, its directory read once a process and version.
+
+    Args:
+        archive: URI.
+        version: what it is now (``version_of``), where the caller has just asked.
 
     Raises:
         Unreadable: it is no ZIP file, or a damaged one.
         UsageError: it cannot be reached.
     """
-    return _open_archive(archive, version_of(archive), os.getpid())
+    return _open_archive(archive, version or version_of(archive), os.getpid())
 
 
 # A central directory of 30,000 members takes a good part of a second to read, so workers keep the
@@ -235,10 +239,9 @@ def _explained(uri: str, error: BaseException) -> str:
     shown = uri if not _not_utf8(uri) else local_uri(local_path(uri))
     remote = not is_local(uri)
     name = type(error).__name__
-    code = aws_code(error)
     if name in _WAYS_OUT:
         return f"{shown}: {_WAYS_OUT[name]}"
-    if code == "NoSuchBucket" or "bucket does not exist" in str(error):
+    if no_bucket(error):
         return f"{shown}: no such bucket: check its name, or make it first"
     if isinstance(error, FileNotFoundError):
         return f"{shown}: no such file or folder"
@@ -252,6 +255,11 @@ def _explained(uri: str, error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and not remote:
         return f"{shown}: {error.strerror[0].lower()}{error.strerror[1:]}"
     return f"{shown}: {' '.join(str(error).split()) or name}"
+
+
+def no_bucket(error: BaseException) -> bool:
+    """Whether a store says that it has no bucket of that name, rather than no such object in it."""
+    return aws_code(error) == "NoSuchBucket" or "bucket does not exist" in str(error)
 
 
 def aws_code(error: BaseException) -> str:
