@@ -47,6 +47,7 @@ class FeatureSet:
         settings: how the features were made (``preprocess`` wrote them).
         left_out: rows that are not in the set, by reason: ``failed``, ``other_emotion`` (not in the
             label set, or none given), ``no_input`` (nothing that the recipe works with).
+        taught: what a teacher says of each clip, float32 (clips, classes); None without one.
     """
 
     clips: pa.Table
@@ -57,6 +58,7 @@ class FeatureSet:
     picture_offsets: np.ndarray
     settings: dict[str, Any]
     left_out: dict[str, int]
+    taught: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,6 +74,7 @@ class FeatureSet:
             audio=self.audio.take(rows) if self.audio else None,
             pictures=self.pictures.take(entries.values) if self.pictures else None,
             picture_offsets=entries.offsets,
+            taught=None if self.taught is None else self.taught[rows],
         )
 
     def with_clips_of(self, other: "FeatureSet") -> "FeatureSet":
@@ -88,6 +91,11 @@ class FeatureSet:
             audio=both(self.audio, other.audio),
             pictures=both(self.pictures, other.pictures),
             picture_offsets=offsets_of(counts),
+            taught=(
+                None
+                if self.taught is None or other.taught is None
+                else np.concatenate([self.taught, other.taught])
+            ),
         )
 
     def sample(self, row: int) -> Sample:
@@ -137,6 +145,8 @@ class FeatureSet:
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode())
         digest.update("\n".join(self.clips["clip_id"].to_pylist()).encode())
         digest.update(self.labels.astype("<i8").tobytes())
+        if self.taught is not None:
+            digest.update(self.taught.astype("<f4").tobytes())
         return digest.hexdigest()[:16]
 
 
@@ -244,6 +254,7 @@ def in_segments(features: FeatureSet, recipe: Recipe) -> FeatureSet:
         features,
         clips=features.clips.take(pa.array(owner)),
         labels=features.labels[owner],
+        taught=None if features.taught is None else features.taught[owner],
         audio=None if features.audio is None else ragged(sounds),
         pictures=(
             None if features.pictures is None else features.pictures.take(np.concatenate(entries))

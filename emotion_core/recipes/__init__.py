@@ -9,7 +9,14 @@ from types import ModuleType
 from typing import Any
 
 from emotion_core.errors import UsageError
-from emotion_core.recipes import alexnet, emotion_detection, strip_cnn_lstm, timedist_blstm, voice
+from emotion_core.recipes import (
+    alexnet,
+    emotion_detection,
+    face,
+    strip_cnn_lstm,
+    timedist_blstm,
+    voice,
+)
 from emotion_core.recipes.checks import check_sizes, check_values, shown
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec, VideoSpec
@@ -19,7 +26,7 @@ __all__ = ["RECIPES", "load_recipe", "recipe_from_json", "recipe_to_json", "with
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for system in (strip_cnn_lstm, timedist_blstm, alexnet, emotion_detection, voice)
+    for system in (strip_cnn_lstm, timedist_blstm, alexnet, emotion_detection, voice, face)
     for recipe in system.RECIPES
 }
 

@@ -22,8 +22,8 @@ class AudioSpec:
     Attributes:
         kind: ``mfcc``, ``logmel``, ``mfcc+logmel`` (both side by side), or ``encoder``: what a
             pretrained speech encoder makes of the sound (``sound.encoder``), float16, chosen layers
-            side by side. It alone uses the last six settings, and of the others ``sample_rate`` and
-            ``trim_db`` only.
+            side by side. It alone uses the last seven settings, and of the others ``sample_rate``
+            and ``trim_db`` only.
         sample_rate: Hz; sound is mixed to mono and resampled to it.
         n_mfcc: coefficients (unused by ``logmel``).
         n_mels: mel bands.
@@ -41,6 +41,8 @@ class AudioSpec:
             made (``sound.pretrained.resolve``); a recipe may leave both out.
         layers: which layers' states: 0 is what the first layer is fed with. None: all.
         steps: rows of a clip, whatever its length: means over that many equal stretches of it.
+        speeds: how fast the encoder hears the sound, pitch and all (speed perturbation, Ko et al.
+            2015), 1 as it is. One speed's rows stand behind the other's.
     """
 
     kind: str = "mfcc"
@@ -58,10 +60,13 @@ class AudioSpec:
     width: int | None = None
     layers: tuple[int, ...] | None = None
     steps: int = 24
+    speeds: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
+        # lists, in JSON
+        object.__setattr__(self, "speeds", tuple(self.speeds))
         if self.layers is not None:
-            object.__setattr__(self, "layers", tuple(self.layers))  # a list, in JSON
+            object.__setattr__(self, "layers", tuple(self.layers))
 
     @property
     def encoded(self) -> bool:
@@ -136,6 +141,16 @@ class TrainSpec:
         label_smoothing: share of the label that is spread over all classes.
         mixup: clips are learned in pairs, mixed with their labels (Zhang et al. 2018), the share of
             each drawn from a beta distribution of this parameter; 0: clip by clip.
+        rotation, zoom: with ``augment``, faces are turned by up to this many degrees either way,
+            and made larger or smaller by up to this share.
+        erasing: with ``augment``, how often a rectangle of a clip's faces is hidden (random
+            erasing, Zhong et al. 2020).
+        ema: decay of the running mean of the weights over steps, which then answers instead of the
+            last step's; 0: the last step's do.
+        teacher_share: with a teacher, how much of what is learned is his answer; the rest is the
+            label.
+        precision: ``auto`` (bfloat16 where a GPU computes in it, else float32), ``float32`` or
+            ``bfloat16``: forward passes in that, under torch's autocast.
         phases: names that the network's ``enter`` takes, trained one after the other, each from the
             best weights of the one before; empty: everything at once.
     """
@@ -151,12 +166,26 @@ class TrainSpec:
     augment: bool = True
     label_smoothing: float = 0.0
     mixup: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    erasing: float = 0.0
+    ema: float = 0.0
+    teacher_share: float = 0.7
+    precision: str = "auto"
     phases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phases", tuple(self.phases))  # a list, in JSON
         if self.keep not in ("best", "last"):
             raise UsageError(f"training keep {self.keep!r}: choose one of best, last")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise UsageError(
+                f"training precision {self.precision!r}: choose one of auto, float32, bfloat16"
+            )
+        if not 0 <= self.teacher_share <= 1:
+            raise UsageError(f"training teacher_share {self.teacher_share}: from 0 to 1")
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"training ema {self.ema}: a decay from 0 to below 1, such as 0.999")
 
 
 @dataclass(frozen=True)

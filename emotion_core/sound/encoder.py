@@ -19,6 +19,26 @@ from emotion_core.sound.pretrained import load_encoder, resolve
 MOST_S = 30.0
 
 
+# a clip's place in the batch, and a speed
+Heard = tuple[int, float]
+
+
+def at_speed(samples: np.ndarray, speed: float, sample_rate: int) -> np.ndarray:
+    """The same sound played faster or slower, higher or deeper with it.
+
+    Args:
+        samples: float32 (samples,).
+        speed: 1 changes nothing.
+        sample_rate: Hz.
+    """
+    if speed == 1:
+        return samples
+    import librosa
+
+    rate = round(sample_rate * speed)
+    return librosa.resample(samples, orig_sr=rate, target_sr=sample_rate, res_type="soxr_hq")
+
+
 class SpeechEncoder:
     """Hidden states of an encoder, a clip at a time or several of one length together.
 
@@ -57,27 +77,37 @@ class SpeechEncoder:
             clips: float32 (samples,) each, mono, at ``spec.sample_rate``.
 
         Returns:
-            float16 (steps, layers * width) each, one layer beside the other; (0, layers * width)
-            for a clip without sound.
+            float16 (speeds * steps, layers * width) each, one layer beside the other; (0, layers *
+            width) for a clip without sound.
 
         Raises:
             ClipError: one of the clips holds NaN or infinite samples.
         """
+        ready = {
+            (place, speed): at_speed(prepare(clip, self.spec), speed, self.spec.sample_rate)
+            for place, clip in enumerate(clips)
+            if len(clip)
+            for speed in self.spec.speeds
+        }
+        found: dict[Heard, np.ndarray] = {}
+        for same in self._batches({each: len(samples) for each, samples in ready.items()}):
+            matrices = self._encode(np.stack([ready[each] for each in same]))
+            found.update(zip(same, matrices, strict=True))
         empty = np.zeros((0, self.spec.coefficients), np.float16)
-        results = [empty] * len(clips)
-        ready = {i: prepare(clip, self.spec) for i, clip in enumerate(clips) if len(clip)}
-        for indices in self._batches({i: len(samples) for i, samples in ready.items()}):
-            matrices = self._encode(np.stack([ready[i] for i in indices]))
-            for index, matrix in zip(indices, matrices, strict=True):
-                results[index] = matrix
-        return results
+        return [
+            np.concatenate([found[place, speed] for speed in self.spec.speeds])
+            if len(clip)
+            else empty
+            for place, clip in enumerate(clips)
+        ]
 
-    def _batches(self, lengths: dict[int, int]) -> Iterator[list[int]]:
+    def _batches(self, lengths: dict[Heard, int]) -> Iterator[list[Heard]]:
+        """What is as long and computed together."""
         for length, same in groupby(sorted(lengths, key=lambda i: lengths[i]), lengths.__getitem__):
-            indices = list(same)
+            alike = list(same)
             size = max(1, self._batch_samples // length)
-            for start in range(0, len(indices), size):
-                yield indices[start : start + size]
+            for start in range(0, len(alike), size):
+                yield alike[start : start + size]
 
     @torch.inference_mode()
     def _encode(self, clips: np.ndarray) -> np.ndarray:

@@ -23,6 +23,8 @@ SINGLE, SHARDS = "model.safetensors", "model-*-of-*.safetensors"
 INDEX = "model.safetensors.index.json"
 CONFIG, EXTRACTOR = "config.json", "preprocessor_config.json"
 
+# Beyond these nobody would know the voice.
+SPEEDS, MOST_SPEEDS = (0.25, 4.0), 16
 # Only training looks at it.
 _UNUSED = ("masked_spec_embed",)
 _EXTRA = "pip install 'emotion-core[encoders]'"
@@ -84,6 +86,11 @@ def _check(spec: AudioSpec) -> None:
         )
     if spec.steps < 1:
         raise UsageError(f"audio steps {spec.steps}: at least 1")
+    slow, fast = SPEEDS
+    if not 1 <= len(spec.speeds) <= MOST_SPEEDS or not all(slow <= s <= fast for s in spec.speeds):
+        raise UsageError(
+            f"audio speeds {list(spec.speeds)}: 1 to {MOST_SPEEDS} of them, from {slow} to {fast}"
+        )
 
 
 def _transformers() -> Any:

@@ -9,20 +9,25 @@ from dataclasses import replace
 import numpy as np
 
 from emotion_core.models.samples import Sample
+from emotion_core.recipes.specs import Recipe
+from emotion_core.training.augment_faces import augment_faces
+from emotion_core.training.augment_sound import augment_decibel
 
 TIME_MASKS, TIME_SHARE = 2, 0.2  # each mask hides up to this share of the frames
 BAND_MASKS, BAND_SHARE = 2, 0.2  # and this share of the coefficients
 SPEED = 0.2  # up to this much slower or faster
 NOISE = 0.3  # deviation, as a share of each coefficient's own
 GAIN = 0.2  # deviation of the logarithm of a coefficient's range: voices and rooms differ there
-BRIGHTNESS, CONTRAST = 0.2, 0.2
-SHIFT = 1 / 12  # of the picture's side
 
 
-def augment(sample: Sample, rng: np.random.Generator) -> Sample:
+def augment(sample: Sample, rng: np.random.Generator, recipe: Recipe) -> Sample:
     """A changed copy of ``sample``; the label stays."""
-    audio = None if sample.audio is None else augment_audio(sample.audio, rng)
-    faces = augment_faces(sample.faces, rng) if sample.faces else sample.faces
+    audio, spec = sample.audio, recipe.audio
+    if audio is not None and spec is not None:
+        # spectrograms whose level was kept are changed as their sound would be
+        raw = spec.kind == "logmel" and spec.scale == "none"
+        audio = augment_decibel(audio, rng, spec) if raw else augment_audio(audio, rng)
+    faces = augment_faces(sample.faces, rng, recipe.training) if sample.faces else sample.faces
     return replace(sample, audio=audio, faces=faces)
 
 
@@ -68,35 +73,3 @@ def _spans(
     widths = rng.integers(0, int(length * share) + 1, count)
     starts = [int(rng.integers(0, length - width + 1)) for width in widths]
     return [(start, start + int(width)) for start, width in zip(starts, widths, strict=True)]
-
-
-def augment_faces(
-    faces: tuple[np.ndarray | None, ...], rng: np.random.Generator
-) -> tuple[np.ndarray | None, ...]:
-    """Mirrored or not, moved a little, another brightness and contrast: alike in all pictures.
-
-    Args:
-        faces: uint8 (size, size, 3) or (size, size) each, None without a face.
-        rng: decides everything.
-    """
-    mirror = rng.random() < 0.5
-    dx, dy = rng.uniform(-SHIFT, SHIFT, 2)
-    gain = rng.uniform(1 - CONTRAST, 1 + CONTRAST)
-    offset = 255 * rng.uniform(-BRIGHTNESS, BRIGHTNESS)
-
-    def change(face: np.ndarray | None) -> np.ndarray | None:
-        if face is None:
-            return None
-        face = face[:, ::-1] if mirror else face
-        moved = _move(face, round(dy * len(face)), round(dx * len(face)))
-        mean = moved.mean()
-        return np.clip((moved - mean) * gain + mean + offset, 0, 255).astype(np.uint8)
-
-    return tuple(change(face) for face in faces)
-
-
-def _move(face: np.ndarray, down: int, right: int) -> np.ndarray:
-    """Shifted by whole pixels; what comes in at the border repeats the border."""
-    rows = np.clip(np.arange(face.shape[0]) - down, 0, face.shape[0] - 1)
-    columns = np.clip(np.arange(face.shape[1]) - right, 0, face.shape[1] - 1)
-    return face[rows][:, columns]

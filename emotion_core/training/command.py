@@ -47,6 +47,13 @@ def main(
         bool,
         typer.Option("--refit", help="train anew, as long as was best, with validation speakers"),
     ] = False,
+    teacher: Annotated[
+        Text,
+        typer.Option(help="a model, or folds of the same split, whose answers are learned too"),
+    ] = None,
+    teacher_features: Annotated[
+        Text, typer.Option(help="what the teacher hears: preprocess's output with its recipe")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--resume", help="start anew, or go on with what is there")
     ] = False,
@@ -67,6 +74,8 @@ def main(
         return 0
     if features is None or out is None:
         raise UsageError("--features and --out are needed (or --list-recipes)")
+    if (teacher is None) != (teacher_features is None):
+        raise UsageError("--teacher and --teacher-features belong together: give both, or neither")
     out = storage.absolute(out)
     # heavy imports only after the command line was understood
     from emotion_core.corpora.splits import expand
@@ -77,6 +86,7 @@ def main(
     from emotion_core.training.folds import prepare_folds
     from emotion_core.training.run import KIND
     from emotion_core.training.task import divide, read_features
+    from emotion_core.training.teacher import load_teacher
 
     made = feature_settings(features)
     # without --recipe it is that of the features, with the options that they were made with
@@ -86,12 +96,15 @@ def main(
     chosen = completed(chosen, made)
     spec = split or chosen.split
     found = read_features(features, chosen)
+    taught_by = None
+    if teacher is not None and teacher_features is not None:
+        taught_by = load_teacher(teacher, teacher_features)
     if (names := expand(spec, found.clips)) == [spec]:
-        task = divide(found, chosen, spec, seed, refit=refit)
+        task = divide(found, chosen, spec, seed, refit=refit, teacher=taught_by)
         with storage.hold_output(out, KIND, task.settings, overwrite, say=say) as claim:
             _train(task, out, arguments, claim.check)
     else:
-        folds = prepare_folds(found, chosen, spec, names, seed, refit)
+        folds = prepare_folds(found, chosen, spec, names, seed, refit, taught_by)
         with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
             _train_folds(folds, out, arguments, claim.check)
     trust = "--trust-code " if ":" in chosen.network else ""

@@ -20,6 +20,7 @@ from emotion_core.training.refit import require_refit
 from emotion_core.training.run import KIND, finished, run_record, run_task, status_counts
 from emotion_core.training.snapshot import EpochRow
 from emotion_core.training.task import Task, divide
+from emotion_core.training.teacher import Teacher
 from emotion_core.training.validation import collapsed
 from emotion_core.training.workers import Workers
 
@@ -41,6 +42,7 @@ class Folds:
         seed: of every training.
         assigned: fold (``luna5:0``) -> the side of each clip, str (clips,).
         refit: see ``Task``.
+        teacher: whose answers are learned beside the labels.
     """
 
     features: FeatureSet
@@ -49,6 +51,7 @@ class Folds:
     seed: int
     assigned: Mapping[str, np.ndarray]
     refit: bool = False
+    teacher: Teacher | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,12 +67,13 @@ class Folds:
             "split": self.split,
             "seed": self.seed,
             **({"refit": True} if self.refit else {}),
+            **({"teacher": self.teacher.settings} if self.teacher else {}),
         }
 
     def task(self, name: str) -> Task:
         """The training of one fold. Its clips are copies: make it when its turn comes."""
         sides = self.assigned[name]
-        return divide(self.features, self.recipe, name, self.seed, sides, self.refit)
+        return divide(self.features, self.recipe, name, self.seed, sides, self.refit, self.teacher)
 
 
 def prepare_folds(
@@ -79,6 +83,7 @@ def prepare_folds(
     names: Sequence[str],
     seed: int,
     refit: bool = False,
+    teacher: Teacher | None = None,
 ) -> Folds:
     """All folds, each of them checked against the clips before the first one trains.
 
@@ -89,14 +94,19 @@ def prepare_folds(
         names: its folds (``corpora.splits.expand``).
         seed: of every training.
         refit: see ``Task``.
+        teacher: see ``Folds``.
 
     Raises:
-        UsageError: a side of a fold is without clips, or there is nothing to refit.
+        UsageError: a side of a fold is without clips, there is nothing to refit, or the teacher has
+            other folds.
     """
     if refit:
         require_refit(recipe, features)  # each fold has a validation side, or is refused below
     assigned = {name: assign_split(name, features.clips, seed) for name in names}
-    return Folds(features, recipe, split, seed, assigned, refit)
+    if teacher is not None:
+        for name in names:
+            teacher.fold(name)
+    return Folds(features, recipe, split, seed, assigned, refit, teacher)
 
 
 def folder_of(fold: str) -> str:

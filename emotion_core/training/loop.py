@@ -4,14 +4,14 @@ import copy
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
 from torchmetrics import MeanMetric
 
 from emotion_core.models.dataset import FeatureSet, in_segments
@@ -19,6 +19,8 @@ from emotion_core.models.networks import Batch, build_network
 from emotion_core.models.samples import make_batch
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.augment import augment
+from emotion_core.training.averaging import average_of
+from emotion_core.training.decoded import DecodedClips
 from emotion_core.training.mixup import Pairs, draw_pairs, mix
 from emotion_core.training.plan import (
     TrainPlan,
@@ -26,6 +28,7 @@ from emotion_core.training.plan import (
     global_batches,
     learning_rate,
     share,
+    targets_of,
 )
 from emotion_core.training.snapshot import EpochRow, Snapshot, weights_of
 from emotion_core.training.validation import Validation, Validator
@@ -67,10 +70,13 @@ class Training:
         classes = len(train.label_set.labels)
         self.network = build_network(plan.recipe, classes).to(self.device)
         self.model: nn.Module = self.network
+        self.average: AveragedModel | None = None
         self.class_weights = class_weights(
             self.train.labels, classes, plan.recipe.training.class_weights
         )
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
+        self.targets = targets_of(self.train, plan.recipe.training.teacher_share)
+        self.samples = DecodedClips(self.train)
         self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
 
     def run(self, report: Report, resume: Snapshot | None = None) -> Snapshot | None:
@@ -91,6 +97,8 @@ class Training:
             self._enter(phase)
             if state is not None and done:
                 self.optimiser.load_state_dict(state.optimiser)
+                if self.average is not None:
+                    self.average.load_state_dict(state.average)
             state = self._run_phase(phase, state, report)
         return state
 
@@ -103,13 +111,19 @@ class Training:
             state = Snapshot(
                 history=(*history, row),
                 last=weights_of(self.network),
-                best=weights_of(self.network) if row.best or state is None else state.best,
+                best=weights_of(self.answering) if row.best or state is None else state.best,
                 # a copy: the next epoch changes the tensors in place
                 optimiser=copy.deepcopy(self.optimiser.state_dict()),
                 finished=phase == self.phases[-1] and self._finished(done),
+                average=weights_of(self.average) if self.average is not None else {},
             )
             report(state)
         return state
+
+    @property
+    def answering(self) -> nn.Module:
+        """What is validated and kept: the network, or the running mean of its weights."""
+        return self.network if self.average is None else self.average.module
 
     def _enter(self, phase: str) -> None:
         """Make the network's weights that this phase trains the ones that move."""
@@ -128,6 +142,7 @@ class Training:
             weight_decay=spec.weight_decay,
             fused=True,  # an eighth of a step of AlexNet's dense layers, on one thread
         )
+        self.average = average_of(self.network, spec.ema) if spec.ema else None
 
     def _usable(self, features: FeatureSet, phase: str) -> np.ndarray:
         """Which clips have what the phase looks at, bool (clips,)."""
@@ -192,10 +207,16 @@ class Training:
                 rows, self.train, spec.mixup, np.random.default_rng([plan.seed, epoch, step, 1])
             )
             mine = pairs.take(share(np.arange(len(rows)), self.rank, self.workers))
-            batch, other = self._mixed(mine, epoch)
+            batch = self._mixed(mine, epoch)
             with self._precision():
                 logits = self.model(batch)
-            losses = self._losses(logits, batch.label, other, mine.shares)
+            losses = functional.cross_entropy(
+                logits.float(),
+                torch.from_numpy(mine.mixed(self.targets)).to(self.device),
+                weight=self.loss_weights,
+                reduction="none",
+                label_smoothing=spec.label_smoothing,
+            )
             counts = torch.from_numpy(usable[mine.rows]).to(self.device)
             loss = losses[counts].sum()
             # DistributedDataParallel averages gradients over the workers: undo that division
@@ -204,61 +225,45 @@ class Training:
             (loss * self.workers / max(whole, 1e-9)).backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), spec.clip_grad_norm)
             self.optimiser.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network)
             weight = float(self._weight_of(mine)[usable[mine.rows]].sum())
             if weight > 0:
                 mean_loss.update(loss.detach() / weight, weight=weight)
             right.update((logits.argmax(dim=1) == batch.label)[counts].float())
         return float(mean_loss.compute()), float(right.compute()), lr
 
-    def _mixed(self, pairs: Pairs, epoch: int) -> tuple[Batch, Tensor]:
-        """The batch to learn from, and the labels of what is mixed into it."""
+    def _mixed(self, pairs: Pairs, epoch: int) -> Batch:
+        """The batch to learn from; a mixed clip has the label of which it holds more."""
         if not self.plan.recipe.training.mixup:
-            batch = self._batch(pairs.rows, epoch).to(self.device)
-            return batch, batch.label
+            return self._batch(pairs.rows, epoch).to(self.device)
         both = self._batch(np.concatenate([pairs.rows, pairs.partners]), epoch).to(self.device)
-        shares = torch.from_numpy(pairs.shares).to(self.device)
-        return mix(both, shares), both.label[len(shares) :]
-
-    def _losses(self, logits: Tensor, label: Tensor, other: Tensor, shares: np.ndarray) -> Tensor:
-        """Of each clip, float (b,): what it keeps of itself counts for its own label."""
-        answers = partial(
-            functional.cross_entropy,
-            logits.float(),
-            weight=self.loss_weights,
-            reduction="none",
-            label_smoothing=self.plan.recipe.training.label_smoothing,
-        )
-        if not self.plan.recipe.training.mixup:
-            return answers(label)
-        share = torch.from_numpy(shares).to(self.device)
-        return share * answers(label) + (1 - share) * answers(other)
+        return mix(both, torch.from_numpy(pairs.shares).to(self.device))
 
     def _weight_of(self, pairs: Pairs) -> np.ndarray:
         """How much each pair counts in the loss, float (pairs,)."""
-        own, other = (
-            self.class_weights[self.train.labels[rows]] for rows in (pairs.rows, pairs.partners)
-        )
-        return pairs.shares * own + (1 - pairs.shares) * other
+        return pairs.mixed(self.targets) @ self.class_weights
 
     def _batch(self, rows: np.ndarray, epoch: int) -> Batch:
-        samples = [self.train.sample(int(row)) for row in rows]
-        if self.plan.recipe.training.augment:
+        samples = [self.samples(int(row)) for row in rows]
+        recipe = self.plan.recipe
+        if recipe.training.augment:
             seeds = ([self.plan.seed, epoch, int(row)] for row in rows)
             samples = [
-                augment(sample, np.random.default_rng(seed))
+                augment(sample, np.random.default_rng(seed), recipe)
                 for sample, seed in zip(samples, seeds, strict=True)
             ]
-        return make_batch(samples, self.plan.recipe.audio, self.plan.recipe.video, self.plan.frames)
+        return make_batch(samples, recipe.audio, recipe.video, self.plan.frames)
 
     def _validate(self, phase: str) -> Validation:
         """Of every clip of the validation side that the phase can judge, each counted once."""
         if self.workers > 1:  # running statistics of a network that keeps some
-            for buffer in self.network.buffers():
+            for buffer in self.answering.buffers():
                 dist.broadcast(buffer, 0)
-        self.network.eval()
+        self.answering.eval()
         recipe = self.plan.recipe
         validator = Validator(
-            self.network, recipe, self.plan.frames, self.device, self.rank, self.workers,
+            self.answering, recipe, self.plan.frames, self.device, self.rank, self.workers,
             self._precision,
         )  # fmt: skip
         # a phase of a fusion trains one modality, or says itself what it is about
@@ -266,10 +271,14 @@ class Training:
         return validator.measure(self.validation, self._usable(self.validation, phase), both)
 
     def _precision(self) -> AbstractContextManager[object]:
-        """Mixed precision where the GPU computes in bfloat16, which needs no loss scaling."""
-        if self.device.type == "cuda" and torch.cuda.is_bf16_supported():
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return nullcontext()
+        """Mixed precision in bfloat16, which needs no loss scaling."""
+        wanted = self.plan.recipe.training.precision
+        if wanted == "auto":
+            fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            wanted = "bfloat16" if fast else "float32"
+        if wanted == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
 
 def _phases(recipe: Recipe) -> tuple[str, ...]:

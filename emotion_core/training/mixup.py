@@ -32,6 +32,11 @@ class Pairs:
         """Some of the pairs."""
         return Pairs(self.rows[places], self.partners[places], self.shares[places])
 
+    def mixed(self, targets: np.ndarray) -> np.ndarray:
+        """What each pair has of ``targets``, float (clips, classes): float32 (pairs, classes)."""
+        shares = self.shares[:, None]
+        return shares * targets[self.rows] + (1 - shares) * targets[self.partners]
+
 
 def draw_pairs(
     rows: np.ndarray, features: FeatureSet, alpha: float, rng: np.random.Generator

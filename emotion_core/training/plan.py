@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
 
 
@@ -61,6 +62,14 @@ def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarra
     weights = np.zeros(classes, np.float32)
     weights[present] = len(labels) / (present.sum() * count[present])
     return weights
+
+
+def targets_of(features: FeatureSet, teacher_share: float) -> np.ndarray:
+    """What each clip should be answered with, float32 (clips, classes), rows adding up to 1."""
+    labels = np.eye(len(features.label_set.labels), dtype=np.float32)[features.labels]
+    if features.taught is None:
+        return labels
+    return (1 - teacher_share) * labels + teacher_share * features.taught
 
 
 def learning_rate(base: float, step: int, steps: int, warm_up: int) -> float:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ PROGRESS = "progress.json"
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 OPTIMISER = "optimiser.pt"
+AVERAGE = "average.safetensors"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Snapshot:
         best: the weights of the best epoch so far, of the last phase that has begun.
         optimiser: the optimiser's ``state_dict``.
         finished: no epoch is left to do.
+        average: the running mean of the weights, where the recipe keeps one, else empty.
     """
 
     history: tuple[EpochRow, ...]
@@ -62,6 +64,7 @@ class Snapshot:
     best: dict[str, Tensor]
     optimiser: dict[str, Any]
     finished: bool
+    average: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def best_row(self) -> EpochRow:
@@ -80,6 +83,7 @@ class Snapshot:
             LAST: save(self.last),
             BEST: save(self.best),
             OPTIMISER: optimiser.getvalue(),
+            **({AVERAGE: save(self.average)} if self.average else {}),
         }
         progress = {
             "epochs": len(self.history),
@@ -109,6 +113,7 @@ class Snapshot:
                     io.BytesIO(files[OPTIMISER]), map_location="cpu", weights_only=True
                 ),
                 finished=progress["finished"],
+                average=load(files[AVERAGE]) if AVERAGE in progress["sha256"] else {},
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a whole snapshot: {error!r}") from error

@@ -15,6 +15,7 @@ from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.refit import require_refit
+from emotion_core.training.teacher import Teacher, taught
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def divide(
     seed: int,
     assigned: np.ndarray | None = None,
     refit: bool = False,
+    teacher: Teacher | None = None,
 ) -> Task:
     """A training on features that were read.
 
@@ -106,13 +108,17 @@ def divide(
         seed: of the training, and of a random split.
         assigned: the side of each clip, str (clips,); None asks the protocol.
         refit: see ``Task``.
+        teacher: whose answers are learned beside the labels.
 
     Raises:
-        UsageError: the clips do not fit the protocol, or there is nothing to refit.
+        UsageError: the clips do not fit the protocol, there is nothing to refit, or the teacher
+            cannot teach this.
     """
     if assigned is None:
         assigned = assign_split(split, found.clips, seed)
     sides = {side: found.select(assigned == side) for side in SIDES}
+    if teacher is not None:
+        sides = taught(sides, found.select(assigned == ""), teacher, split)
     plan = TrainPlan(recipe, padded_length(sides["train"], recipe), seed)
     outside = int((assigned == "").sum())
     return Task(plan, split, sides, {**found.left_out, "outside_split": outside}, refit)

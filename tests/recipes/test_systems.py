@@ -42,6 +42,8 @@ def test_every_system_and_every_variant_is_there() -> None:
         "fer-inception-resnet",
         "audio-cnn1d",
         "voice-encoder",
+        "voice-small",
+        "face-small",
     }
     assert {recipe.network for recipe in RECIPES.values()} == set(NETWORKS)
 
@@ -84,13 +86,13 @@ def test_label_sets_and_protocols() -> None:
     assert told.pop("strip-cnn-lstm") == ("emotions8", "random")
     assert told.pop("audio-cnn1d") == ("emotions7", "random")
     # as EmoBox has it: six folds, calm beside neutral
-    assert told.pop("voice-encoder") == ("emotions8", "emobox6:all")
+    assert told.pop("voice-encoder") == told.pop("voice-small") == ("emotions8", "emobox6:all")
     for name, (labels, split) in told.items():
         assert labels == "emotions7"
         system = re.split("[-]", name)[0]
-        expected = {"timedist": "elte", "alexnet": "luna5:3+savee4:2", "fer": "fer2013"}[system]
+        expected = {"timedist": "elte", "alexnet": "luna5:3+savee4:2"}.get(system, "fer2013")
         assert split == expected and expand(split) == [split]
-        assert is_speaker_independent(split) == (system != "fer")
+        assert is_speaker_independent(split) == (system not in ("fer", "face"))
 
 
 def test_what_the_systems_hear() -> None:
@@ -110,8 +112,11 @@ def test_what_the_systems_hear() -> None:
     )
     assert alexnet.max_frames == 282
     assert (conv1d.kind, conv1d.scale) == ("mfcc+logmel", "minmax")
+    encoder, small = (heard[name] or AudioSpec() for name in ("voice-encoder", "voice-small"))
+    assert encoder.speeds == (0.9, 1.0, 1.1)
+    assert (small.kind, small.n_mels, small.scale) == ("logmel", 80, "none"), "its level is kept"
     assert {name for name, audio in heard.items() if audio is None} == {
-        "alexnet-visual", "fer-cnn", "fer-vgg16-grey", "fer-inception-resnet",
+        "alexnet-visual", "fer-cnn", "fer-vgg16-grey", "fer-inception-resnet", "face-small",
     }  # fmt: skip
 
 
@@ -123,9 +128,9 @@ def test_what_the_systems_see() -> None:
     assert (strip.sampling, strip.fps, strip.face_size) == ("fps", 5.0, 64)
     assert (alexnet.sampling, alexnet.every, alexnet.face_size) == ("stride", 10, 224)
     assert (fer.face_size, fer.grey, fer.margin) == (48, True, 0.0)
-    assert seen["fer-vgg16-grey"] == seen["fer-inception-resnet"] == fer
+    assert seen["face-small"] == seen["fer-vgg16-grey"] == seen["fer-inception-resnet"] == fer
     assert {name for name, video in seen.items() if video is None} == {
-        "alexnet-audio-cnn", "alexnet-audio-lstm", "audio-cnn1d", "voice-encoder",
+        "alexnet-audio-cnn", "alexnet-audio-lstm", "audio-cnn1d", "voice-encoder", "voice-small",
     }  # fmt: skip
 
 

@@ -97,7 +97,8 @@ def test_a_clip_does_not_depend_on_the_others(whisper: Path, wav2vec2: Path) -> 
         for clip, matrix in zip(clips, together, strict=True):
             np.testing.assert_array_equal(encoder([clip])[0], matrix)
         batched = SpeechEncoder(spec_of(folder), batch_s=60)  # as on a GPU
-        assert sorted(map(len, batched._batches(dict(enumerate(map(len, clips)))))) == [1, 2, 2]
+        lengths = {(place, 1.0): len(clip) for place, clip in enumerate(clips)}
+        assert sorted(map(len, batched._batches(lengths))) == [1, 2, 2]
         for one, other in zip(batched(clips), together, strict=True):
             np.testing.assert_allclose(one, other, atol=5e-3)
 
@@ -108,6 +109,25 @@ def test_every_clip_has_as_many_steps(whisper: Path) -> None:
         (matrix,) = encoder([noise(seconds)])
         assert matrix.shape == (24, 2 * WIDTH) and np.isfinite(matrix).all()
     assert encoder([np.zeros(0, np.float32)])[0].shape == (0, 2 * WIDTH)
+
+
+def test_a_clip_is_heard_at_several_speeds(whisper: Path) -> None:
+    """One speed behind the other, each what the encoder makes of sound of that speed."""
+    t = np.arange(RATE) / RATE
+    tone = np.sin(2 * np.pi * 400 * t).astype(np.float32)
+    higher = np.sin(2 * np.pi * 500 * t[: round(RATE / 1.25)]).astype(np.float32)
+    both = SpeechEncoder(spec_of(whisper, steps=4, speeds=(1.0, 1.25)))
+    alone = SpeechEncoder(spec_of(whisper, steps=4))
+    (matrix,) = both([tone])
+    assert matrix.shape == (2 * 4, (LAYERS + 1) * WIDTH)
+    np.testing.assert_array_equal(matrix[:4], alone([tone])[0])
+    # away from the ends, which resampling rings at
+    np.testing.assert_allclose(matrix[5:7], alone([higher])[0][1:3], atol=2e-2)
+    assert np.abs(matrix[5:7].astype(np.float32) - matrix[1:3]).max() > 0.1
+    assert both([np.zeros(0, np.float32)])[0].shape == (0, (LAYERS + 1) * WIDTH)
+    for speeds in ((), (0.0,), (1.0,) * 17, (9.0,)):
+        with pytest.raises(UsageError, match="audio speeds"):
+            SpeechEncoder(spec_of(whisper, speeds=speeds))
 
 
 def test_long_sound_is_encoded_in_pieces(whisper: Path) -> None:

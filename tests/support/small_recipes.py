@@ -22,6 +22,8 @@ SHRINK: dict[str, tuple[dict[str, Any], int]] = {
     "fer-inception-resnet": ({"size": 112, "dense": [16, 16, 8, 8]}, 16),
     "audio-cnn1d": ({"widths": [12, 8, 8], "dense": 8}, 16),
     "voice-encoder": ({"hidden": 8, "attention": 4}, 16),
+    "voice-small": ({"widths": [4, 4, 8], "hidden": 8, "attention": 4}, 16),
+    "face-small": ({"widths": [4, 4, 8], "blocks": [1, 2]}, 16),
 }
 SMALL_CNN = {"widths": [4, 4, 4, 4, 4]}
 

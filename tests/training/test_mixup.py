@@ -11,7 +11,7 @@ from emotion_core.models.networks import Batch
 from emotion_core.models.samples import make_batch
 from emotion_core.recipes import with_training
 from emotion_core.training.loop import Training
-from emotion_core.training.mixup import draw_pairs, mix
+from emotion_core.training.mixup import Pairs, draw_pairs, mix
 from emotion_core.training.plan import TrainPlan
 from tests.support.synthetic_features import SMALL, rows, write_features
 
@@ -77,14 +77,10 @@ def test_a_face_that_only_one_of_the_pictures_shows_is_taken_as_it_is(features: 
     assert mixed.face_mask.tolist() == [[True, True]]
 
 
-def test_the_loss_is_of_both_labels(features: FeatureSet) -> None:
-    recipe = with_training(SMALL, mixup=0.4, class_weights=False)
-    training = Training(TrainPlan(recipe, 20), features, features)
-    logits = torch.tensor([[2.0, 0, 0, 0, 0, 0, 0], [0, 0, 1.0, 0, 0, 0, 0]])
-    label, other = torch.tensor([0, 2]), torch.tensor([1, 2])
-    found = training._losses(logits, label, other, np.array([0.6, 0.5], np.float32))
-    log = -logits.log_softmax(dim=1)
-    torch.testing.assert_close(found, torch.stack([0.6 * log[0, 0] + 0.4 * log[0, 1], log[1, 2]]))
+def test_targets_are_of_both_labels() -> None:
+    targets = np.eye(3, dtype=np.float32)
+    pairs = Pairs(np.array([0, 2]), np.array([1, 2]), np.array([0.6, 0.5], np.float32))
+    np.testing.assert_allclose(pairs.mixed(targets), [[0.6, 0.4, 0], [0, 0, 1]], atol=1e-6)
 
 
 def test_it_learns(features: FeatureSet) -> None:

@@ -1,4 +1,4 @@
-"""Sharing of clips, weights, schedule, augmentation, snapshots."""
+"""Sharing of clips, weights, schedule, snapshots."""
 
 import json
 from dataclasses import replace
@@ -11,17 +11,15 @@ import torch
 from emotion_core.errors import UsageError
 from emotion_core.models.bundle import BundleInfo
 from emotion_core.models.dataset import load_features
-from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.options import with_options
-from emotion_core.training.augment import augment, augment_audio, augment_faces, change_speed
 from emotion_core.training.card import model_card
 from emotion_core.training.events import event_file
 from emotion_core.training.plan import class_weights, global_batches, learning_rate, share
 from emotion_core.training.show import EpochLines
 from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
 from emotion_core.training.task import padded_length
-from tests.support.synthetic_features import SMALL, face, rows, sound, write_features
+from tests.support.synthetic_features import SMALL, rows, write_features
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -73,56 +71,6 @@ def test_learning_rate_rises_then_falls() -> None:
     assert 0 < rates[-1] < 0.001
     short = [learning_rate(0.1, step, 10, 10) for step in range(10)]
     assert max(short) == short[2] == pytest.approx(0.1, rel=2e-3) and short[-1] < 0.01
-
-
-def arrays(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """Sound and first face."""
-    assert sample.audio is not None and sample.faces[0] is not None
-    return sample.audio, sample.faces[0]
-
-
-def test_augmentation_is_the_same_for_the_same_seed_only() -> None:
-    rng = np.random.default_rng(0)
-    sample = Sample(sound(1, rng), (face(1, rng), None, face(2, rng)), 1)
-    before = arrays(sample)[0].copy(), arrays(sample)[1].copy()
-    one, again, other = (augment(sample, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert one.label == 1 and one.faces[1] is None
-    for mine, same, different, original, kept in zip(
-        arrays(one), arrays(again), arrays(other), arrays(sample), before, strict=True
-    ):
-        np.testing.assert_array_equal(mine, same)
-        assert not np.array_equal(mine, different)
-        assert mine.dtype == original.dtype and mine.shape[1:] == original.shape[1:]
-        np.testing.assert_array_equal(original, kept)  # the stored features stay as they are
-    assert augment(Sample(None, ()), np.random.default_rng(0)) == Sample(None, ())
-
-
-def test_speed_changes_length_and_keeps_the_ends() -> None:
-    ramp = np.linspace(0, 1, 50, dtype=np.float32)[:, None]
-    slow, fast = change_speed(ramp, 0.8), change_speed(ramp, 1.25)
-    assert len(slow) == 62 and len(fast) == 40
-    for changed in (slow, fast):
-        np.testing.assert_allclose(changed[:, 0], np.linspace(0, 1, len(changed)), atol=1e-6)
-    assert len(change_speed(ramp[:1], 1.2)) == 1
-
-
-def test_masks_hide_at_most_their_share() -> None:
-    matrix = np.random.default_rng(0).normal(5, 1, (200, 40)).astype(np.float32)
-    hidden = []
-    for seed in range(30):
-        changed = augment_audio(matrix, np.random.default_rng(seed))
-        assert np.abs(changed.mean() - 5) < 0.3, "masks hold the mean, not zero"
-        hidden.append(np.mean([(row == row[0]).all() for row in np.diff(changed, axis=0)]))
-    assert 0.02 < np.mean(hidden) < 0.3
-
-
-def test_faces_of_a_clip_are_changed_alike() -> None:
-    picture = face(4, np.random.default_rng(1))
-    for seed in range(5):
-        first, second = augment_faces((picture, picture), np.random.default_rng(seed))
-        np.testing.assert_array_equal(first, second)
-    grey = augment_faces((picture[:, :, 0],), np.random.default_rng(1))[0]
-    assert grey is not None and grey.shape == (16, 16)
 
 
 def epoch_row(epoch: int, best: bool = True, uar: float | None = 0.5) -> EpochRow:

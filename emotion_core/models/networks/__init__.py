@@ -28,6 +28,8 @@ from emotion_core.models.networks.batch import Batch
 from emotion_core.models.networks.conv1d import AudioCNN1D
 from emotion_core.models.networks.faces import FerCNN
 from emotion_core.models.networks.fusion import AlexNetFusion
+from emotion_core.models.networks.residual import FaceSmall
+from emotion_core.models.networks.spectrogram import VoiceSmall
 from emotion_core.models.networks.strip import StripCNNLSTM
 from emotion_core.models.networks.timedist import TimeDistBLSTM
 from emotion_core.recipes.emotions import LABEL_SETS
@@ -40,12 +42,14 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "alexnet-fusion": AlexNetFusion,
     "alexnet-visual": AlexNetVisual,
     "audio-cnn1d": AudioCNN1D,
+    "face-small": FaceSmall,
     "fer-cnn": FerCNN,
     "fer-inception-resnet": FerInceptionResNet,
     "fer-vgg16-grey": FerVGG16Grey,
     "strip-cnn-lstm": StripCNNLSTM,
     "timedist-blstm": TimeDistBLSTM,
     "voice-encoder": VoiceEncoder,
+    "voice-small": VoiceSmall,
 }
 
 

@@ -6,7 +6,12 @@ from torch.nn import functional
 
 from emotion_core.errors import UsageError
 from emotion_core.models.networks.batch import Batch
-from emotion_core.models.networks.masking import apply_where, needs_audio, statistics_kept
+from emotion_core.models.networks.masking import (
+    apply_where,
+    mean_answer,
+    needs_audio,
+    statistics_kept,
+)
 from emotion_core.models.networks.sequence import real_steps
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
@@ -77,14 +82,17 @@ class _Head(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.answer = nn.Linear(2 * hidden, n_classes)
 
-    def forward(self, sound: Tensor, length: Tensor) -> Tensor:
-        real = real_steps(length.clamp(min=1), sound.shape[1])
+    def forward(self, sound: Tensor, real: Tensor) -> Tensor:
+        real = real | ~real.any(dim=1, keepdim=True)  # a blank row, asked for its gradients
         steps = self.dropout(functional.relu(self.project(self.mix(sound, real))))
         return self.answer(self.dropout(self.pool(steps, real)))
 
 
 class VoiceEncoder(nn.Module):
     """The network of recipe ``voice-encoder``: what stands behind a frozen speech encoder.
+
+    Of a sound that was heard at several speeds, each training step takes one at random; the answer
+    is the mean over all of them.
 
     Args:
         audio: the recipe's, of kind ``encoder``.
@@ -115,9 +123,28 @@ class VoiceEncoder(nn.Module):
                 "of kind 'encoder' with layers and their width"
             )
         layers = len(spec.layers)
+        self.speeds, self.steps = len(spec.speeds), spec.steps
         self.head = _Head(layers, spec.width, hidden, attention, dropout, n_classes)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float (b, n_classes); zeros for a clip without sound."""
         assert batch.audio is not None, "the recipe has sound"
-        return apply_where(self.head, batch.has_audio, batch.audio, batch.audio_length)
+        heard, real = self._by_speed(batch.audio, batch.audio_length)
+        if self.training:
+            rows = torch.arange(len(heard), device=heard.device)
+            one = torch.randint(self.speeds, (len(heard),), device=heard.device)
+            heard, real = heard[rows, one], real[rows, one]
+            return apply_where(self.head, real.any(dim=1), heard, real)
+        there = real.any(dim=2)
+        answers = apply_where(self.head, there.flatten(), heard.flatten(0, 1), real.flatten(0, 1))
+        return mean_answer(answers.unflatten(0, there.shape), there)
+
+    def _by_speed(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """Float (b, t, width), int64 (b,) -> (b, speeds, steps, width), bool (b, speeds, steps)."""
+        wanted = self.speeds * self.steps
+        real = real_steps(length, sound.shape[1])[:, -wanted:]
+        sound = sound[:, -wanted:]
+        missing = wanted - sound.shape[1]
+        sound, real = functional.pad(sound, (0, 0, missing, 0)), functional.pad(real, (missing, 0))
+        split = (self.speeds, self.steps)
+        return sound.unflatten(1, split), real.unflatten(1, split)

@@ -1,0 +1,118 @@
+"""A small network that reads a log-mel spectrogram as a picture, then pools over time."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emotion_core.errors import UsageError
+from emotion_core.models.networks.attentive import AttentiveStatistics
+from emotion_core.models.networks.batch import Batch
+from emotion_core.models.networks.masking import apply_where, needs_audio
+from emotion_core.models.networks.sequence import to_front
+from emotion_core.recipes.specs import AudioSpec, VideoSpec
+
+
+class _Halved(nn.Module):
+    """Two convolutions and a way around them; bands and frames become half as many.
+
+    Frames beyond a clip's end are zero before each convolution, so that they say nothing.
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(outputs)
+        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(outputs)
+        self.around = nn.Conv2d(inputs, outputs, 1, 2, bias=False)
+
+    def forward(self, maps: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """Float (b, inputs, bands, frames), int64 (b,) -> the same of the halved picture."""
+        length = (length + 1) // 2
+        found = functional.relu(self.first_norm(self.first(maps)))
+        found = self.second_norm(self.second(_kept(found, length)))
+        return _kept(functional.relu(found + self.around(maps)), length), length
+
+
+def _kept(maps: Tensor, length: Tensor) -> Tensor:
+    """Float (b, channels, bands, frames), zero from each clip's length on."""
+    real = torch.arange(maps.shape[3], device=maps.device) < length[:, None]
+    return torch.where(real[:, None, None], maps, 0)
+
+
+class _Spectrogram(nn.Module):
+    def __init__(
+        self, bands: int, widths: Sequence[int], hidden: int, attention: int, dropout: float,
+        n_classes: int,
+    ):  # fmt: skip
+        super().__init__()
+        # one mean and one deviation for all bands: level and tilt are what anger sounds like
+        self.norm = nn.BatchNorm1d(1, affine=False)
+        self.stem = nn.Conv2d(1, widths[0], 5, 2, 2, bias=False)
+        self.stem_norm = nn.BatchNorm2d(widths[0])
+        pairs = zip(widths, widths[1:], strict=False)
+        self.stages = nn.ModuleList(_Halved(inputs, outputs) for inputs, outputs in pairs)
+        for _ in widths:
+            bands = (bands + 1) // 2
+        self.project = nn.Linear(widths[-1] * bands, hidden)
+        self.pool = AttentiveStatistics(hidden, attention)
+        self.dropout = nn.Dropout(dropout)
+        self.answer = nn.Linear(2 * hidden, n_classes)
+
+    def forward(self, sound: Tensor, length: Tensor) -> Tensor:
+        """Float (b, t, bands) padded in front, int64 (b,) -> logits (b, n_classes)."""
+        length = length.clamp(min=1)
+        sound = to_front(sound, length)
+        real = torch.arange(sound.shape[1], device=sound.device) < length[:, None]
+        level = apply_where(self.norm, real.flatten(), sound.flatten(0, 1)[:, None])
+        maps = level.view_as(sound).transpose(1, 2)[:, None]
+        length = (length + 1) // 2
+        maps = _kept(functional.relu(self.stem_norm(self.stem(maps))), length)
+        for stage in self.stages:
+            maps, length = stage(maps, length)
+        steps = self.dropout(self.project(maps.flatten(1, 2).transpose(1, 2)))
+        real = torch.arange(steps.shape[1], device=steps.device) < length[:, None]
+        return self.answer(self.dropout(self.pool(steps, real)))
+
+
+class VoiceSmall(nn.Module):
+    """The network of recipe ``voice-small``.
+
+    Args:
+        audio: the recipe's, of kind ``logmel``.
+        video: not used.
+        n_classes: number of outputs.
+        widths: channels of the stem and of each stage; each halves bands and frames.
+        hidden: width that a step is projected to.
+        attention: width of the layer that weighs the steps.
+        dropout: of projected steps, and before the answer.
+
+    Raises:
+        UsageError: the recipe's sound is not a log-mel spectrogram.
+    """
+
+    def __init__(
+        self,
+        audio: AudioSpec | None,
+        video: VideoSpec | None,
+        n_classes: int,
+        widths: Sequence[int] = (24, 48, 96, 128),
+        hidden: int = 256,
+        attention: int = 64,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        spec = needs_audio(audio, "voice-small")
+        if spec.kind != "logmel":
+            raise UsageError(
+                f"network 'voice-small' reads a log-mel spectrogram, not {spec.kind!r}: give its "
+                "recipe an AudioSpec of kind 'logmel'"
+            )
+        self.head = _Spectrogram(spec.n_mels, widths, hidden, attention, dropout, n_classes)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, float (b, n_classes); zeros for a clip without sound."""
+        assert batch.audio is not None, "the recipe has sound"
+        return apply_where(self.head, batch.has_audio, batch.audio, batch.audio_length)

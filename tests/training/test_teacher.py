@@ -1,0 +1,220 @@
+"""A student learns from a teacher who hears other features, and never from people who test it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotion_core import storage
+from emotion_core.errors import UsageError
+from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
+from emotion_core.models.dataset import FeatureSet, load_features
+from emotion_core.recipes import with_training
+from emotion_core.training.folds import prepare_folds
+from emotion_core.training.loop import Training
+from emotion_core.training.plan import TrainPlan, targets_of
+from emotion_core.training.task import Task, divide
+from emotion_core.training.teacher import Teacher, load_teacher
+from tests.support.jobs import run_here
+from tests.support.synthetic_features import SMALL, rows, write_features
+
+HEARD = with_training(replace(SMALL, video=None), epochs=8)
+SEEN = with_training(replace(SMALL, audio=None), epochs=2)
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the teacher hears: the last speaker's clips are not there."""
+    place = tmp_path_factory.mktemp("heard") / "f"
+    return write_features(place, everybody(("audio",))[:-8], HEARD)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_features(tmp_path_factory.mktemp("seen") / "f", everybody(("face",)), SEEN)
+
+
+def everybody(modalities: tuple[str, ...]) -> list[dict]:
+    """The clips of ``rows``; actors 13 and 24 speak in another corpus."""
+    given = rows(SMALL, modalities)
+    for row in given:
+        if row["speaker"] in ("13", "24"):
+            row["corpus"] = "other"
+        row["audio_features"] = row["audio_features"] if "audio" in modalities else None
+        row["faces"] = row["faces"] if "face" in modalities else None
+    return given
+
+
+def learned_from(task: Task) -> list[str]:
+    return [*task.sides["train"].speakers, *task.sides["validation"].speakers]
+
+
+@pytest.fixture(scope="module")
+def place(heard: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return trained(heard, str(tmp_path_factory.mktemp("teacher") / "model"))
+
+
+def trained(features: str, out: str, split: str = "elte", knows: tuple[str, ...] = ()) -> str:
+    task = divide(load_features(features, HEARD), HEARD, split, 0)
+    state = Training(task.plan, task.sides["train"], task.sides["validation"]).run(lambda _: None)
+    assert state is not None
+    save_bundle(
+        out,
+        BundleInfo(
+            recipe=HEARD, label_set=task.sides["train"].label_set,
+            features=task.sides["train"].settings, audio_frames=task.plan.frames,
+            modalities=("audio",), split=split, seed=0,
+            speakers=(*learned_from(task), *knows),
+        ),
+        state.best, {}, [], "",
+    )  # fmt: skip
+    return out
+
+
+@pytest.fixture(scope="module")
+def teacher(place: str, heard: str) -> Teacher:
+    return load_teacher(place, heard)
+
+
+def student(seen: str, teacher: Teacher | None) -> tuple[FeatureSet, Task]:
+    found = load_features(seen, SEEN)
+    return found, divide(found, SEEN, "elte", 0, teacher=teacher)
+
+
+def test_each_clip_has_its_teacher_s_answer(
+    seen: str, heard: str, teacher: Teacher, place: str
+) -> None:
+    _, task = student(seen, teacher)
+    bundle = load_bundle(place)
+    hears = load_features(heard, HEARD)
+    row_of = {clip: row for row, clip in enumerate(hears.clips["clip_id"].to_pylist())}
+    for name in ("train", "validation"):
+        side = task.sides[name]
+        assert side.taught is not None and side.taught.shape == (len(side), 7)
+        for row in range(0, len(side), 5):
+            clip = side.clips["clip_id"][row].as_py()
+            said = bundle.predict([hears.sample(row_of[clip])])[0]
+            np.testing.assert_allclose(side.taught[row], said, atol=1e-5)
+    assert task.sides["test"].taught is None, "nobody whispers in a test"
+
+
+def test_clips_outside_the_protocol_are_learned_without_their_labels(
+    seen: str, teacher: Teacher
+) -> None:
+    found, task = student(seen, teacher)
+    _, alone = student(seen, None)
+    train = task.sides["train"]
+    joined = train.clips.slice(len(alone.sides["train"]))
+    # actor 24's clips are not among what the teacher hears, so nobody knows what they say
+    assert set(joined["corpus"].to_pylist()) == {"other"}
+    assert set(joined["speaker"].to_pylist()) == {"13"}
+    assert train.taught is not None
+    place = slice(len(alone.sides["train"]), None)
+    np.testing.assert_array_equal(train.labels[place], train.taught[place].argmax(axis=1))
+    test = set(task.sides["test"].speakers)
+    assert test and not test & set(learned_from(task))
+    assert len(found) > len(train)
+
+
+def test_people_who_test_are_not_learned_from_another_corpus_s_clips(
+    tmp_path: Path, heard: str, teacher: Teacher
+) -> None:
+    """Songs of the same actors: outside the protocol, but theirs all the same."""
+    given = everybody(("face",))
+    tested = divide(
+        load_features(write_features(tmp_path / "a", given, SEEN), SEEN), SEEN, "elte", 0
+    )
+    names = {name.split("/")[1] for name in tested.sides["test"].speakers}
+    for row in given:  # what is left of them after the protocol: nobody's sides
+        if row["speaker"] == "13":
+            row["speaker"], row["corpus"] = sorted(names)[0], "ravdess"
+    found = load_features(write_features(tmp_path / "b", given, SEEN), SEEN)
+    sides = np.array(
+        ["" if "13-" in uri else "test" if speaker in names else "train"
+         for uri, speaker in zip(found.clips["uri"].to_pylist(),
+                                 found.clips["speaker"].to_pylist(), strict=True)]
+    )  # fmt: skip
+    assert (sides == "").any()
+    task = divide(found, SEEN, "elte", 0, sides, teacher=teacher)
+    assert len(task.sides["train"]) == (sides == "train").sum()
+
+
+def test_the_label_has_its_share(seen: str, teacher: Teacher) -> None:
+    _, task = student(seen, teacher)
+    side = task.sides["train"]
+    assert side.taught is not None
+    labels = np.eye(7)[side.labels]
+    np.testing.assert_allclose(targets_of(side, 0.0), labels)
+    np.testing.assert_allclose(targets_of(side, 1.0), side.taught)
+    np.testing.assert_allclose(targets_of(side, 0.25), 0.75 * labels + 0.25 * side.taught)
+    np.testing.assert_allclose(targets_of(side, 0.7).sum(axis=1), 1, atol=1e-5)
+    untaught = replace(side, taught=None)
+    np.testing.assert_allclose(targets_of(untaught, 0.7), labels)
+    assert untaught.fingerprint != side.fingerprint, "another teacher is another training"
+    plan = TrainPlan(with_training(SEEN, epochs=1), 0)
+    told = Training(plan, side, task.sides["validation"])
+    np.testing.assert_allclose(told.targets, targets_of(side, 0.7), atol=1e-6)
+
+
+def test_a_student_learns_what_no_label_says(seen: str, teacher: Teacher) -> None:
+    """Labels turned by one class and a teacher who is right: the student follows the teacher."""
+    found = load_features(seen, SEEN)
+    task = divide(found, SEEN, "elte", 0, teacher=teacher)
+    train, validation = task.sides["train"], task.sides["validation"]
+    wrong = replace(train, labels=(train.labels + 1) % 7)
+    recipe = replace(SEEN, training=replace(SEEN.training, teacher_share=1.0, epochs=12))
+    state = Training(TrainPlan(recipe, 0), wrong, validation).run(lambda _: None)
+    assert state is not None and (state.best_row.validation_uar or 0) > 0.5
+
+
+def test_a_teacher_who_knows_the_test_is_refused(seen: str, heard: str, tmp_path: Path) -> None:
+    tested = divide(load_features(seen, SEEN), SEEN, "elte", 0).sides["test"].speakers
+    place = trained(heard, str(tmp_path / "other"), knows=(tested[0],))
+    with pytest.raises(UsageError, match=f"learned from 1 speakers who test .*{tested[0]}"):
+        student(seen, load_teacher(place, heard))
+
+
+def test_a_teacher_of_other_classes_or_other_clips_is_refused(
+    seen: str, heard: str, teacher: Teacher, tmp_path: Path
+) -> None:
+    eight = replace(SEEN, label_set="emotions8")
+    with pytest.raises(UsageError, match="answers with emotions7, the student with emotions8"):
+        divide(load_features(seen, eight), eight, "elte", 0, teacher=teacher)
+    given = [{**row, "clip_id": "x" + row["clip_id"]} for row in everybody(("face",))]
+    found = load_features(write_features(tmp_path / "f", given, SEEN), SEEN)
+    with pytest.raises(UsageError, match="hold none of the student's training clips"):
+        divide(found, SEEN, "elte", 0, teacher=teacher)
+
+
+def test_folds_are_taught_by_folds_of_the_same_name(seen: str, heard: str, place: str) -> None:
+    teacher = replace(load_teacher(place, heard), split="luna5:all")
+    teacher = replace(teacher, folds=(replace(teacher.folds[0], name="luna5:0"),))
+    found = load_features(seen, SEEN)
+    assert teacher.fold("luna5:0") is teacher.folds[0]
+    with pytest.raises(UsageError, match="folds of luna5:all, none for luna5:1"):
+        prepare_folds(found, SEEN, "luna5:all", ["luna5:0", "luna5:1"], 0, teacher=teacher)
+    alone = prepare_folds(found, SEEN, "luna5:all", ["luna5:0"], 0)
+    taught = prepare_folds(found, SEEN, "luna5:all", ["luna5:0"], 0, teacher=teacher)
+    assert taught.settings == {**alone.settings, "teacher": teacher.settings}
+
+
+@pytest.mark.slow
+def test_the_job_trains_a_student_of_folds(
+    ray_local: None, seen: str, heard: str, tmp_path: Path
+) -> None:
+    recipes = tmp_path / "small_two.py"
+    recipes.write_text("from tests.training.test_teacher import HEARD, SEEN\n")
+    words = ("--split", "luna5:all", "--epochs", 2)
+    first = ("--features", heard, "--recipe", f"{recipes}:HEARD", "--out", tmp_path / "teacher")
+    done = run_here("train", *first, *words)
+    assert done.returncode == 0, done.stderr
+    second = ("--features", seen, "--recipe", f"{recipes}:SEEN", "--out", tmp_path / "student")
+    alone = run_here("train", *second, *words, "--teacher", tmp_path / "teacher")
+    assert alone.returncode == 2 and "--teacher-features belong together" in alone.stderr
+    told = ("--teacher", tmp_path / "teacher", "--teacher-features", heard)
+    done = run_here("train", *second, *words, *told)
+    assert done.returncode == 0, done.stderr
+    again = run_here("train", *second, *words)
+    assert again.returncode == 2, "another training than what lies there"
+    assert len(storage.read_json(str(tmp_path / "student" / "folds.json"))["folds"]) == 5
