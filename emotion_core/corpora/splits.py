@@ -2,8 +2,9 @@
 
 A spec names a protocol and, where it has folds, the fold: ``elte``, ``luna5:0`` to ``luna5:4``,
 ``emobox6:0`` to ``emobox6:5``, ``savee4:0`` to ``savee4:3``, ``loso:05`` or ``loso:ravdess/05``,
-``random`` or ``random:tess``, ``fer2013``, ``fer2013:private``; ``A+B`` joins protocols of
-different corpora. ``:all`` stands for every fold (``expand``).
+``random`` or ``random:tess``, ``fer2013``, ``fer2013:private``, ``everybody`` or
+``everybody:savee``, whose clips all train; ``A+B`` joins protocols of different corpora. ``:all``
+stands for every fold (``expand``).
 
 Validation clips always come from the training side: for protocols with fixed speakers as
 ``protocols`` says, for the others by a fixed rule:
@@ -32,7 +33,9 @@ TRAIN, VALIDATION, TEST = SIDES = ("train", "validation", "test")
 COLUMNS = ("clip_id", "uri", "member", "corpus", "speaker", "emotion", "statement", "subset")
 
 
-KNOWN = "elte, luna5:0..4, emobox6:0..5, savee4:0..3, loso:SPEAKER, random, fer2013, or A+B"
+KNOWN = (
+    "elte, luna5:0..4, emobox6:0..5, savee4:0..3, loso:SPEAKER, random, fer2013, everybody, or A+B"
+)
 
 
 def assign_split(spec: str, clips: pa.Table, seed: int = 0) -> np.ndarray:
@@ -47,15 +50,15 @@ def assign_split(spec: str, clips: pa.Table, seed: int = 0) -> np.ndarray:
         str (rows,): ``train``, ``validation``, ``test``, or ``""`` outside the protocol.
 
     Raises:
-        UsageError: unknown protocol or fold, a side without any clip, or two joined protocols that
-            speak of the same clips.
+        UsageError: unknown protocol or fold, a side without any clip (``everybody`` has one side),
+            or two joined protocols that speak of the same clips.
     """
     sides = np.full(clips.num_rows, "", dtype=f"<U{max(map(len, SIDES))}")
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*_columns(clips), strict=True)]
     for term in _terms(spec):
         assigned = _assign_one(term, rows, seed)
         for side in SIDES:
-            if side not in assigned:
+            if side not in assigned and not (_everybody(term) and side != TRAIN):
                 raise UsageError(
                     f"--split {term}: no clip on the {side} side; the features hold {_held(rows)}"
                 )
@@ -111,6 +114,8 @@ def _assign_one(term: str, rows: list[Row], seed: int) -> list[str]:
         return _random(term, argument, rows, seed)
     if name == "fer2013":
         return _fer2013(term, argument, rows, seed)
+    if _everybody(term):
+        return [TRAIN if argument in ("", row["corpus"]) else "" for row in rows]
     sides = _loso(term, argument, rows) if name == "loso" else _fixed(term)
     side_of = {
         speaker: side
@@ -121,6 +126,10 @@ def _assign_one(term: str, rows: list[Row], seed: int) -> list[str]:
         side_of.get(str(row["speaker"]), "") if row["corpus"] == sides.corpus else ""
         for row in rows
     ]
+
+
+def _everybody(term: str) -> bool:
+    return term.partition(":")[0] == "everybody"
 
 
 def _fixed(term: str) -> Sides:
@@ -234,6 +243,6 @@ def _folds(term: str, clips: pa.Table | None) -> list[str]:
         return [f"loso:{each}/{speaker}" for each in found for speaker in found[each]]
     if argument == "all" and len(PROTOCOLS.get(name, ())) > 1:
         return [f"{name}:{fold}" for fold in range(len(PROTOCOLS[name]))]
-    if name not in ("loso", "random", "fer2013"):
+    if name not in ("loso", "random", "fer2013", "everybody"):
         _fixed(term)
     return [term]

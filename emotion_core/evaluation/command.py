@@ -21,7 +21,10 @@ SIDES_OR_ALL = ("test", "validation", "train", "all")
 def main(
     model: Annotated[
         list[str],
-        typer.Option(help="output of jobs/train.py (any URI); repeated: they answer together"),
+        typer.Option(
+            help="output of jobs/train.py (any URI), or voice or face, which come with the "
+            "package; repeated: they answer together"
+        ),
     ],
     features: Annotated[
         list[str],
@@ -60,9 +63,10 @@ def main(
     from emotion_core.evaluation.fold_queries import fold_queries, predict
     from emotion_core.evaluation.folds import ModelCache, find_folds
     from emotion_core.evaluation.summary import metrics_of
+    from emotion_core.models.shipped import bundle_uri
 
     clock = storage.Clock()
-    folded, folds = find_folds(model)
+    folded, folds = find_folds([bundle_uri(each) for each in model])
     cache = ModelCache("cuda" if torch.cuda.is_available() else "cpu", trust_code)
     queries = fold_queries(folds, cache, features, None if split == folded else split, side)
     sets = {id(each): each for query in queries for each in query.features}.values()

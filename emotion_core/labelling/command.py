@@ -27,14 +27,14 @@ def main(
             "a list of them (.txt, .csv, .parquet) or - (a list on standard input). Repeatable."
         ),
     ],
-    model: Annotated[
-        list[str],
-        typer.Option(
-            help="Model bundle: what jobs/train.py wrote to --out. Several answer together, each "
-            "about what it can judge."
-        ),
-    ],
     out: Annotated[str, typer.Option(help="Folder for the labels, local or s3://.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="voice or face, which come with the package, or what jobs/train.py wrote to --out."
+            " Several answer together, each about what it can judge; by default voice and face."
+        ),
+    ] = None,
     include: Annotated[
         list[str] | None,
         typer.Option(help="Only files whose name (with / in it: end of path) is like this."),
@@ -119,7 +119,7 @@ def main(
     could not be labelled is there with the reason. Both grow while the job runs. Repeating the
     command goes on where it stopped: new files are added, changed ones done again.
 
-    Example: python jobs/label.py --videos s3://bucket/clips --model out/model --out out/labels
+    Example: python jobs/label.py --videos s3://bucket/clips --out out/labels
     """
     arguments, clock = dict(locals()), storage.Clock()
     out = storage.absolute(out)
@@ -129,9 +129,10 @@ def main(
     from emotion_core.labelling.report.overview import choose
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
     from emotion_core.labelling.step import LabelOptions
+    from emotion_core.models.shipped import NAMES, model_uri
 
     how = Labelling(
-        tuple(storage.absolute(uri) for uri in model),
+        tuple(model_uri(each) for each in model or NAMES),
         LabelOptions(Windowing(window, hop), fps, min_face),
         detector,
         Limits(video_s=video_timeout),

@@ -23,6 +23,7 @@ from emotion_core.labelling.step import LabelOptions, LabelStep, label_step
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import Bundle, load_bundle
+from emotion_core.models.shipped import bundle_uri
 
 # A part holds about this much of an archive, and so many videos at most: what a kill may cost.
 _BYTES_PER_PART = 1 << 30
@@ -37,7 +38,7 @@ class Labelling:
     """How videos are labelled.
 
     Attributes:
-        models: URIs of the bundles, which answer together.
+        models: URIs of the bundles, which answer together; or names of shipped ones.
         options: windows and pictures.
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.
@@ -121,7 +122,7 @@ class Labelling:
         return LabelStep(bundles, detector, self.options, self.limits)
 
     def _bundles(self, device: str) -> list[Bundle]:
-        bundles = (load_bundle(model, device, self.trust_code) for model in self.models)
+        bundles = (load_bundle(bundle_uri(model), device, self.trust_code) for model in self.models)
         return [_with_encoder(bundle, self.encoder) for bundle in bundles]
 
     def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:

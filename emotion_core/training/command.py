@@ -54,6 +54,13 @@ def main(
     teacher_features: Annotated[
         Text, typer.Option(help="what the teacher hears: preprocess's output with its recipe")
     ] = None,
+    figures: Annotated[
+        Text,
+        typer.Option(
+            help="evaluation of this recipe's folds: figures and temperature of a model that is "
+            "trained on --split everybody"
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--resume", help="start anew, or go on with what is there")
     ] = False,
@@ -84,6 +91,7 @@ def main(
     from emotion_core.recipes import load_recipe, with_training
     from emotion_core.recipes.options import with_options
     from emotion_core.training.folds import prepare_folds
+    from emotion_core.training.measured import read_measured
     from emotion_core.training.run import KIND
     from emotion_core.training.task import divide, read_features
     from emotion_core.training.teacher import load_teacher
@@ -100,10 +108,13 @@ def main(
     if teacher is not None and teacher_features is not None:
         taught_by = load_teacher(teacher, teacher_features)
     if (names := expand(spec, found.clips)) == [spec]:
-        task = divide(found, chosen, spec, seed, refit=refit, teacher=taught_by)
+        measured = read_measured(figures, chosen) if figures else None
+        task = divide(found, chosen, spec, seed, refit=refit, teacher=taught_by, measured=measured)
         with storage.hold_output(out, KIND, task.settings, overwrite, say=say) as claim:
             _train(task, out, arguments, claim.check)
     else:
+        if figures:
+            raise UsageError("--figures are for one model, trained on --split everybody")
         folds = prepare_folds(found, chosen, spec, names, seed, refit, taught_by)
         with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
             _train_folds(folds, out, arguments, claim.check)

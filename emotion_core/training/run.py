@@ -152,6 +152,8 @@ def _write(task: Task, out: str, state: Snapshot, again: Snapshot | None) -> Out
         validation = answered.figures
         # of the network that did not learn from these clips, also where another one is kept
         info = replace(info, temperature=fit_temperature(answered.probabilities, answered.labels))
+    elif task.measured is not None:
+        info = replace(info, temperature=task.measured.temperature)
     refitted = () if again is None else renumbered(again.history, len(state.history))
     history = (*state.history, *refitted)
     rows = [asdict(row) for row in history]
@@ -175,12 +177,13 @@ def _write(task: Task, out: str, state: Snapshot, again: Snapshot | None) -> Out
         "side": "validation",
         **(validation.to_json() if validation else {}),
         "training": training,
+        "folds": task.measured.to_json() if task.measured else None,
         "temperature": info.temperature,
         "parameters": parameters,
         "clips": {name: len(side) for name, side in task.sides.items()},
         "left_out": task.left_out,
     }
-    card = model_card(info, validation, training, parameters)
+    card = model_card(info, validation, training, parameters, task.measured)
     weights = state.best if again is None else again.best
     model_id = save_bundle(out, info, weights, metrics, rows, card, pictures)
     storage.write_bytes(storage.join(out, TENSORBOARD, NAME), event_file(history))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from emotion_core.corpora.splits import SIDES, assign_split
+from emotion_core.errors import UsageError
 from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.dataset import FeatureSet, audio_length, load_features
 from emotion_core.models.made import completed, feature_settings, require_features
@@ -13,6 +14,7 @@ from emotion_core.models.networks import build_network
 from emotion_core.models.samples import segment_spans
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
+from emotion_core.training.measured import Measured
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.refit import require_refit
 from emotion_core.training.teacher import Teacher, taught
@@ -28,6 +30,7 @@ class Task:
         sides: clips of ``train``, ``validation`` and ``test``.
         left_out: clips that take no part, by reason; ``outside_split`` among them.
         refit: train once more, on training and validation speakers together.
+        measured: figures of the recipe's folds, where this training has nobody to be measured on.
     """
 
     plan: TrainPlan
@@ -35,8 +38,14 @@ class Task:
     sides: dict[str, FeatureSet]
     left_out: dict[str, int]
     refit: bool = False
+    measured: Measured | None = None
 
     def __post_init__(self) -> None:
+        if self.measured is not None and len(self.sides["validation"]):
+            raise UsageError(
+                f"--figures are for a training on everybody: split {self.split} has validation "
+                "clips, which measure it"
+            )
         if self.refit:
             require_refit(self.plan.recipe, self.sides["validation"])
 
@@ -55,6 +64,7 @@ class Task:
             "split": self.split,
             "seed": self.plan.seed,
             **({"refit": True} if self.refit else {}),
+            **({"measured": self.measured.to_json()} if self.measured else {}),
         }
 
 
@@ -98,6 +108,7 @@ def divide(
     assigned: np.ndarray | None = None,
     refit: bool = False,
     teacher: Teacher | None = None,
+    measured: Measured | None = None,
 ) -> Task:
     """A training on features that were read.
 
@@ -109,6 +120,7 @@ def divide(
         assigned: the side of each clip, str (clips,); None asks the protocol.
         refit: see ``Task``.
         teacher: whose answers are learned beside the labels.
+        measured: see ``Task``.
 
     Raises:
         UsageError: the clips do not fit the protocol, there is nothing to refit, or the teacher
@@ -121,7 +133,7 @@ def divide(
         sides = taught(sides, found.select(assigned == ""), teacher, split)
     plan = TrainPlan(recipe, padded_length(sides["train"], recipe), seed)
     outside = int((assigned == "").sum())
-    return Task(plan, split, sides, {**found.left_out, "outside_split": outside}, refit)
+    return Task(plan, split, sides, {**found.left_out, "outside_split": outside}, refit, measured)
 
 
 def padded_length(train: FeatureSet, recipe: Recipe) -> int:

@@ -248,6 +248,21 @@ def test_unknown_protocols(spec: str, told: str) -> None:
         sides(spec, BOTH)
 
 
+def test_everybody_trains_and_nobody_is_tested() -> None:
+    table = manifest_table(BOTH)
+    assert set(assign_split("everybody", table).tolist()) == {"train"}
+    one = speakers_of("everybody:savee", BOTH)
+    assert one["train"] == {("savee", speaker) for speaker in savee.SPEAKERS}
+    assert not one["test"] and not one["validation"]
+    # another corpus beside the speakers of a fold
+    joined = speakers_of("emobox6:0+everybody:savee", BOTH)
+    assert {("savee", speaker) for speaker in savee.SPEAKERS} < joined["train"]
+    assert {who for who, _ in joined["test"]} == {"ravdess"}
+    assert expand("emobox6:all+everybody:savee")[5] == "emobox6:5+everybody:savee"
+    with pytest.raises(UsageError, match="everybody:tess: no clip on the train side"):
+        sides("everybody:tess", BOTH)
+
+
 def test_a_side_without_clips_names_the_protocol_and_what_is_there() -> None:
     with pytest.raises(UsageError) as raised:
         sides("savee4:0", corpus("ravdess", ("01", "02")))

@@ -10,6 +10,7 @@ import torch
 from emotion_core.evaluation.metrics.calibration import Calibration, calibration
 from emotion_core.evaluation.metrics.figures import Figures, figures
 from emotion_core.evaluation.metrics.intervals import Intervals, bootstrap_intervals
+from emotion_core.models.temperature import fit_temperature
 from emotion_core.recipes.emotions import LabelSet
 
 
@@ -21,6 +22,7 @@ class Assessment:
         figures, intervals, calibration: see there.
         per_speaker: clips and the share that is right, of everybody who is named, sorted.
         uncalibrated: the calibration of the answers at a temperature of 1, where they are known.
+        temperature: what would calibrate all of these at once; None where those are not known.
     """
 
     figures: Figures
@@ -28,6 +30,7 @@ class Assessment:
     calibration: Calibration
     per_speaker: dict[str, tuple[int, float]]
     uncalibrated: Calibration | None = None
+    temperature: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The figures at top level, then ``intervals``, ``per_speaker``, ``ece``."""
@@ -37,6 +40,7 @@ class Assessment:
             "per_speaker": {s: {"n": n, "war": war} for s, (n, war) in self.per_speaker.items()},
             **self.calibration.to_json(),
             "uncalibrated": self.uncalibrated.eces() if self.uncalibrated else None,
+            "fitted_temperature": self.temperature,
         }
 
 
@@ -64,6 +68,7 @@ def assess(
         calibration=calibration(probabilities, label),
         per_speaker=_per_speaker(predicted == label, speakers),
         uncalibrated=None if uncalibrated is None else calibration(uncalibrated, label),
+        temperature=None if uncalibrated is None else fit_temperature(uncalibrated, label),
     )
 
 

@@ -1,0 +1,36 @@
+"""The models that come with the package: folders of this room, each a bundle with its licence."""
+
+from pathlib import Path
+
+from emotion_core import storage
+from emotion_core.errors import UsageError
+
+# What ``--model`` calls them: who hears, who sees.
+NAMES = ("voice", "face")
+_HERE = Path(__file__).parent
+
+
+def bundle_uri(model: str) -> str:
+    """Where a model lies: a shipped one by its name, every other at the URI that names it.
+
+    A name is looked up where it is used: on another machine the package lies elsewhere.
+
+    Args:
+        model: ``voice``, ``face``, or a URI. A folder of that name is ``./voice``.
+
+    Raises:
+        UsageError: this installation has no such model.
+    """
+    if model not in NAMES:
+        return model
+    if not (_HERE / model / "recipe.json").is_file():
+        raise UsageError(
+            f"this installation comes without the model {model!r}: give --model a bundle that "
+            "jobs/train.py made"
+        )
+    return str(_HERE / model)
+
+
+def model_uri(model: str) -> str:
+    """What ``--model`` says, as it is kept: a shipped model's name, else an absolute URI."""
+    return model if model in NAMES else storage.absolute(model)
