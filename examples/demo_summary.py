@@ -9,7 +9,7 @@ from rich.table import Table
 
 from emotion_core import storage
 
-STEPS = ("data", "features", "model", "eval", "labels")
+STEPS = ("data", "features", "model", "eval", "labels", "own-labels")
 COUNTS = ("inputs", "ok", "degraded", "failed")
 FIGURES = ("war", "uar", "macro_f1")
 
@@ -33,15 +33,22 @@ def figures_table(out: Path) -> Table:
 
 
 def labels_table(out: Path) -> Table:
-    """One row per video: how it fared and the emotion it shows most."""
-    columns = ["uri", "status", "reasons", "notes", "n_segments", "n_tracks", "emotion"]
+    """One row per video: how it fared, the emotions played in it, and what the models say."""
+    columns = ["uri", "status", "reasons", "notes", "emotion"]
     videos = ds.dataset(str(out / "labels" / "videos"), format="parquet").to_table(columns)
-    table = Table("video", *columns[1:], title="labels", title_justify="left")
+    own = ds.dataset(str(out / "own-labels" / "videos"), format="parquet").to_table(
+        ["uri", "emotion"]
+    )
+    said = dict(zip(own["uri"].to_pylist(), own["emotion"].to_pylist(), strict=True))
+    played = storage.read_json(str(out / "data" / "run.json"))["extra"]["played"]
+    table = Table("video", "status", "why", "played", "voice + face say", "the demo's own says",
+                  title="labels", title_justify="left")  # fmt: skip
     for row in videos.sort_by("uri").to_pylist():
+        truth = next((words for name, words in played.items() if row["uri"].endswith(name)), ())
+        why = ", ".join([*row["reasons"], *row["notes"]])
+        answers = (row["emotion"] or "", said[row["uri"]] or "")
         name = row["uri"].rsplit("/", 1)[-1]
-        words = (", ".join(row[column]) for column in ("reasons", "notes"))
-        rest = ("" if row[column] is None else str(row[column]) for column in columns[4:])
-        table.add_row(name, row["status"], *words, *rest)
+        table.add_row(name, row["status"], why, ", ".join(truth), *answers)
     return table
 
 
@@ -50,6 +57,10 @@ def main(out: Path) -> None:
     console = Console()
     for table in (jobs_table(out), figures_table(out), labels_table(out)):
         console.print(table)
+    console.print(
+        "The demo's people are warped photographs with a synthetic voice: models that learned from "
+        "real people hear and see little in them, the demo's own learned from such."
+    )
     console.print("look at")
     pictures = [*sorted(out.glob("*/*.html")), *sorted(out.glob("*/*.png"))]
     for place in (*pictures, out / "labels" / "segments", out / "labels" / "videos"):

@@ -129,7 +129,7 @@ def main(
     from emotion_core.labelling.report.overview import choose
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
     from emotion_core.labelling.step import LabelOptions
-    from emotion_core.models.shipped import NAMES, model_uri
+    from emotion_core.models.shipped import NAMES, TERMS, model_uri
 
     how = Labelling(
         tuple(model_uri(each) for each in model or NAMES),
@@ -181,6 +181,7 @@ def main(
                     "labelled": done,
                     "not_media": len(found.others),
                     "settings": settings,
+                    "terms": {name: TERMS[name] for name in how.models if name in TERMS},
                 },
             ),
         )
@@ -191,6 +192,9 @@ def main(
     show_counts(cli.console, f"Labels in {out}", rows)
     show_reasons(cli.console, rows.filter(pc.field("status") != "ok"))
     cli.console.print(f"{done} of {len(rows)} inputs labelled, {clock.seconds:.1f} s")
+    for name in how.models:
+        if name in TERMS:
+            cli.say(f"model {name}: {TERMS[name]}")
     cli.say(f"to look at: {storage.join(out, 'report.html')}")
     return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
 

@@ -36,7 +36,7 @@ VOICE_ENCODER = Recipe(
 
 VOICE_SMALL = Recipe(
     name="voice-small",
-    summary="log-mel of 80 bands -> residual network of 0.8 M parameters, attentive pooling",
+    summary="log-mel of 80 bands -> residual network of 0.6 M parameters, attentive pooling",
     source="our own, after He et al. 2016 (residual networks), Okabe et al. 2018 (pooling)",
     label_set="emotions8",
     split="emobox6:all",
@@ -53,13 +53,12 @@ VOICE_SMALL = Recipe(
     network="voice-small",
     training=TrainSpec(
         epochs=60,
-        batch_size=32,
-        lr=2e-3,
+        batch_size=16,
+        lr=1.5e-3,
         weight_decay=2e-2,
         keep="last",
         class_weights=False,
         label_smoothing=0.1,
-        mixup=0.4,
         ema=0.99,
     ),
 )

@@ -80,7 +80,11 @@ def main(
                 seconds=clock.seconds,
                 started=clock.started,
                 files=["README.txt", "corpus/", "wild/"],
-                extra={"made": len(todo), "settings": settings},
+                extra={
+                    "made": len(todo),
+                    "settings": settings,
+                    "played": {video.path: video.played for video in unlabelled},
+                },
             ),
         )
     _summary(folder, clips, unlabelled)

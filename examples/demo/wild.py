@@ -16,6 +16,7 @@ from examples.demo.picture import Scene
 
 _WILD = 3  # the first number of this module's random streams
 _FIRST_ACTOR = 7  # people whom a small corpus does not hold
+_AT_TABLE, _CHANGE = ("happy", "angry"), ("happy", "sad")
 _MOODS = ("happy", "surprised", "sad", "angry", "calm", "fearful", "disgust", "neutral")
 
 
@@ -27,30 +28,39 @@ class WildClip:
         path: below the folder.
         what: for people.
         make: writes it, given its path; picklable.
+        played: the emotions in it, in order of time, or of people from left to right.
     """
 
     path: str
     what: str
     make: Callable[[Path], None]
+    played: tuple[str, ...] = ()
 
 
 def plan(count: int, seed: int) -> list[WildClip]:
     """The first ``count`` files: eight kinds, then more plain clips."""
     kinds = [
-        WildClip("holiday clip #2.mp4", "one person", partial(_plain, seed, 0)),
-        WildClip("two at the table.mkv", "two people in view", partial(_two, seed)),
-        WildClip("phone/café 100 %.mp4", "no sound", partial(_silent, seed)),
-        WildClip("phone/empty room.mp4", "nobody in view, a voice", partial(_wall, seed)),
-        WildClip("voice memo.m4a", "sound only", partial(_memo, seed)),
-        WildClip("mood change.mp4", "12 s, the emotion changes midway", partial(_change, seed)),
-        WildClip("cut short.mp4", "the download stopped at 60 %", partial(_cut, seed)),
+        _plain_clip("holiday clip #2.mp4", seed, 0),
+        WildClip("two at the table.mkv", "two people in view", partial(_two, seed), _AT_TABLE),
+        WildClip("phone/café 100 %.mp4", "no sound", partial(_silent, seed), ("surprised",)),
+        WildClip("phone/empty room.mp4", "nobody in view, a voice", partial(_wall, seed), ("sad",)),
+        WildClip("voice memo.m4a", "sound only", partial(_memo, seed), ("angry",)),
+        WildClip("mood change.mp4", "12 s, the emotion changes midway", partial(_change, seed),
+                 _CHANGE),
+        WildClip("cut short.mp4", "the download stopped at 60 %", partial(_cut, seed),
+                 ("fearful",)),
         WildClip("not a video.mp4", "20 kB of noise", partial(write_junk, seed)),
-    ]
+    ]  # fmt: skip
     more = [
-        WildClip(f"clip {index:02d}.mp4", "one person", partial(_plain, seed, index))
+        _plain_clip(f"clip {index:02d}.mp4", seed, index)
         for index in range(len(kinds) + 1, count + 1)
     ]
     return [*kinds, *more][:count]
+
+
+def _plain_clip(path: str, seed: int, index: int) -> WildClip:
+    played = (_MOODS[index % len(EMOTIONS)],)
+    return WildClip(path, "one person", partial(_plain, seed, index), played)
 
 
 def _actor(index: int, seed: int) -> Actor:
@@ -81,7 +91,7 @@ def _two(seed: int, path: Path) -> None:
     ]
     left, right = (
         _take(who, [mood], 4.0, seed, 20 + i)
-        for i, (who, mood) in enumerate(zip(people, ("happy", "angry"), strict=True))
+        for i, (who, mood) in enumerate(zip(people, _AT_TABLE, strict=True))
     )
     scene = Scene(people[0].look.wall, [who.look for who in people])
     frames = (scene.frame(both) for both in zip(left.poses, right.poses, strict=True))
@@ -110,7 +120,7 @@ def _memo(seed: int, path: Path) -> None:
 
 def _change(seed: int, path: Path) -> None:
     who = _actor(6, seed)
-    take = _take(who, ["happy", "sad"], 12.0, seed, 6)
+    take = _take(who, list(_CHANGE), 12.0, seed, 6)
     _film(path, who, take, take.sound)
 
 

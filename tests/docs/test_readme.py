@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -193,8 +194,11 @@ def test_its_queries_answer_what_they_say(labels: Path) -> None:
 def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
     out = labels.parent
     counts = {"inputs": 3, "ok": 2, "degraded": 1, "failed": 0}
-    for step in ("data", "features", "model", "eval", "labels"):
-        record = RunRecord(f"job-{step}", {}, counts, 12.34, "2026-01-01T00:00:00+00:00")
+    shutil.copytree(labels, out / "own-labels")
+    steps = ("data", "features", "model", "eval", "labels", "own-labels")
+    for step in steps:
+        record = RunRecord(f"job-{step}", {}, counts, 12.34, "2026-01-01T00:00:00+00:00",
+                           extra={"played": {"a": ["happy", "sad"]}})  # fmt: skip
         write_run_record(str(out / step), record)
     write_json(str(out / "eval" / "metrics.json"), {"war": 0.5, "uar": 0.25, "macro_f1": 0.125})
     (out / "eval" / "confusion.png").touch()
@@ -208,9 +212,9 @@ def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
         env={**os.environ, "COLUMNS": "200"},
     ).stdout
 
-    for step in ("data", "features", "model", "eval", "labels"):
+    for step in steps:
         assert re.search(rf"job-{step} .* 3 .* 2 .* 1 .* 0 .* 12\.3 ", shown), shown
     assert re.search(r"0\.500 .* 0\.250 .* 0\.125", shown), shown
-    assert re.search(r"a .* ok .* several_people", shown), shown
+    assert re.search(r"a .* ok .* several_people .* happy, sad", shown), shown
     assert re.search(r"b .* degraded .* no_audio, cut", shown), shown
     assert str(out / "eval" / "confusion.png") in shown

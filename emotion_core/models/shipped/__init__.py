@@ -1,12 +1,20 @@
 """The models that come with the package: folders of this room, each a bundle with its licence."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
 
-# What ``--model`` calls them: who hears, who sees.
-NAMES = ("voice", "face")
+# What ``--model`` calls them, and on what terms: their LICENSE says it in full.
+TERMS: Mapping[str, str] = MappingProxyType(
+    {
+        "voice": "CC BY-NC-SA 4.0, as RAVDESS, which it learned from: no commercial use",
+        "face": "research only, as FER2013, which it learned from",
+    }
+)
+NAMES = tuple(TERMS)
 _HERE = Path(__file__).parent
 
 

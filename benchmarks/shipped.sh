@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The two models that come with the package, from the corpora to their folders.
+#
+#   benchmarks/shipped.sh CORPORA ENCODER OUT
+#
+# CORPORA holds ravdess and fer2013, as folders or .zip; ENCODER is a folder with Whisper base, or its
+# name on the hub. Needs pip install 'emotion-core[encoders]'. Stopped and started again, it goes on
+# where it was. Hours on 2 cores; OUT/voice and OUT/face are what emotion_core/models/shipped holds.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+corpora=$1 encoder=$2 out=$3
+ravdess=$corpora/ravdess fer=$corpora/fer2013
+[[ -d $ravdess ]] || ravdess+=.zip
+[[ -d $fer ]] || fer+=.zip
+
+seven="--option recipe.label_set=emotions7"
+quick="--option training.precision=bfloat16"
+
+# --- voice: a teacher who hears through Whisper, and the small student who ships
+python jobs/preprocess.py --recipe voice-encoder --option audio.encoder="$encoder" \
+    --corpus ravdess="$ravdess" --out "$out/heard"
+python jobs/preprocess.py --recipe voice-small --corpus ravdess="$ravdess" --out "$out/mel"
+teach="--features $out/heard --recipe voice-encoder --option audio.encoder=$encoder $seven"
+# the recipe has 60 epochs; what ships learned 25
+learn="--features $out/mel --recipe voice-small $seven $quick --epochs 25"
+# folds first: what is told of the model is what each fold says of people it has not met
+python jobs/train.py $teach --split emobox6:all --out "$out/teachers"
+python jobs/train.py $learn --split emobox6:all --teacher "$out/teachers" \
+    --teacher-features "$out/heard" --out "$out/students"
+python jobs/evaluate.py --model "$out/students" --features "$out/mel" --out "$out/students-eval"
+python jobs/train.py $teach --split everybody:ravdess --out "$out/teacher"
+python jobs/train.py $learn --split everybody:ravdess --teacher "$out/teacher" \
+    --teacher-features "$out/heard" --figures "$out/students-eval" --out "$out/voice"
+
+# --- face: FER2013's training pictures, told by its PublicTest
+python jobs/preprocess.py --recipe face-small --corpus fer2013="$fer" --out "$out/faces"
+python jobs/train.py --features "$out/faces" --recipe face-small $quick --out "$out/face"
+python jobs/evaluate.py --model "$out/face" --features "$out/faces" --out "$out/face-eval"
