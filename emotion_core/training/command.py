@@ -54,6 +54,10 @@ def main(
     teacher_features: Annotated[
         Text, typer.Option(help="what the teacher hears: preprocess's output with its recipe")
     ] = None,
+    init: Annotated[
+        Text,
+        typer.Option(help="model to start from: a bundle, voice or face; default: random weights"),
+    ] = None,
     figures: Annotated[
         Text,
         typer.Option(
@@ -93,6 +97,7 @@ def main(
     from emotion_core.training.folds import prepare_folds
     from emotion_core.training.measured import read_measured
     from emotion_core.training.run import KIND
+    from emotion_core.training.start import load_start
     from emotion_core.training.task import divide, read_features
     from emotion_core.training.teacher import load_teacher
 
@@ -107,15 +112,29 @@ def main(
     taught_by = None
     if teacher is not None and teacher_features is not None:
         taught_by = load_teacher(teacher, teacher_features)
+    start = None
+    if init is not None:
+        start = load_start(init, chosen)
+        if start.fresh:
+            say(f"--init {init}: begun at random all the same: {', '.join(start.fresh[:4])}")
     if (names := expand(spec, found.clips)) == [spec]:
         measured = read_measured(figures, chosen) if figures else None
-        task = divide(found, chosen, spec, seed, refit=refit, teacher=taught_by, measured=measured)
+        task = divide(
+            found,
+            chosen,
+            spec,
+            seed,
+            refit=refit,
+            teacher=taught_by,
+            measured=measured,
+            start=start,
+        )
         with storage.hold_output(out, KIND, task.settings, overwrite, say=say) as claim:
             _train(task, out, arguments, claim.check)
     else:
         if figures:
             raise UsageError("--figures are for one model, trained on --split everybody")
-        folds = prepare_folds(found, chosen, spec, names, seed, refit, taught_by)
+        folds = prepare_folds(found, chosen, spec, names, seed, refit, taught_by, start)
         with storage.hold_output(out, FOLDS_KIND, folds.settings, overwrite, say=say) as claim:
             _train_folds(folds, out, arguments, claim.check)
     trust = "--trust-code " if ":" in chosen.network else ""

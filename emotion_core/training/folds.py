@@ -13,12 +13,14 @@ from emotion_core.corpora.splits import assign_split
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.evaluation.folds import FOLDS
 from emotion_core.evaluation.metrics import SHARES, STD_OF, mean_and_std
+from emotion_core.evaluation.speakers import clips_only
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.refit import require_refit
 from emotion_core.training.run import KIND, finished, run_record, run_task, status_counts
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.start import Start
 from emotion_core.training.task import Task, divide
 from emotion_core.training.teacher import Teacher
 from emotion_core.training.validation import collapsed
@@ -43,6 +45,7 @@ class Folds:
         assigned: fold (``luna5:0``) -> the side of each clip, str (clips,).
         refit: see ``Task``.
         teacher: whose answers are learned beside the labels.
+        start: the model whose weights every fold begins with.
     """
 
     features: FeatureSet
@@ -52,6 +55,7 @@ class Folds:
     assigned: Mapping[str, np.ndarray]
     refit: bool = False
     teacher: Teacher | None = None
+    start: Start | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,12 +72,16 @@ class Folds:
             "seed": self.seed,
             **({"refit": True} if self.refit else {}),
             **({"teacher": self.teacher.settings} if self.teacher else {}),
+            **({"start": self.start.model_id} if self.start else {}),
         }
 
     def task(self, name: str) -> Task:
         """The training of one fold. Its clips are copies: make it when its turn comes."""
         sides = self.assigned[name]
-        return divide(self.features, self.recipe, name, self.seed, sides, self.refit, self.teacher)
+        return divide(
+            self.features, self.recipe, name, self.seed, sides, self.refit, self.teacher,
+            start=self.start,
+        )  # fmt: skip
 
 
 def prepare_folds(
@@ -84,6 +92,7 @@ def prepare_folds(
     seed: int,
     refit: bool = False,
     teacher: Teacher | None = None,
+    start: Start | None = None,
 ) -> Folds:
     """All folds, each of them checked against the clips before the first one trains.
 
@@ -94,11 +103,11 @@ def prepare_folds(
         names: its folds (``corpora.splits.expand``).
         seed: of every training.
         refit: see ``Task``.
-        teacher: see ``Folds``.
+        teacher, start: see ``Folds``.
 
     Raises:
         UsageError: a side of a fold is without clips, there is nothing to refit, or the teacher has
-            other folds.
+            other folds, or the model begun with knows a test side.
     """
     if refit:
         require_refit(recipe, features)  # each fold has a validation side, or is refused below
@@ -106,7 +115,11 @@ def prepare_folds(
     if teacher is not None:
         for name in names:
             teacher.fold(name)
-    return Folds(features, recipe, split, seed, assigned, refit, teacher)
+    if start is not None:
+        light = clips_only(features)
+        for sides in assigned.values():
+            start.check(light.select(sides == "test"))
+    return Folds(features, recipe, split, seed, assigned, refit, teacher, start)
 
 
 def folder_of(fold: str) -> str:

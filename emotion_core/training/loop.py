@@ -31,6 +31,7 @@ from emotion_core.training.plan import (
     targets_of,
 )
 from emotion_core.training.snapshot import EpochRow, Snapshot, weights_of
+from emotion_core.training.start import begin
 from emotion_core.training.validation import Validation, Validator
 
 # called on every worker after each epoch
@@ -68,7 +69,9 @@ class Training:
         self.rank, self.workers, self.device = rank, workers, torch.device(device)
         torch.manual_seed(plan.seed)  # before the weights are drawn: every worker draws the same
         classes = len(train.label_set.labels)
-        self.network = build_network(plan.recipe, classes).to(self.device)
+        self.network = build_network(plan.recipe, classes, download=not plan.start)
+        begin(self.network, plan.start)
+        self.network.to(self.device)
         self.model: nn.Module = self.network
         self.average: AveragedModel | None = None
         self.class_weights = class_weights(

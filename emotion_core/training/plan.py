@@ -1,9 +1,11 @@
 """What a training does, as data, and how its clips are shared among workers."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+from torch import Tensor
 
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
@@ -17,11 +19,13 @@ class TrainPlan:
         recipe: features, network and optimisation.
         frames: sound is padded to this many frames (``dataset.audio_length``).
         seed: of weights, order, augmentation and dropout.
+        start: weights to begin with, by name; the others are drawn at random.
     """
 
     recipe: Recipe
     frames: int
     seed: int = 0
+    start: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def global_batches(

@@ -204,6 +204,6 @@ def _info(task: Task) -> BundleInfo:
         modalities=task.sides["train"].modalities,
         split=task.split,
         seed=task.plan.seed,
-        speakers=tuple(sorted({*learned[0].speakers, *learned[1].speakers})),
+        speakers=task.speakers,
         clips={str(name): int(count) for name, count in zip(names, counts, strict=True)},
     )

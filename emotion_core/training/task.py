@@ -17,6 +17,7 @@ from emotion_core.recipes.specs import Recipe
 from emotion_core.training.measured import Measured
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.refit import require_refit
+from emotion_core.training.start import Start
 from emotion_core.training.teacher import Teacher, taught
 
 
@@ -31,6 +32,8 @@ class Task:
         left_out: clips that take no part, by reason; ``outside_split`` among them.
         refit: train once more, on training and validation speakers together.
         measured: figures of the recipe's folds, where this training has nobody to be measured on.
+        start: the model whose weights it begins with.
+        taught_by: speakers whom a teacher learned from.
     """
 
     plan: TrainPlan
@@ -39,6 +42,8 @@ class Task:
     left_out: dict[str, int]
     refit: bool = False
     measured: Measured | None = None
+    start: Start | None = None
+    taught_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.measured is not None and len(self.sides["validation"]):
@@ -46,14 +51,22 @@ class Task:
                 f"--figures are for a training on everybody: split {self.split} has validation "
                 "clips, which measure it"
             )
+        if self.start is not None:
+            self.start.check(self.sides["test"])
         if self.refit:
             require_refit(self.plan.recipe, self.sides["validation"])
 
     @property
+    def speakers(self) -> tuple[str, ...]:
+        """Everybody who is learned from, also by way of a teacher or of a model begun with."""
+        learned = {*self.sides["train"].speakers, *self.sides["validation"].speakers}
+        before = self.start.speakers if self.start else ()
+        return tuple(sorted({*learned, *before, *self.taught_by}))
+
+    @property
     def shared(self) -> list[str]:
         """Speakers who train and are tested: with any, the figures say nothing of new people."""
-        learned = [*self.sides["train"].speakers, *self.sides["validation"].speakers]
-        return shared_speakers(learned, self.sides["test"].speakers)
+        return shared_speakers(self.speakers, self.sides["test"].speakers)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -65,6 +78,7 @@ class Task:
             "seed": self.plan.seed,
             **({"refit": True} if self.refit else {}),
             **({"measured": self.measured.to_json()} if self.measured else {}),
+            **({"start": self.start.model_id} if self.start else {}),
         }
 
 
@@ -109,6 +123,7 @@ def divide(
     refit: bool = False,
     teacher: Teacher | None = None,
     measured: Measured | None = None,
+    start: Start | None = None,
 ) -> Task:
     """A training on features that were read.
 
@@ -120,20 +135,31 @@ def divide(
         assigned: the side of each clip, str (clips,); None asks the protocol.
         refit: see ``Task``.
         teacher: whose answers are learned beside the labels.
-        measured: see ``Task``.
+        measured, start: see ``Task``.
 
     Raises:
-        UsageError: the clips do not fit the protocol, there is nothing to refit, or the teacher
-            cannot teach this.
+        UsageError: the clips do not fit the protocol, there is nothing to refit, the teacher cannot
+            teach this, or the model begun with knows the test side.
     """
     if assigned is None:
         assigned = assign_split(split, found.clips, seed)
     sides = {side: found.select(assigned == side) for side in SIDES}
+    taught_by: tuple[str, ...] = ()
     if teacher is not None:
-        sides = taught(sides, found.select(assigned == ""), teacher, split)
-    plan = TrainPlan(recipe, padded_length(sides["train"], recipe), seed)
+        sides, taught_by = taught(sides, found.select(assigned == ""), teacher, split)
+    frames = padded_length(sides["train"], recipe)
+    plan = TrainPlan(recipe, frames, seed, start.weights if start else {})
     outside = int((assigned == "").sum())
-    return Task(plan, split, sides, {**found.left_out, "outside_split": outside}, refit, measured)
+    return Task(
+        plan,
+        split,
+        sides,
+        {**found.left_out, "outside_split": outside},
+        refit,
+        measured,
+        start,
+        taught_by,
+    )
 
 
 def padded_length(train: FeatureSet, recipe: Recipe) -> int:

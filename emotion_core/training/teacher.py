@@ -75,11 +75,11 @@ def load_teacher(place: str, features: str, trust_code: bool = False) -> Teacher
 
 def taught(
     sides: Mapping[str, FeatureSet], outside: FeatureSet, teacher: Teacher, name: str
-) -> dict[str, FeatureSet]:
-    """The sides of a training with what the teacher says; the test side as it is.
+) -> tuple[dict[str, FeatureSet], tuple[str, ...]]:
+    """The sides of a training with what the teacher says, and whom he learned from.
 
-    Clips outside the protocol join the training side, with the teacher's answer in place of their
-    label, unless they may be of somebody who is tested.
+    The test side stays as it is. Clips outside the protocol join the training side, with the
+    teacher's answer in place of their label, unless they may be of somebody who is tested.
 
     Args:
         sides: ``train``, ``validation``, ``test``.
@@ -99,7 +99,7 @@ def taught(
     others = _with_answers(outside.select(_strangers(outside, test)), teacher, bundle, alone=True)
     if others.taught is not None:
         train = train.with_clips_of(others)
-    return {"train": train, "validation": validation, "test": test}
+    return {"train": train, "validation": validation, "test": test}, bundle.info.speakers
 
 
 def _bundle(teacher: Teacher, name: str, sides: Mapping[str, FeatureSet]) -> Bundle:

@@ -68,7 +68,7 @@ def train(
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
     with watching(show, len(state.history) if state else 0) as board:
         config = {
-            "plan": plan,
+            "plan": ray.put(plan),
             "sides": ray.put((train_side, validation_side)),
             "resume": ray.put(state.to_files()) if state else None,
             "board": board,
@@ -185,7 +185,7 @@ def _worker(config: Mapping[str, Any]) -> None:
     resume = Snapshot.from_files(files) if files else None
     train_side, validation_side = ray.get(config["sides"])
     training = Training(
-        config["plan"],
+        ray.get(config["plan"]),
         train_side,
         validation_side,
         rank=rank,

@@ -1,0 +1,79 @@
+"""A training that begins with the weights of a model instead of random ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from emotion_core.errors import UsageError
+from emotion_core.evaluation.speakers import shared_speakers
+from emotion_core.models.bundle import load_bundle
+from emotion_core.models.dataset import FeatureSet
+from emotion_core.models.networks import build_network
+from emotion_core.models.shipped import bundle_uri
+from emotion_core.recipes.specs import Recipe
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training begins.
+
+    Attributes:
+        model_id: of the model.
+        weights: those of the model that the network has too, by name and shape.
+        fresh: names of the network's others, which begin at random.
+        speakers: ``corpus/speaker`` of everybody whom the model learned from.
+    """
+
+    model_id: str
+    weights: Mapping[str, Tensor]
+    fresh: tuple[str, ...]
+    speakers: tuple[str, ...]
+
+    def check(self, test: FeatureSet) -> None:
+        """Raises ``UsageError`` where the model learned from people of a test side."""
+        if met := shared_speakers(self.speakers, test.speakers):
+            raise UsageError(
+                f"--init: the model learned from {len(met)} speakers of the test side "
+                f"({', '.join(met[:3])}): the figures would say nothing of strangers; start from a "
+                "model of other people, or train on --split everybody"
+            )
+
+
+def load_start(model: str, recipe: Recipe, trust_code: bool = False) -> Start:
+    """The weights of a model that fit a recipe's network.
+
+    What lies before the answers usually fits; a network with other classes answers anew.
+
+    Args:
+        model: URI of a bundle, or the name of a shipped model.
+        recipe: what will be trained, ``completed`` by its features.
+        trust_code: see ``load_bundle``.
+
+    Raises:
+        UsageError: no bundle there, or less than half of its weights fit.
+    """
+    bundle = load_bundle(bundle_uri(model), trust_code=trust_code)
+    given = bundle.network.state_dict()
+    wanted = build_network(recipe, download=False).state_dict()
+    fitting = {
+        name: weight.cpu()
+        for name, weight in given.items()
+        if name in wanted and wanted[name].shape == weight.shape
+    }
+    if sum(weight.numel() for weight in fitting.values()) * 2 < _size(wanted):
+        raise UsageError(
+            f"--init {model}: the weights of {bundle.recipe.name!r} do not fit the network "
+            f"{recipe.network!r} with these options and features: start from the same recipe"
+        )
+    fresh = tuple(name for name in wanted if name not in fitting)
+    return Start(bundle.model_id, fitting, fresh, bundle.info.speakers)
+
+
+def begin(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a new network these weights; the others stay as they are."""
+    network.load_state_dict({**network.state_dict(), **weights})
+
+
+def _size(weights: Mapping[str, Tensor]) -> int:
+    return sum(weight.numel() for weight in weights.values())
