@@ -44,8 +44,9 @@ def model_card(
         + "".join(f" {a.capitalize()} counts as {b}." for a, b in info.label_set.merge.items()),
         f"- Trained on {sees or 'sound and faces'}.",
         f"- Clips (training and validation): {_clips(info.clips)}, of {_people(info)}.",
-        f"- Protocol: `{info.split}`, seed {info.seed}. Test clips took no part in training or in "
-        "the choice of the epoch.",
+        f"- Protocol: `{info.split}`, seed {info.seed}."
+        + (" Test clips took no part in training or in the choice of the epoch."
+           if measured is None else ""),
         f"- Training: {training['epochs']} epochs on {training['workers']} worker(s), "
         f"{training['seconds']:.0f} s; weights of epoch {training['best_epoch']}."
         + (f" In phases: {', '.join(training['phases'])}." if training["phases"] else "")
@@ -56,13 +57,10 @@ def model_card(
         "",
         *(_figures(validation) if measured is None else _of_folds(measured)),
         "",
-        *(["Figures of the test side: `jobs/evaluate.py`."] if measured is None else []),
-        "",
+        *(["Figures of the test side: `jobs/evaluate.py`.", ""] if measured is None else []),
         "## Limits",
         "",
-        "- The training clips are of few people, most of them actors who play one emotion a clip "
-        "in a quiet room. Spontaneous speech, other languages, cameras and microphones are another "
-        "matter: expect lower figures, and measure them before relying on any.",
+        f"- {_narrow(info)}: expect lower figures, and measure them before relying on any.",
         f"- {_trust(info, validation, measured)} It is not a measure of what a person feels. Not "
         "for decisions about people.",
         *([f"- It never saw {'a face' if info.modalities == ('audio',) else 'sound'} in training "
@@ -75,6 +73,19 @@ def model_card(
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _narrow(info: BundleInfo) -> str:
+    if not info.speakers:
+        return (
+            "Nobody knows who is in the training clips, or whether the same people are tested. "
+            "Other cameras, other light and other faces are another matter"
+        )
+    return (
+        "The training clips are of few people, most of them actors who play one emotion a clip in "
+        "a quiet room. Spontaneous speech, other languages, cameras and microphones are another "
+        "matter"
+    )
 
 
 def _trust(info: BundleInfo, validation: Figures | None, measured: Measured | None) -> str:
