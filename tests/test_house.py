@@ -320,6 +320,10 @@ def test_nothing_committed_holds(what: str) -> None:
 
 
 def test_nothing_committed_is_large() -> None:
-    large = [relative(path) for path in tracked() if path.stat().st_size > 1_000_000]
+    large = {relative(path) for path in tracked() if path.stat().st_size > 1_000_000}
 
-    assert large == []
+    # how large these may be: tests/models/test_shipped.py
+    weights = {
+        f"emotion_core/models/shipped/{name}/model.safetensors" for name in ("voice", "face")
+    }
+    assert large <= weights, sorted(large - weights)
