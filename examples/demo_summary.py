@@ -58,8 +58,8 @@ def main(out: Path) -> None:
     for table in (jobs_table(out), figures_table(out), labels_table(out)):
         console.print(table)
     console.print(
-        "The demo's people are warped photographs with a synthetic voice: models that learned from "
-        "real people hear and see little in them, the demo's own learned from such."
+        "eight files with warped photographs and a synthetic voice: no measure of any model "
+        "(docs/results.md has those)"
     )
     console.print("look at")
     pictures = [*sorted(out.glob("*/*.html")), *sorted(out.glob("*/*.png"))]
