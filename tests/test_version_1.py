@@ -194,7 +194,8 @@ def preprocessing(folder: Path, out: Path, **options: Any) -> None:
 
 def labelling(folder: Path, out: Path, **options: Any) -> None:
     (folder / "a.wav").write_bytes(b"RIFF")
-    label.main([str(folder / "a.wav")], [str(untrained(folder / "model"))], str(out), **options)
+    model = [str(untrained(folder / "model"))]
+    label.main([str(folder / "a.wav")], str(out), model, **options)
 
 
 @pytest.mark.parametrize(
