@@ -121,6 +121,11 @@ class FeatureSet:
         pairs = zip(named["corpus"].to_pylist(), named["speaker"].to_pylist(), strict=True)
         return sorted({f"{corpus or ''}/{speaker}" for corpus, speaker in pairs})
 
+    @property
+    def one_hot(self) -> np.ndarray:
+        """The labels as answers that are sure of them, float32 (clips, classes)."""
+        return np.eye(len(self.label_set.labels), dtype=np.float32)[self.labels]
+
     @cached_property
     def has_audio(self) -> np.ndarray:
         """Which clips have sound, bool (clips,)."""

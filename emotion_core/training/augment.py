@@ -11,7 +11,7 @@ import numpy as np
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.augment_faces import augment_faces
-from emotion_core.training.augment_sound import augment_decibel
+from emotion_core.training.augment_sound import augment_decibel, between, spans
 
 TIME_MASKS, TIME_SHARE = 2, 0.2  # each mask hides up to this share of the frames
 BAND_MASKS, BAND_SHARE = 2, 0.2  # and this share of the coefficients
@@ -50,9 +50,9 @@ def augment_audio(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     noise = rng.normal(0, NOISE * rng.uniform(), matrix.shape)
     matrix = matrix + (noise * deviation).astype(np.float32)
     frames, coefficients = matrix.shape
-    for start, end in _spans(frames, TIME_MASKS, TIME_SHARE, rng):
+    for start, end in spans(frames, TIME_MASKS, TIME_SHARE, rng):
         matrix[start:end] = mean
-    for start, end in _spans(coefficients, BAND_MASKS, BAND_SHARE, rng):
+    for start, end in spans(coefficients, BAND_MASKS, BAND_SHARE, rng):
         matrix[:, start:end] = mean[start:end]
     return matrix
 
@@ -60,16 +60,4 @@ def augment_audio(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def change_speed(matrix: np.ndarray, factor: float) -> np.ndarray:
     """Frames read at ``factor`` times their speed, between frames by linear interpolation."""
     frames = len(matrix)
-    place = np.linspace(0, frames - 1, max(1, round(frames / factor)))
-    before = np.floor(place).astype(np.int64)
-    after = np.minimum(before + 1, frames - 1)
-    share = (place - before)[:, None].astype(np.float32)
-    return matrix[before] * (1 - share) + matrix[after] * share
-
-
-def _spans(
-    length: int, count: int, share: float, rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    widths = rng.integers(0, int(length * share) + 1, count)
-    starts = [int(rng.integers(0, length - width + 1)) for width in widths]
-    return [(start, start + int(width)) for start, width in zip(starts, widths, strict=True)]
+    return between(matrix, np.linspace(0, frames - 1, max(1, round(frames / factor))))

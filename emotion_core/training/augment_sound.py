@@ -41,12 +41,10 @@ def augment_decibel(matrix: np.ndarray, rng: np.random.Generator, spec: AudioSpe
         noise = (level + colour) / _DB + np.log(power)
         matrix = _DB * np.logaddexp(matrix / _DB, noise)
     mean = matrix.mean()
-    for axis, masks, share in ((0, TIME_MASKS, TIME_SHARE), (1, BAND_MASKS, BAND_SHARE)):
-        length = matrix.shape[axis]
-        for width in rng.integers(0, int(length * share) + 1, masks):
-            start = int(rng.integers(0, length - width + 1))
-            hidden = slice(start, start + int(width))
-            matrix[hidden if axis == 0 else (slice(None), hidden)] = mean
+    for start, end in spans(len(matrix), TIME_MASKS, TIME_SHARE, rng):
+        matrix[start:end] = mean
+    for start, end in spans(matrix.shape[1], BAND_MASKS, BAND_SHARE, rng):
+        matrix[:, start:end] = mean
     return matrix
 
 
@@ -66,13 +64,24 @@ def played_at(matrix: np.ndarray, speed: float, spec: AudioSpec) -> np.ndarray:
     hertz = librosa.mel_frequencies(spec.n_mels + 2, fmax=spec.sample_rate / 2)[1:-1]
     bands = np.interp(hertz / speed, hertz, np.arange(spec.n_mels))
     frames = np.linspace(0, len(matrix) - 1, max(1, round(len(matrix) / speed)))
-    return _between(_between(matrix, frames).T, bands).T
+    return between(between(matrix, frames).T, bands).T
 
 
-def _between(matrix: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Rows at fractional places, by linear interpolation."""
+def between(matrix: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Rows at fractional places, by linear interpolation.
+
+    Args:
+        matrix: float32 (rows, columns).
+        places: float (n,), from 0 to ``rows - 1``.
+    """
     before = np.floor(places).astype(np.int64)
     after = np.minimum(before + 1, len(matrix) - 1)
     share = (places - before)[:, None].astype(np.float32)
-    low = matrix[before]
-    return low + share * (matrix[after] - low)
+    return matrix[before] * (1 - share) + matrix[after] * share
+
+
+def spans(length: int, count: int, share: float, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Start and end of ``count`` stretches to hide, each up to ``share`` of the length."""
+    widths = rng.integers(0, int(length * share) + 1, count)
+    starts = [int(rng.integers(0, length - width + 1)) for width in widths]
+    return [(start, start + int(width)) for start, width in zip(starts, widths, strict=True)]

@@ -70,10 +70,9 @@ def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarra
 
 def targets_of(features: FeatureSet, teacher_share: float) -> np.ndarray:
     """What each clip should be answered with, float32 (clips, classes), rows adding up to 1."""
-    labels = np.eye(len(features.label_set.labels), dtype=np.float32)[features.labels]
     if features.taught is None:
-        return labels
-    return (1 - teacher_share) * labels + teacher_share * features.taught
+        return features.one_hot
+    return (1 - teacher_share) * features.one_hot + teacher_share * features.taught
 
 
 def learning_rate(base: float, step: int, steps: int, warm_up: int) -> float:

@@ -40,7 +40,7 @@ class Start:
             )
 
 
-def load_start(model: str, recipe: Recipe, trust_code: bool = False) -> Start:
+def load_start(model: str, recipe: Recipe) -> Start:
     """The weights of a model that fit a recipe's network.
 
     What lies before the answers usually fits; a network with other classes answers anew.
@@ -48,12 +48,11 @@ def load_start(model: str, recipe: Recipe, trust_code: bool = False) -> Start:
     Args:
         model: URI of a bundle, or the name of a shipped model.
         recipe: what will be trained, ``completed`` by its features.
-        trust_code: see ``load_bundle``.
 
     Raises:
         UsageError: no bundle there, or less than half of its weights fit.
     """
-    bundle = load_bundle(bundle_uri(model), trust_code=trust_code)
+    bundle = load_bundle(bundle_uri(model))
     given = bundle.network.state_dict()
     wanted = build_network(recipe, download=False).state_dict()
     fitting = {

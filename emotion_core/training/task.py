@@ -149,7 +149,7 @@ def divide(
         sides, taught_by = taught(sides, found.select(assigned == ""), teacher, split)
     frames = padded_length(sides["train"], recipe)
     plan = TrainPlan(recipe, frames, seed, start.weights if start else {})
-    outside = int((assigned == "").sum())
+    outside = len(found) - sum(map(len, sides.values()))  # a teacher may bring some of them in
     return Task(
         plan,
         split,

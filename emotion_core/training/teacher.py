@@ -25,20 +25,18 @@ class Teacher:
         split: the protocol of his folds; None for a single model.
         folds: one model each.
         features: what he hears, of all clips that he can speak of.
-        trust_code: see ``load_bundle``.
+        model_ids: of all folds.
     """
 
     split: str | None
     folds: tuple[Fold, ...]
     features: FeatureSet
-    trust_code: bool = False
+    model_ids: tuple[str, ...]
 
     @property
     def settings(self) -> dict[str, str]:
         """What decides his answers: files, as their content is known."""
-        places = [fold.models[0] for fold in self.folds]
-        ids = [load_bundle(place, trust_code=self.trust_code).model_id for place in places]
-        return {"models": "+".join(ids), "features": self.features.fingerprint}
+        return {"models": "+".join(self.model_ids), "features": self.features.fingerprint}
 
     def fold(self, name: str) -> Fold:
         """The fold that teaches the fold ``name``.
@@ -57,20 +55,20 @@ class Teacher:
         return named[0]
 
 
-def load_teacher(place: str, features: str, trust_code: bool = False) -> Teacher:
+def load_teacher(place: str, features: str) -> Teacher:
     """The teacher at a URI.
 
     Args:
         place: a bundle, or a folder of folds.
         features: output of preprocess with the teacher's recipe, of the same files.
-        trust_code: see ``load_bundle``.
 
     Raises:
         UsageError: no model there, or features that are not made for it.
     """
     split, folds = find_folds([place])
-    first = load_bundle(folds[0].models[0], trust_code=trust_code)
-    return Teacher(split, tuple(folds), load_features(features, first.recipe), trust_code)
+    bundles = [load_bundle(fold.models[0]) for fold in folds]
+    heard = load_features(features, bundles[0].recipe)
+    return Teacher(split, tuple(folds), heard, tuple(bundle.model_id for bundle in bundles))
 
 
 def taught(
@@ -91,19 +89,25 @@ def taught(
         UsageError: the teacher learned from people of the test side, answers with other classes, or
             knows none of the training clips.
     """
-    test = sides["test"]
-    bundle = _bundle(teacher, name, sides)
-    train, validation = (_with_answers(sides[s], teacher, bundle) for s in ("train", "validation"))
-    if train.taught is None:
+    test, bundle = sides["test"], _bundle(teacher, name, sides)
+
+    def asked(clips: FeatureSet) -> tuple[FeatureSet, np.ndarray]:
+        answers, known = _answers(clips, teacher, bundle)
+        return replace(clips, taught=answers), known
+
+    train, known = asked(sides["train"])
+    if not known.any():
         raise UsageError("--teacher-features hold none of the student's training clips")
-    others = _with_answers(outside.select(_strangers(outside, test)), teacher, bundle, alone=True)
-    if others.taught is not None:
-        train = train.with_clips_of(others)
-    return {"train": train, "validation": validation, "test": test}, bundle.info.speakers
+    validation, _ = asked(sides["validation"])
+    others, known = asked(outside.select(_strangers(outside, test)))
+    assert others.taught is not None
+    others = replace(others, labels=others.taught.argmax(axis=1)).select(known)
+    learned = train.with_clips_of(others) if len(others) else train
+    return {"train": learned, "validation": validation, "test": test}, bundle.info.speakers
 
 
 def _bundle(teacher: Teacher, name: str, sides: Mapping[str, FeatureSet]) -> Bundle:
-    bundle = load_bundle(teacher.fold(name).models[0], trust_code=teacher.trust_code)
+    bundle = load_bundle(teacher.fold(name).models[0])
     if met := shared_speakers(bundle.info.speakers, sides["test"].speakers):
         raise UsageError(
             f"--teacher: its model learned from {len(met)} speakers who test the student "
@@ -117,29 +121,19 @@ def _bundle(teacher: Teacher, name: str, sides: Mapping[str, FeatureSet]) -> Bun
     return bundle
 
 
-def _with_answers(
-    clips: FeatureSet, teacher: Teacher, bundle: Bundle, alone: bool = False
-) -> FeatureSet:
-    """``clips`` with ``taught``; without, where the teacher knows none of them.
+def _answers(clips: FeatureSet, teacher: Teacher, bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
+    """What is said of the student's clips, float32 (clips, classes), and of which, bool (clips,).
 
-    Args:
-        clips: the student's.
-        teacher, bundle: who is asked; a clip that he does not know has its label instead.
-        alone: only those that he knows, and his answer is their label too.
+    A clip that the teacher does not know has its label instead.
     """
     heard = teacher.features
     places = {clip: row for row, clip in enumerate(heard.clips["clip_id"].to_pylist())}
     rows = np.array([places.get(c, -1) for c in clips.clips["clip_id"].to_pylist()], np.int64)
-    known = rows >= 0
-    if not known.any():
-        return clips
-    batches = heard.select(rows[known]).batches()
-    said = np.concatenate([bundle.predict(batch) for batch in batches])
-    if alone:
-        return replace(clips.select(known), labels=said.argmax(axis=1), taught=said)
-    answers = np.eye(len(clips.label_set.labels), dtype=np.float32)[clips.labels]
-    answers[known] = said
-    return replace(clips, taught=answers)
+    known, answers = rows >= 0, clips.one_hot
+    if known.any():
+        batches = heard.select(rows[known]).batches()
+        answers[known] = np.concatenate([bundle.predict(batch) for batch in batches])
+    return answers, known
 
 
 def _strangers(outside: FeatureSet, test: FeatureSet) -> np.ndarray:

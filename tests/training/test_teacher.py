@@ -140,6 +140,23 @@ def test_people_who_test_are_not_learned_from_another_corpus_s_clips(
     assert len(task.sides["train"]) == (sides == "train").sum()
 
 
+def test_sides_that_he_does_not_know_keep_their_labels_and_every_clip_counts_once(
+    seen: str, heard: str, teacher: Teacher
+) -> None:
+    """A refit puts both sides together: what is taught must not be lost for a silent side."""
+    hears = teacher.features
+    found, task = student(seen, teacher)
+    others = set(task.sides["validation"].clips["clip_id"].to_pylist())
+    keep = np.array([clip not in others for clip in hears.clips["clip_id"].to_pylist()])
+    task = divide(found, SEEN, "elte", 0, teacher=replace(teacher, features=hears.select(keep)))
+    train, validation = task.sides["train"], task.sides["validation"]
+    assert train.taught is not None and validation.taught is not None
+    np.testing.assert_array_equal(validation.taught, np.eye(7)[validation.labels])
+    assert train.with_clips_of(validation).taught is not None
+    used = sum(len(side) for side in task.sides.values())
+    assert used + task.left_out["outside_split"] == len(found)
+
+
 def test_the_label_has_its_share(seen: str, teacher: Teacher) -> None:
     _, task = student(seen, teacher)
     side = task.sides["train"]
