@@ -38,15 +38,17 @@ def test_a_store_that_is_lost_midway_ends_the_run_and_what_was_finished_is_kept(
     def fetch(work: ClipWork) -> ClipWork:
         with (tmp_path / "log").open("a") as log:
             log.write(work.clip["uri"])
-        if work.clip["uri"] >= "d":
-            raise StorageError("s3://in/d.mp4: the server cannot be reached")
+        if len((tmp_path / "log").read_text()) > 3:
+            raise StorageError("s3://in/a.mp4: the server cannot be reached")
         return work
 
-    with pytest.raises(StorageError, match="s3://in/d.mp4: the server cannot be reached"):
+    with pytest.raises(StorageError, match="s3://in/a.mp4: the server cannot be reached"):
         run(tmp_path, lambda: lambda works: each(works, "decode", fetch), 12)
 
-    assert written(tmp_path) == ["a ok", "b ok", "c ok"]
-    assert (tmp_path / "log").read_text() == "abcd", "nothing was tried after that"
+    # which clip comes first is Ray's to say, and on a busy machine it is not always the first one
+    tried = (tmp_path / "log").read_text()
+    assert len(tried) == 4, "nothing was tried after that"
+    assert written(tmp_path) == [f"{name} ok" for name in sorted(tried[:3])]
 
 
 def test_a_model_that_a_worker_cannot_read_any_more_is_the_stores_trouble(
