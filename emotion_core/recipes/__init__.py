@@ -13,6 +13,7 @@ from emotion_core.recipes import (
     alexnet,
     emotion_detection,
     face,
+    fusion,
     strip_cnn_lstm,
     timedist_blstm,
     voice,
@@ -26,7 +27,7 @@ __all__ = ["RECIPES", "load_recipe", "recipe_from_json", "recipe_to_json", "with
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for system in (strip_cnn_lstm, timedist_blstm, alexnet, emotion_detection, voice, face)
+    for system in (strip_cnn_lstm, timedist_blstm, alexnet, emotion_detection, voice, face, fusion)
     for recipe in system.RECIPES
 }
 

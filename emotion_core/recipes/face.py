@@ -2,6 +2,9 @@
 
 from emotion_core.recipes.specs import Recipe, TrainSpec, VideoSpec
 
+# no margin: FER2013's pictures, which are taken whole, show little around the face
+FACES = VideoSpec(sampling="uniform", count=3, face_size=48, margin=0.0, grey=True)
+
 FACE_SMALL = Recipe(
     name="face-small",
     summary="48 x 48 grey -> residual network of 1.5 M parameters, its mirror image asked too",
@@ -9,8 +12,7 @@ FACE_SMALL = Recipe(
     label_set="emotions7",
     split="fer2013",
     audio=None,
-    # no margin: FER2013's pictures, which are taken whole, show little around the face
-    video=VideoSpec(sampling="uniform", count=3, face_size=48, margin=0.0, grey=True),
+    video=FACES,
     network="face-small",
     training=TrainSpec(
         epochs=36,

@@ -151,6 +151,8 @@ class TrainSpec:
             label.
         precision: ``auto`` (bfloat16 where a GPU computes in it, else float32), ``float32`` or
             ``bfloat16``: forward passes in that, under torch's autocast.
+        init: the model whose weights a training begins with where ``--init`` names none: a bundle,
+            or the name of a shipped model; None: random weights.
         phases: names that the network's ``enter`` takes, trained one after the other, each from the
             best weights of the one before; empty: everything at once.
     """
@@ -172,6 +174,7 @@ class TrainSpec:
     ema: float = 0.0
     teacher_share: float = 0.7
     precision: str = "auto"
+    init: str | None = None
     phases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

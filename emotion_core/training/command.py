@@ -56,7 +56,7 @@ def main(
     ] = None,
     init: Annotated[
         Text,
-        typer.Option(help="model to start from: a bundle, voice or face; default: random weights"),
+        typer.Option(help="model to start from: a bundle, voice or face; default: the recipe's"),
     ] = None,
     figures: Annotated[
         Text,
@@ -113,6 +113,7 @@ def main(
     if teacher is not None and teacher_features is not None:
         taught_by = load_teacher(teacher, teacher_features)
     start = None
+    init = init or chosen.training.init
     if init is not None:
         start = load_start(init, chosen)
         if start.fresh:

@@ -44,6 +44,8 @@ def test_every_system_and_every_variant_is_there() -> None:
         "voice-encoder",
         "voice-small",
         "face-small",
+        "fusion",
+        "fusion-small",
     }
     assert {recipe.network for recipe in RECIPES.values()} == set(NETWORKS)
 
@@ -87,6 +89,7 @@ def test_label_sets_and_protocols() -> None:
     assert told.pop("audio-cnn1d") == ("emotions7", "random")
     # as EmoBox has it: six folds, calm beside neutral
     assert told.pop("voice-encoder") == told.pop("voice-small") == ("emotions8", "emobox6:all")
+    assert told.pop("fusion") == told.pop("fusion-small") == ("emotions8", "luna5:all")
     for name, (labels, split) in told.items():
         assert labels == "emotions7"
         system = re.split("[-]", name)[0]

@@ -23,6 +23,7 @@ from torch import nn
 from emotion_core.errors import UsageError
 from emotion_core.models.networks.alexnet import AlexNetAudio, AlexNetVisual
 from emotion_core.models.networks.attentive import VoiceEncoder
+from emotion_core.models.networks.audiovisual import AudioVisual
 from emotion_core.models.networks.backbones import FerInceptionResNet, FerVGG16Grey
 from emotion_core.models.networks.batch import Batch
 from emotion_core.models.networks.conv1d import AudioCNN1D
@@ -46,6 +47,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "fer-cnn": FerCNN,
     "fer-inception-resnet": FerInceptionResNet,
     "fer-vgg16-grey": FerVGG16Grey,
+    "fusion": AudioVisual,
     "strip-cnn-lstm": StripCNNLSTM,
     "timedist-blstm": TimeDistBLSTM,
     "voice-encoder": VoiceEncoder,

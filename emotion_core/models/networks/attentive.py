@@ -72,20 +72,67 @@ class AttentiveStatistics(nn.Module):
         return torch.cat([mean, variance.clamp(min=1e-6).sqrt()], dim=1)
 
 
-class _Head(nn.Module):
-    def __init__(self, layers: int, width: int, hidden: int, attention: int, dropout: float,
-                 n_classes: int):  # fmt: skip
+class MixedLayers(nn.Module):
+    """An encoder's layers to one embedding: mixed, projected, pooled over time.
+
+    Args:
+        spec: the recipe's, of kind ``encoder``.
+        hidden: width that a step is projected to; the embedding is twice as wide.
+        attention: width of the layer that weighs the steps.
+        dropout: of projected steps.
+
+    Raises:
+        UsageError: the recipe's sound is not an encoder's.
+    """
+
+    def __init__(self, spec: AudioSpec, hidden: int, attention: int, dropout: float):
         super().__init__()
-        self.mix = LayerMix(layers, width)
-        self.project = nn.Linear(width, hidden)
+        if not spec.encoded or not spec.layers or not spec.width:
+            raise UsageError(
+                "network 'voice-encoder' hears layers of an encoder: give its recipe an AudioSpec "
+                "of kind 'encoder' with layers and their width"
+            )
+        self.speeds, self.steps = len(spec.speeds), spec.steps
+        self.mix = LayerMix(len(spec.layers), spec.width)
+        self.project = nn.Linear(spec.width, hidden)
         self.pool = AttentiveStatistics(hidden, attention)
         self.dropout = nn.Dropout(dropout)
-        self.answer = nn.Linear(2 * hidden, n_classes)
+        self.width = 2 * hidden
 
     def forward(self, sound: Tensor, real: Tensor) -> Tensor:
+        """Float (k, t, layers * width), bool (k, t) -> embeddings (k, 2 * hidden)."""
         real = real | ~real.any(dim=1, keepdim=True)  # a blank row, asked for its gradients
         steps = self.dropout(functional.relu(self.project(self.mix(sound, real))))
-        return self.answer(self.dropout(self.pool(steps, real)))
+        return self.pool(steps, real)
+
+    def heard(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """The embedding of each clip at each speed; in training at one of them, drawn at random.
+
+        Args:
+            sound: float (b, t, layers * width), padded in front.
+            length: int64 (b,), rows that are real.
+
+        Returns:
+            Float (b, speeds, 2 * hidden), zeros where nothing is heard, and bool (b, speeds).
+        """
+        heard, real = self._by_speed(sound, length)
+        if self.training:
+            rows = torch.arange(len(heard), device=heard.device)
+            one = torch.randint(self.speeds, (len(heard),), device=heard.device)
+            heard, real = heard[rows, one][:, None], real[rows, one][:, None]
+        there = real.any(dim=2)
+        found = apply_where(self, there.flatten(), heard.flatten(0, 1), real.flatten(0, 1))
+        return found.unflatten(0, there.shape), there
+
+    def _by_speed(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """Float (b, t, width), int64 (b,) -> (b, speeds, steps, width), bool (b, speeds, steps)."""
+        wanted = self.speeds * self.steps
+        real = real_steps(length, sound.shape[1])[:, -wanted:]
+        sound = sound[:, -wanted:]
+        missing = wanted - sound.shape[1]
+        sound, real = functional.pad(sound, (0, 0, missing, 0)), functional.pad(real, (missing, 0))
+        split = (self.speeds, self.steps)
+        return sound.unflatten(1, split), real.unflatten(1, split)
 
 
 class VoiceEncoder(nn.Module):
@@ -117,34 +164,12 @@ class VoiceEncoder(nn.Module):
     ):
         super().__init__()
         spec = needs_audio(audio, "voice-encoder")
-        if not spec.encoded or not spec.layers or not spec.width:
-            raise UsageError(
-                "network 'voice-encoder' hears layers of an encoder: give its recipe an AudioSpec "
-                "of kind 'encoder' with layers and their width"
-            )
-        layers = len(spec.layers)
-        self.speeds, self.steps = len(spec.speeds), spec.steps
-        self.head = _Head(layers, spec.width, hidden, attention, dropout, n_classes)
+        self.sound = MixedLayers(spec, hidden, attention, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.answer = nn.Linear(self.sound.width, n_classes)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float (b, n_classes); zeros for a clip without sound."""
         assert batch.audio is not None, "the recipe has sound"
-        heard, real = self._by_speed(batch.audio, batch.audio_length)
-        if self.training:
-            rows = torch.arange(len(heard), device=heard.device)
-            one = torch.randint(self.speeds, (len(heard),), device=heard.device)
-            heard, real = heard[rows, one], real[rows, one]
-            return apply_where(self.head, real.any(dim=1), heard, real)
-        there = real.any(dim=2)
-        answers = apply_where(self.head, there.flatten(), heard.flatten(0, 1), real.flatten(0, 1))
-        return mean_answer(answers.unflatten(0, there.shape), there)
-
-    def _by_speed(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-        """Float (b, t, width), int64 (b,) -> (b, speeds, steps, width), bool (b, speeds, steps)."""
-        wanted = self.speeds * self.steps
-        real = real_steps(length, sound.shape[1])[:, -wanted:]
-        sound = sound[:, -wanted:]
-        missing = wanted - sound.shape[1]
-        sound, real = functional.pad(sound, (0, 0, missing, 0)), functional.pad(real, (missing, 0))
-        split = (self.speeds, self.steps)
-        return sound.unflatten(1, split), real.unflatten(1, split)
+        heard, there = self.sound.heard(batch.audio, batch.audio_length)
+        return mean_answer(self.answer(self.dropout(heard)), there)

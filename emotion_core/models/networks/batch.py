@@ -42,14 +42,25 @@ class Batch:
         moved = {name: value.to(device) for name, value in given.items() if value is not None}
         return replace(self, **moved)
 
-    def without_audio(self) -> "Batch":
-        """The same clips as if they were silent: what the pictures alone would say."""
+    def hiding(self, audio: Tensor, faces: Tensor) -> "Batch":
+        """The same clips, those marked as if they were silent, or as if nobody were in view.
+
+        Args:
+            audio, faces: bool (b,), whose sound and whose faces are hidden.
+        """
         return replace(
             self,
-            audio_length=torch.zeros_like(self.audio_length),
-            has_audio=torch.zeros_like(self.has_audio),
+            audio_length=torch.where(audio, 0, self.audio_length),
+            has_audio=self.has_audio & ~audio,
+            face_mask=self.face_mask & ~faces[:, None],
         )
+
+    def without_audio(self) -> "Batch":
+        """The same clips as if they were silent: what the pictures alone would say."""
+        every = torch.ones_like(self.has_audio)
+        return self.hiding(audio=every, faces=~every)
 
     def without_faces(self) -> "Batch":
         """The same clips as if nobody were in view: what the sound alone would say."""
-        return replace(self, face_mask=torch.zeros_like(self.face_mask))
+        every = torch.ones_like(self.has_audio)
+        return self.hiding(audio=~every, faces=every)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from emotion_core.errors import UsageError
+from emotion_core.models.networks.batch import Batch
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
 
@@ -80,6 +81,21 @@ def mean_answer(logits: Tensor, mask: Tensor) -> Tensor:
     kept = torch.where(mask[:, :, None], logits.log_softmax(dim=2), -1e4)
     mean = kept.logsumexp(dim=1) - mask.sum(dim=1).clamp(min=1).log()[:, None]
     return torch.where(mask.any(dim=1)[:, None], mean, 0)
+
+
+def one_hidden(batch: Batch, share: float) -> Batch:
+    """The batch, one modality hidden from some of the clips that have both.
+
+    The idea of "ModDrop" (Neverova et al. 2016): a network that is trained so also answers from one
+    modality alone.
+
+    Args:
+        batch: the clips.
+        share: of the audio-visual ones, how many lose either, at random.
+    """
+    chance = torch.rand(len(batch), device=batch.has_audio.device)
+    both = batch.has_audio & batch.has_faces
+    return batch.hiding(audio=both & (chance < share / 2), faces=both & (chance > 1 - share / 2))
 
 
 def needs_audio(spec: AudioSpec | None, network: str) -> AudioSpec:

@@ -10,6 +10,10 @@ from emotion_core.models.networks.faces import FaceAnswers
 from emotion_core.models.networks.masking import needs_video
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
+# of the networks that shipped weights fit
+FACE_WIDTHS = (16, 48, 96, 192)
+FACE_BLOCKS = (1, 2, 2)
+
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -42,25 +46,16 @@ class Residual(nn.Module):
         return functional.relu(found + self.around(maps))
 
 
-class SmallResidual(nn.Module):
-    """Faces to an embedding each, and from there to logits.
+class FaceEmbedding(nn.Module):
+    """Faces to an embedding each.
 
     Args:
         channels: 1 for grey, 3 for RGB.
-        n_classes: number of outputs.
         widths: of the stem, then of each stage, which halves the picture.
         blocks: in each stage.
-        dropout: of the embedding.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        n_classes: int,
-        widths: Sequence[int],
-        blocks: Sequence[int],
-        dropout: float,
-    ):
+    def __init__(self, channels: int, widths: Sequence[int], blocks: Sequence[int]):
         super().__init__()
         layers: list[nn.Module] = [_convolution(channels, widths[0]), nn.ReLU(inplace=True)]
         inputs = widths[0]
@@ -72,8 +67,6 @@ class SmallResidual(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.width = inputs
-        self.dropout = nn.Dropout(dropout)
-        self.answer = nn.Linear(inputs, n_classes)
 
     def embed(self, faces: Tensor) -> Tensor:
         """Float (k, channels, size, size) in [0, 1] -> embeddings (k, width).
@@ -85,6 +78,32 @@ class SmallResidual(nn.Module):
         faces = (faces - mean) / (deviation + 1e-2)
         maps = self.layers(faces.contiguous(memory_format=torch.channels_last))
         return maps.mean(dim=(2, 3))
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """As ``embed``."""
+        return self.embed(faces)
+
+
+class SmallResidual(FaceEmbedding):
+    """Faces to logits.
+
+    Args:
+        channels, widths, blocks: see ``FaceEmbedding``.
+        n_classes: number of outputs.
+        dropout: of the embedding.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        n_classes: int,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        dropout: float,
+    ):
+        super().__init__(channels, widths, blocks)
+        self.dropout = nn.Dropout(dropout)
+        self.answer = nn.Linear(self.width, n_classes)
 
     def forward(self, faces: Tensor) -> Tensor:
         """Float (k, channels, size, size) in [0, 1] -> logits (k, n_classes).
@@ -111,8 +130,8 @@ class FaceSmall(FaceAnswers):
         audio: AudioSpec | None,
         video: VideoSpec | None,
         n_classes: int,
-        widths: Sequence[int] = (16, 48, 96, 192),
-        blocks: Sequence[int] = (1, 2, 2),
+        widths: Sequence[int] = FACE_WIDTHS,
+        blocks: Sequence[int] = FACE_BLOCKS,
         dropout: float = 0.3,
     ):
         seen = needs_video(video, "face-small")

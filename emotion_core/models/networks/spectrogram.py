@@ -13,6 +13,8 @@ from emotion_core.models.networks.masking import apply_where, needs_audio
 from emotion_core.models.networks.sequence import to_front
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
+SOUND_WIDTHS = (24, 48, 96, 128)
+
 
 class _Halved(nn.Module):
     """Two convolutions and a way around them; bands and frames become half as many.
@@ -42,27 +44,45 @@ def _kept(maps: Tensor, length: Tensor) -> Tensor:
     return torch.where(real[:, None, None], maps, 0)
 
 
-class _Spectrogram(nn.Module):
+class Spectrogram(nn.Module):
+    """A log-mel spectrogram to one embedding.
+
+    Args:
+        spec: the recipe's, of kind ``logmel``.
+        widths: channels of the stem and of each stage; each halves bands and frames.
+        hidden: width that a step is projected to; the embedding is twice as wide.
+        attention: width of the layer that weighs the steps.
+        dropout: of projected steps.
+
+    Raises:
+        UsageError: the recipe's sound is not a log-mel spectrogram.
+    """
+
     def __init__(
-        self, bands: int, widths: Sequence[int], hidden: int, attention: int, dropout: float,
-        n_classes: int,
-    ):  # fmt: skip
+        self, spec: AudioSpec, widths: Sequence[int], hidden: int, attention: int, dropout: float
+    ):
         super().__init__()
+        if spec.kind != "logmel":
+            raise UsageError(
+                f"network 'voice-small' reads a log-mel spectrogram, not {spec.kind!r}: give its "
+                "recipe an AudioSpec of kind 'logmel'"
+            )
         # one mean and one deviation for all bands: level and tilt are what anger sounds like
         self.norm = nn.BatchNorm1d(1, affine=False)
         self.stem = nn.Conv2d(1, widths[0], 5, 2, 2, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         pairs = zip(widths, widths[1:], strict=False)
         self.stages = nn.ModuleList(_Halved(inputs, outputs) for inputs, outputs in pairs)
+        bands = spec.n_mels
         for _ in widths:
             bands = (bands + 1) // 2
         self.project = nn.Linear(widths[-1] * bands, hidden)
         self.pool = AttentiveStatistics(hidden, attention)
         self.dropout = nn.Dropout(dropout)
-        self.answer = nn.Linear(2 * hidden, n_classes)
+        self.width = 2 * hidden
 
     def forward(self, sound: Tensor, length: Tensor) -> Tensor:
-        """Float (b, t, bands) padded in front, int64 (b,) -> logits (b, n_classes)."""
+        """Float (k, t, bands) padded in front, int64 (k,) -> embeddings (k, 2 * hidden)."""
         length = length.clamp(min=1)
         sound = to_front(sound, length)
         real = torch.arange(sound.shape[1], device=sound.device) < length[:, None]
@@ -74,7 +94,7 @@ class _Spectrogram(nn.Module):
             maps, length = stage(maps, length)
         steps = self.dropout(self.project(maps.flatten(1, 2).transpose(1, 2)))
         real = torch.arange(steps.shape[1], device=steps.device) < length[:, None]
-        return self.answer(self.dropout(self.pool(steps, real)))
+        return self.pool(steps, real)
 
 
 class VoiceSmall(nn.Module):
@@ -98,21 +118,19 @@ class VoiceSmall(nn.Module):
         audio: AudioSpec | None,
         video: VideoSpec | None,
         n_classes: int,
-        widths: Sequence[int] = (24, 48, 96, 128),
+        widths: Sequence[int] = SOUND_WIDTHS,
         hidden: int = 256,
         attention: int = 64,
         dropout: float = 0.3,
     ):
         super().__init__()
         spec = needs_audio(audio, "voice-small")
-        if spec.kind != "logmel":
-            raise UsageError(
-                f"network 'voice-small' reads a log-mel spectrogram, not {spec.kind!r}: give its "
-                "recipe an AudioSpec of kind 'logmel'"
-            )
-        self.head = _Spectrogram(spec.n_mels, widths, hidden, attention, dropout, n_classes)
+        self.sound = Spectrogram(spec, widths, hidden, attention, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.answer = nn.Linear(self.sound.width, n_classes)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float (b, n_classes); zeros for a clip without sound."""
         assert batch.audio is not None, "the recipe has sound"
-        return apply_where(self.head, batch.has_audio, batch.audio, batch.audio_length)
+        heard = apply_where(self.sound, batch.has_audio, batch.audio, batch.audio_length)
+        return self.answer(self.dropout(heard)) * batch.has_audio[:, None]

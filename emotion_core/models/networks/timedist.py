@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from emotion_core.models.networks.batch import Batch
-from emotion_core.models.networks.masking import chosen
+from emotion_core.models.networks.masking import chosen, one_hidden
 from emotion_core.models.networks.sequence import AudioBLSTM, AudioMean
 from emotion_core.models.networks.visual import FRAMES, over_time
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
@@ -76,21 +76,12 @@ class TimeDistBLSTM(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float (b, n_classes)."""
-        has_audio, face_mask = self._visible(batch)
+        if self.training and self.audio is not None and self.video is not None:
+            batch = one_hidden(batch, self.modality_dropout)
         parts = []
         if self.audio is not None and batch.audio is not None:
             encoded = self.audio(batch.audio, batch.audio_length)
-            parts.append(torch.where(has_audio[:, None], encoded, 0))
+            parts.append(torch.where(batch.has_audio[:, None], encoded, 0))
         if self.video is not None and batch.faces is not None:
-            parts.append(self.video(batch.faces, face_mask))
+            parts.append(self.video(batch.faces, batch.face_mask))
         return self.fusion(torch.cat(parts, dim=1))
-
-    def _visible(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The masks, in training with modalities hidden at random from clips that have both."""
-        if not self.training or self.audio is None or self.video is None:
-            return batch.has_audio, batch.face_mask
-        chance = torch.rand(len(batch), device=batch.has_audio.device)
-        both = batch.has_audio & batch.has_faces
-        no_audio = both & (chance < self.modality_dropout / 2)
-        no_faces = both & (chance > 1 - self.modality_dropout / 2)
-        return batch.has_audio & ~no_audio, batch.face_mask & ~no_faces[:, None]
