@@ -23,7 +23,7 @@ SHRINK: dict[str, tuple[dict[str, Any], int]] = {
     "audio-cnn1d": ({"widths": [12, 8, 8], "dense": 8}, 16),
     "voice-encoder": ({"hidden": 8, "attention": 4}, 16),
     "voice-small": ({"widths": [4, 4, 8], "hidden": 8, "attention": 4}, 16),
-    "fusion": ({"hidden": 8, "attention": 4, "learn_faces": True, "sound_widths": [4, 8]}, 16),
+    "fusion": ({"hidden": 16, "attention": 4, "learn_faces": True, "sound_widths": [4, 8]}, 16),
     "face-small": ({"widths": [4, 4, 8], "blocks": [1, 2]}, 16),
 }
 SMALL_CNN = {"widths": [4, 4, 4, 4, 4]}
