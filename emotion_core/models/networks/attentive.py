@@ -72,7 +72,18 @@ class AttentiveStatistics(nn.Module):
         return torch.cat([mean, variance.clamp(min=1e-6).sqrt()], dim=1)
 
 
-class _Head(nn.Module):
+class AttentiveHead(nn.Module):
+    """From layers to logits: their mix, a projection of each step, statistics over the steps.
+
+    Args:
+        layers: how many lie side by side.
+        width: of each.
+        hidden: width that a step is projected to.
+        attention: width of the layer that weighs the steps.
+        dropout: of projected steps, and before the answer.
+        n_classes: number of outputs.
+    """
+
     def __init__(self, layers: int, width: int, hidden: int, attention: int, dropout: float,
                  n_classes: int):  # fmt: skip
         super().__init__()
@@ -83,16 +94,37 @@ class _Head(nn.Module):
         self.answer = nn.Linear(2 * hidden, n_classes)
 
     def forward(self, sound: Tensor, real: Tensor) -> Tensor:
+        """Float (b, t, layers * width), bool (b, t) -> (b, n_classes)."""
         real = real | ~real.any(dim=1, keepdim=True)  # a blank row, asked for its gradients
         steps = self.dropout(functional.relu(self.project(self.mix(sound, real))))
         return self.answer(self.dropout(self.pool(steps, real)))
 
 
+def answer_at_speeds(network: nn.Module, heard: Tensor, real: Tensor) -> Tensor:
+    """One answer from sound that was heard at several speeds.
+
+    Each training step takes one at random; else the answer is the mean over all of them.
+
+    Args:
+        network: from (k, t, width) and bool (k, t) to (k, n_classes).
+        heard: float (b, speeds, t, width).
+        real: bool (b, speeds, t).
+
+    Returns:
+        Logits, float (b, n_classes); zeros where nothing is real.
+    """
+    if network.training:
+        rows = torch.arange(len(heard), device=heard.device)
+        one = torch.randint(heard.shape[1], (len(heard),), device=heard.device)
+        heard, real = heard[rows, one], real[rows, one]
+        return apply_where(network, real.any(dim=1), heard, real)
+    there = real.any(dim=2)
+    answers = apply_where(network, there.flatten(), heard.flatten(0, 1), real.flatten(0, 1))
+    return mean_answer(answers.unflatten(0, there.shape), there)
+
+
 class VoiceEncoder(nn.Module):
     """The network of recipe ``voice-encoder``: what stands behind a frozen speech encoder.
-
-    Of a sound that was heard at several speeds, each training step takes one at random; the answer
-    is the mean over all of them.
 
     Args:
         audio: the recipe's, of kind ``encoder``.
@@ -117,27 +149,20 @@ class VoiceEncoder(nn.Module):
     ):
         super().__init__()
         spec = needs_audio(audio, "voice-encoder")
-        if not spec.encoded or not spec.layers or not spec.width:
+        if not spec.encoded or not spec.layers or not spec.width or not spec.steps:
             raise UsageError(
                 "network 'voice-encoder' hears layers of an encoder: give its recipe an AudioSpec "
-                "of kind 'encoder' with layers and their width"
+                "of kind 'encoder' with layers, their width and a number of steps"
             )
         layers = len(spec.layers)
         self.speeds, self.steps = len(spec.speeds), spec.steps
-        self.head = _Head(layers, spec.width, hidden, attention, dropout, n_classes)
+        self.head = AttentiveHead(layers, spec.width, hidden, attention, dropout, n_classes)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float (b, n_classes); zeros for a clip without sound."""
         assert batch.audio is not None, "the recipe has sound"
         heard, real = self._by_speed(batch.audio, batch.audio_length)
-        if self.training:
-            rows = torch.arange(len(heard), device=heard.device)
-            one = torch.randint(self.speeds, (len(heard),), device=heard.device)
-            heard, real = heard[rows, one], real[rows, one]
-            return apply_where(self.head, real.any(dim=1), heard, real)
-        there = real.any(dim=2)
-        answers = apply_where(self.head, there.flatten(), heard.flatten(0, 1), real.flatten(0, 1))
-        return mean_answer(answers.unflatten(0, there.shape), there)
+        return answer_at_speeds(self.head, heard, real)
 
     def _by_speed(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """Float (b, t, width), int64 (b,) -> (b, speeds, steps, width), bool (b, speeds, steps)."""
