@@ -12,6 +12,8 @@ from emotion_core.recipes.options import encoder_place
 from emotion_core.recipes.specs import Recipe
 
 _COMMIT = re.compile("[0-9a-f]{40}")
+# What an encoder is like, which its weights alone decide: a recipe's are those of its own.
+_SHAPE = ("width", "depth", "heads", "inner", "norms")
 
 
 def feature_settings(uri: str) -> dict[str, Any]:
@@ -69,8 +71,8 @@ def completed(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
         return recipe  # another one, of which nothing is known
     known = {
         key: found[key]
-        for key in ("revision", "weights_hash", "width", "layers")
-        if key == "width" or getattr(wanted, key) is None
+        for key in ("revision", "weights_hash", "layers", *_SHAPE)
+        if key in found and (key in _SHAPE or getattr(wanted, key) is None)
     }
     return replace(recipe, audio=replace(wanted, **known))
 
@@ -101,8 +103,13 @@ def require_features(settings: dict[str, Any], recipe: Recipe, uri: str) -> None
                 raise UsageError(
                     f"the features at {uri!r} were made with {name} {key}={found[key]!r}, this "
                     f"recipe needs {wanted[key]!r}: run jobs/preprocess.py again for this recipe, "
-                    f"or say --option {name}.{key}={found[key]}"
+                    f"or say --option {name}.{key}={_as_option(found[key])}"
                 )
+
+
+def _as_option(value: Any) -> str:
+    """A JSON value as ``--option`` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _same_weights(found: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -26,6 +26,9 @@ _RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = MappingProxyType(
             "max_frames": (1, 1 << 22),
             "width": (1, 1 << 16),
             "steps": (1, 1 << 16),
+            "depth": (1, 256),
+            "heads": (1, 1_024),
+            "inner": (1, 1 << 18),
         },
         VideoSpec: {
             "count": (1, 10_000),
@@ -46,6 +49,7 @@ _WORDS: Mapping[type, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         AudioSpec: {
             "kind": ("mfcc", "logmel", "mfcc+logmel", "encoder"),
             "scale": ("standardise", "minmax", "none"),
+            "norms": ("after", "before", "before+end"),
         },
         VideoSpec: {"sampling": ("uniform", "stride", "fps")},
     }

@@ -16,7 +16,9 @@ PARTS = ("audio", "video", "training", "network")
 # Options of a recipe itself.
 OWN = ("label_set", "segment_s", "split")
 # Numbers that may not be 0.
-_ABOVE_0 = ("batch_size", "epochs", "lr", "patience", "sample_rate", "segment_s", "steps")
+_ABOVE_0 = (
+    "batch_size", "epochs", "lr", "patience", "pretrained_lr", "sample_rate", "segment_s", "steps",
+)  # fmt: skip
 
 
 def with_options(recipe: Recipe, given: Sequence[str]) -> Recipe:

@@ -22,8 +22,8 @@ class AudioSpec:
     Attributes:
         kind: ``mfcc``, ``logmel``, ``mfcc+logmel`` (both side by side), or ``encoder``: what a
             pretrained speech encoder makes of the sound (``sound.encoder``), float16, chosen layers
-            side by side. It alone uses the last seven settings, and of the others ``sample_rate``
-            and ``trim_db`` only.
+            side by side. It alone uses the settings from ``encoder`` on, and of the others
+            ``sample_rate`` and ``trim_db`` only.
         sample_rate: Hz; sound is mixed to mono and resampled to it.
         n_mfcc: coefficients (unused by ``logmel``).
         n_mels: mel bands.
@@ -41,8 +41,15 @@ class AudioSpec:
             made (``sound.pretrained.resolve``); a recipe may leave both out.
         layers: which layers' states: 0 is what the first layer is fed with. None: all.
         steps: rows of a clip, whatever its length: means over that many equal stretches of it.
+            None: every position of one layer below the last, for a network that goes on from there
+            itself; of a clip longer than the encoder hears at once (30 s) the end.
         speeds: how fast the encoder hears the sound, pitch and all (speed perturbation, Ko et al.
-            2015), 1 as it is. One speed's rows stand behind the other's.
+            2015), 1 as it is. One speed's rows stand behind the other's; without ``steps`` they
+            take turns instead, and end together: a speed that has fewer begins with zeros.
+        depth, heads, inner, norms: what the encoder's layers are, filled in as ``width`` is where
+            ``steps`` is None: how many, attention heads of each, width of its feed-forward part,
+            and where it normalises: ``after`` each part, ``before`` it, or ``before+end``, which
+            is the same and once more after the last layer.
     """
 
     kind: str = "mfcc"
@@ -59,8 +66,12 @@ class AudioSpec:
     weights_hash: str | None = None
     width: int | None = None
     layers: tuple[int, ...] | None = None
-    steps: int = 24
+    steps: int | None = 24
     speeds: tuple[float, ...] = (1.0,)
+    depth: int | None = None
+    heads: int | None = None
+    inner: int | None = None
+    norms: str | None = None
 
     def __post_init__(self) -> None:
         # lists, in JSON
@@ -130,6 +141,8 @@ class TrainSpec:
         epochs: at most, in each phase.
         batch_size: over all workers together.
         lr: highest learning rate.
+        pretrained_lr: the same for weights that the network names as pretrained; None: they have no
+            rate of their own.
         weight_decay: AdamW's.
         patience: epochs without a better validation UAR before a phase ends early.
         keep: which weights count: ``best`` (of the epoch with the highest validation UAR) or
@@ -160,6 +173,7 @@ class TrainSpec:
     epochs: int = 60
     batch_size: int = 32
     lr: float = 1e-3
+    pretrained_lr: float | None = None
     weight_decay: float = 1e-4
     patience: int = 12
     keep: str = "best"

@@ -1,6 +1,20 @@
-"""Emotion from the voice: behind a pretrained speech encoder, and small enough to ship."""
+"""Emotion from the voice: behind a pretrained speech encoder, in one, and small enough to ship."""
+
+from dataclasses import replace
 
 from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec
+
+_HEARD = AudioSpec(
+    kind="encoder",
+    encoder="openai/whisper-base",
+    width=512,
+    # the middle ones know the emotion best, the last one what was said
+    layers=(2, 3, 4, 5, 6),
+    steps=12,
+    speeds=(0.9, 1.0, 1.1),
+    trim_db=35.0,
+    scale="none",
+)
 
 VOICE_ENCODER = Recipe(
     name="voice-encoder",
@@ -8,17 +22,7 @@ VOICE_ENCODER = Recipe(
     source="our own, after Yang et al. 2021 (SUPERB) and Okabe et al. 2018 (attentive statistics)",
     label_set="emotions8",
     split="emobox6:all",
-    audio=AudioSpec(
-        kind="encoder",
-        encoder="openai/whisper-base",
-        width=512,
-        # the middle ones know the emotion best, the last one what was said
-        layers=(2, 3, 4, 5, 6),
-        steps=12,
-        speeds=(0.9, 1.0, 1.1),
-        trim_db=35.0,
-        scale="none",
-    ),
+    audio=_HEARD,
     video=None,
     network="voice-encoder",
     training=TrainSpec(
@@ -32,6 +36,20 @@ VOICE_ENCODER = Recipe(
         label_smoothing=0.1,
         mixup=1.0,
     ),
+)
+
+VOICE_FINETUNE = replace(
+    VOICE_ENCODER,
+    name="voice-finetune",
+    summary="layer 2 of Whisper base -> its layers 3 to 6, trained too -> as voice-encoder",
+    source="our own, after Wang et al. 2021 (fine-tuning for emotion), Okabe et al. 2018 (pooling)",
+    audio=replace(
+        _HEARD, layers=(2,), steps=None, depth=6, heads=8, inner=2048, norms="before+end"
+    ),
+    network="voice-finetune",
+    network_options={"pretrained": "encoder"},
+    # new weights would wreck what they are put on at the rate that they need themselves
+    training=replace(VOICE_ENCODER.training, pretrained_lr=1e-4),
 )
 
 VOICE_SMALL = Recipe(
@@ -63,4 +81,4 @@ VOICE_SMALL = Recipe(
     ),
 )
 
-RECIPES = (VOICE_ENCODER, VOICE_SMALL)
+RECIPES = (VOICE_ENCODER, VOICE_FINETUNE, VOICE_SMALL)

@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from emotion_core.recipes.specs import AudioSpec
 from emotion_core.sound.features import prepare
+from emotion_core.sound.padding import stack_front
 from emotion_core.sound.pretrained import load_encoder, resolve
+from emotion_core.sound.upper import stop_at
 
 # What Whisper hears at once. Longer sound is encoded in pieces of equal length, so that memory,
 # which rises with the square of the length, has a bound for the others too.
@@ -45,6 +47,7 @@ class SpeechEncoder:
     A clip's values depend neither on others nor on padding, for there is none: Whisper, which its
     authors feed with 30 s, gets the clip alone and as many of its positions. On a CPU clips are
     computed one by one; elsewhere those of equal length together, which rounds in another way.
+    Layers above the highest one that is asked for are not computed.
 
     Args:
         spec: the recipe's settings.
@@ -65,8 +68,9 @@ class SpeechEncoder:
             batch_s = 0.0 if self._device.type == "cpu" else 120.0
         self._batch_samples = int(batch_s * spec.sample_rate)
         self._extractor, model = load_encoder(self.spec)
+        stop_at(model, max(self.spec.layers or (0,)))
         self.model = model.to(self._device)
-        self._states: Callable[[Any, Tensor, int], list[Tensor]] = (
+        self._states: Callable[[Any, Tensor], list[Tensor]] = (
             _whisper_states if self.model.config.model_type == "whisper" else _states
         )
 
@@ -78,13 +82,14 @@ class SpeechEncoder:
 
         Returns:
             float16 (speeds * steps, layers * width) each, one layer beside the other; (0, layers *
-            width) for a clip without sound.
+            width) for a clip without sound. Without ``spec.steps`` (speeds * positions, width), the
+            speeds taking turns.
 
         Raises:
             ClipError: one of the clips holds NaN or infinite samples.
         """
         ready = {
-            (place, speed): at_speed(prepare(clip, self.spec), speed, self.spec.sample_rate)
+            (place, speed): self._played(clip, speed)
             for place, clip in enumerate(clips)
             if len(clip)
             for speed in self.spec.speeds
@@ -95,11 +100,23 @@ class SpeechEncoder:
             found.update(zip(same, matrices, strict=True))
         empty = np.zeros((0, self.spec.coefficients), np.float16)
         return [
-            np.concatenate([found[place, speed] for speed in self.spec.speeds])
+            self._joined([found[place, speed] for speed in self.spec.speeds])
             if len(clip)
             else empty
             for place, clip in enumerate(clips)
         ]
+
+    def _played(self, clip: np.ndarray, speed: float) -> np.ndarray:
+        samples = at_speed(prepare(clip, self.spec), speed, self.spec.sample_rate)
+        return samples if self.spec.steps else samples[-round(MOST_S * self.spec.sample_rate) :]
+
+    def _joined(self, by_speed: list[np.ndarray]) -> np.ndarray:
+        """What was heard at each speed, as the rows of one clip."""
+        if self.spec.steps:
+            return np.concatenate(by_speed)
+        # padded in front, cut in front and mixed with another clip, turns stay turns
+        turns, _ = stack_front(by_speed)
+        return turns.transpose(1, 0, 2).reshape(-1, turns.shape[2])
 
     def _batches(self, lengths: dict[Heard, int]) -> Iterator[list[Heard]]:
         """What is as long and computed together."""
@@ -111,12 +128,14 @@ class SpeechEncoder:
 
     @torch.inference_mode()
     def _encode(self, clips: np.ndarray) -> np.ndarray:
-        """Float32 (clips, samples) -> float16 (clips, steps, layers * width)."""
+        """Float32 (clips, samples) -> float16 (clips, steps or positions, layers * width)."""
         pieces = math.ceil(clips.shape[1] / (MOST_S * self.spec.sample_rate))
         heard = [self._piece(piece) for piece in np.array_split(clips, pieces, axis=1)]
-        states = torch.cat(heard, dim=1).transpose(1, 2)
-        pooled = functional.adaptive_avg_pool1d(states, self.spec.steps).transpose(1, 2)
-        return pooled.to(torch.float16).cpu().numpy()
+        states = torch.cat(heard, dim=1)
+        if self.spec.steps:
+            pooled = functional.adaptive_avg_pool1d(states.transpose(1, 2), self.spec.steps)
+            states = pooled.transpose(1, 2)
+        return states.to(torch.float16).cpu().numpy()
 
     def _piece(self, clips: np.ndarray) -> Tensor:
         """Float32 (clips, samples) -> chosen layers, float32 (clips, frames, layers * width)."""
@@ -131,17 +150,17 @@ class SpeechEncoder:
         )
         (name,) = set(given) & {"input_features", "input_values"}
         inputs = torch.from_numpy(np.asarray(given[name], np.float32)).to(self._device)
-        states = self._states(self.model, inputs, max(layers))
+        states = self._states(self.model, inputs)
         return torch.cat([states[layer] for layer in layers], dim=2)
 
 
-def _states(model: Any, inputs: Tensor, last: int) -> list[Tensor]:
+def _states(model: Any, inputs: Tensor) -> list[Tensor]:
     """Every layer's states, float (b, frames, width) each, the first layer's input before them."""
     return list(model(inputs, output_hidden_states=True).hidden_states)
 
 
-def _whisper_states(model: Any, inputs: Tensor, last: int) -> list[Tensor]:
-    """The same of Whisper's encoder, as far as layer ``last``, for sound of any length.
+def _whisper_states(model: Any, inputs: Tensor) -> list[Tensor]:
+    """The same of Whisper's encoder, for sound of any length.
 
     Its own ``forward`` insists on 30 s, padded; this is that without the padding, and with the
     positions of the frames that there are. As there, the last layer's states are normalised.
@@ -149,8 +168,7 @@ def _whisper_states(model: Any, inputs: Tensor, last: int) -> list[Tensor]:
     frames = functional.gelu(model.conv2(functional.gelu(model.conv1(inputs))))
     steps = frames.transpose(1, 2)
     states = [steps + model.embed_positions.weight[: steps.shape[1]]]
-    for layer in model.layers[:last]:
+    for layer in model.layers:
         states.append(layer(states[-1], None))
-    if last == len(model.layers):
-        states[-1] = model.layer_norm(states[-1])
+    states[-1] = model.layer_norm(states[-1])
     return states

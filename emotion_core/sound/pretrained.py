@@ -17,6 +17,7 @@ import torch
 from emotion_core.errors import UsageError
 from emotion_core.recipes.options import encoder_place
 from emotion_core.recipes.specs import AudioSpec
+from emotion_core.sound.upper import shape_of
 
 FAMILIES = ("data2vec-audio", "hubert", "wav2vec2", "wavlm", "whisper")
 SINGLE, SHARDS = "model.safetensors", "model-*-of-*.safetensors"
@@ -33,11 +34,13 @@ _EXTRA = "pip install 'emotion-core[encoders]'"
 def resolve(spec: AudioSpec) -> AudioSpec:
     """``spec`` with what decides its numbers filled in: commit, hash of the weights, width, layers.
 
-    Other kinds of features are left alone. Weights are fetched from the hub if they are not here.
+    Where every position is kept, also what the layers above are. Other kinds of features are left
+    alone. Weights are fetched from the hub if they are not here.
 
     Raises:
         UsageError: the extra, the network, the folder or a file in it is missing; no encoder known
-            here; layers that it does not have; or weights other than ``spec.weights_hash``.
+            here; layers that it does not have, or from which no network can go on; or weights
+            other than ``spec.weights_hash``.
     """
     if not spec.encoded:
         return spec
@@ -50,6 +53,14 @@ def resolve(spec: AudioSpec) -> AudioSpec:
     if not layers or not all(0 <= layer <= last for layer in layers):
         raise UsageError(f"encoder {spec.encoder!r} has layers 0 to {last}, not {list(layers)}")
     found = replace(spec, layers=layers, width=int(config.hidden_size))
+    if spec.steps is None:
+        if len(layers) != 1 or layers[0] == last:
+            raise UsageError(
+                "audio steps null keeps every position of one layer, which others lie above: "
+                f"--option audio.layers=[N] with N from 0 to {last - 1} for encoder "
+                f"{spec.encoder!r}, not {list(layers)}"
+            )
+        found = replace(found, **shape_of(config, spec.encoder))
     return replace(found, revision=_commit(spec, folder), weights_hash=_checked_hash(spec, folder))
 
 
@@ -84,8 +95,8 @@ def _check(spec: AudioSpec) -> None:
         raise UsageError(
             f"an encoder's features are not scaled: audio scale 'none', not {spec.scale!r}"
         )
-    if spec.steps < 1:
-        raise UsageError(f"audio steps {spec.steps}: at least 1")
+    if spec.steps is not None and spec.steps < 1:
+        raise UsageError(f"audio steps {spec.steps}: at least 1, or null for every position")
     slow, fast = SPEEDS
     if not 1 <= len(spec.speeds) <= MOST_SPEEDS or not all(slow <= s <= fast for s in spec.speeds):
         raise UsageError(

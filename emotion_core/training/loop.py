@@ -22,11 +22,11 @@ from emotion_core.training.augment import augment
 from emotion_core.training.averaging import average_of
 from emotion_core.training.decoded import DecodedClips
 from emotion_core.training.mixup import Pairs, draw_pairs, mix
+from emotion_core.training.optimiser import make_optimiser, set_rates
 from emotion_core.training.plan import (
     TrainPlan,
     class_weights,
     global_batches,
-    learning_rate,
     share,
     targets_of,
 )
@@ -139,12 +139,7 @@ class Training:
                 self.network,
                 find_unused_parameters=getattr(self.network, "skips_parameters", False),
             )
-        self.optimiser = torch.optim.AdamW(
-            [weight for weight in self.network.parameters() if weight.requires_grad],
-            lr=spec.lr,
-            weight_decay=spec.weight_decay,
-            fused=True,  # an eighth of a step of AlexNet's dense layers, on one thread
-        )
+        self.optimiser = make_optimiser(self.network, spec)
         self.average = average_of(self.network, spec.ema) if spec.ema else None
 
     def _usable(self, features: FeatureSet, phase: str) -> np.ndarray:
@@ -203,9 +198,7 @@ class Training:
         )
         steps = len(epoch_batches)
         for step, rows in enumerate(epoch_batches):
-            lr = learning_rate(spec.lr, before * steps + step, spec.epochs * steps, steps)
-            for group in self.optimiser.param_groups:
-                group["lr"] = lr
+            lr = set_rates(self.optimiser, spec, before * steps + step, spec.epochs * steps, steps)
             pairs = draw_pairs(
                 rows, self.train, spec.mixup, np.random.default_rng([plan.seed, epoch, step, 1])
             )

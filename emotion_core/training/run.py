@@ -22,6 +22,7 @@ from emotion_core.training.refit import FOLDER as REFIT
 from emotion_core.training.refit import refit, renumbered
 from emotion_core.training.samples import draw_samples, samples_png
 from emotion_core.training.snapshot import EpochRow, Snapshot
+from emotion_core.training.start import require_pretrained
 from emotion_core.training.task import Task, padded_length
 from emotion_core.training.trainer import remove_checkpoints, train
 from emotion_core.training.workers import Workers
@@ -83,8 +84,11 @@ def run_task(
             begun they end, in a folder of this start alone, and it is not published.
 
     Raises:
+        UsageError: it would begin with the layers of an encoder that cannot be had.
         StorageError: it cannot be written, or another job writes there now.
     """
+    if not task.plan.start:
+        require_pretrained(task.plan.recipe)
     history: list[EpochRow] = []
     writing = one_at_a_time or nullcontext()
 

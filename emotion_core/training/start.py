@@ -10,8 +10,10 @@ from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.models.networks import build_network
+from emotion_core.models.networks.finetune import ENCODER
 from emotion_core.models.shipped import bundle_uri
 from emotion_core.recipes.specs import Recipe
+from emotion_core.sound.pretrained import resolve
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,25 @@ def load_start(model: str, recipe: Recipe) -> Start:
         )
     fresh = tuple(name for name in wanted if name not in fitting)
     return Start(bundle.model_id, fitting, fresh, bundle.info.speakers)
+
+
+def require_pretrained(recipe: Recipe) -> None:
+    """Check that the encoder whose layers are trained can be had, before any worker is asked.
+
+    Raises:
+        UsageError: it cannot, or holds other weights than made the features.
+    """
+    audio = recipe.audio
+    if recipe.network_options.get("pretrained") != ENCODER or audio is None or not audio.encoded:
+        return
+    try:
+        resolve(audio)
+    except UsageError as error:
+        raise UsageError(
+            f"a training that begins with the encoder's own layers needs it: {error}; where it was "
+            "moved, give --option audio.encoder=FOLDER and --option audio.weights_hash="
+            f"{audio.weights_hash}"
+        ) from error
 
 
 def begin(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

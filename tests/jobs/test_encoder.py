@@ -10,7 +10,7 @@ from emotion_core import storage
 from emotion_core.models.bundle import load_bundle
 from emotion_core.sound.encoder import SpeechEncoder
 from emotion_core.storage.parts import read_parts
-from tests.support.encoders import WIDTH, write_whisper
+from tests.support.encoders import WIDTH, write_tones, write_whisper
 from tests.support.jobs import Done, run_here
 
 pytestmark = pytest.mark.usefixtures("ray_local")
@@ -20,16 +20,7 @@ OPTIONS = ("--option", "audio.layers=[0, 2]", "--option", "audio.steps=5")
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three actors, happy and sad: sound alone, RAVDESS's names."""
-    folder, rng = tmp_path_factory.mktemp("corpus"), np.random.default_rng(0)
-    for actor in (1, 2, 3):
-        for emotion in (3, 4):
-            path = folder / f"Actor_{actor:02d}" / f"03-01-{emotion:02d}-01-01-01-{actor:02d}.wav"
-            path.parent.mkdir(exist_ok=True)
-            times = np.arange(8000 + 1600 * actor) / 16000
-            tone = 0.2 * np.sin(2 * np.pi * 200 * emotion * times)
-            soundfile.write(path, tone + 0.02 * rng.standard_normal(len(times)), 16000)
-    return folder
+    return write_tones(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,7 @@ def test_every_system_and_every_variant_is_there() -> None:
         "fer-inception-resnet",
         "audio-cnn1d",
         "voice-encoder",
+        "voice-finetune",
         "voice-small",
         "face-small",
         "fusion",
@@ -88,7 +89,8 @@ def test_label_sets_and_protocols() -> None:
     assert told.pop("strip-cnn-lstm") == ("emotions8", "random")
     assert told.pop("audio-cnn1d") == ("emotions7", "random")
     # as EmoBox has it: six folds, calm beside neutral
-    assert told.pop("voice-encoder") == told.pop("voice-small") == ("emotions8", "emobox6:all")
+    for name in ("voice-encoder", "voice-finetune", "voice-small"):
+        assert told.pop(name) == ("emotions8", "emobox6:all")
     assert told.pop("fusion") == told.pop("fusion-small") == ("emotions8", "luna5:all")
     for name, (labels, split) in told.items():
         assert labels == "emotions7"
@@ -133,7 +135,8 @@ def test_what_the_systems_see() -> None:
     assert (fer.face_size, fer.grey, fer.margin) == (48, True, 0.0)
     assert seen["face-small"] == seen["fer-vgg16-grey"] == seen["fer-inception-resnet"] == fer
     assert {name for name, video in seen.items() if video is None} == {
-        "alexnet-audio-cnn", "alexnet-audio-lstm", "audio-cnn1d", "voice-encoder", "voice-small",
+        "alexnet-audio-cnn", "alexnet-audio-lstm", "audio-cnn1d", "voice-encoder",
+        "voice-finetune", "voice-small",
     }  # fmt: skip
 
 

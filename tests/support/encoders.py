@@ -53,6 +53,22 @@ def write_family(folder: Path, family: str, **changes: Any) -> Path:
     return folder
 
 
+def write_tones(folder: Path) -> Path:
+    """A corpus for encoders: three actors, happy and sad, sound alone, RAVDESS's names."""
+    import numpy as np
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    for actor in (1, 2, 3):
+        for emotion in (3, 4):
+            path = folder / f"Actor_{actor:02d}" / f"03-01-{emotion:02d}-01-01-01-{actor:02d}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            times = np.arange(8000 + 1600 * actor) / 16000
+            tone = 0.2 * np.sin(2 * np.pi * 200 * emotion * times)
+            soundfile.write(path, tone + 0.02 * rng.standard_normal(len(times)), 16000)
+    return folder
+
+
 def spec_of(folder: Path, **changes: Any) -> AudioSpec:
     """Features of every layer, as the recipe ``voice-encoder`` has them otherwise."""
     values = {"scale": "none", "steps": 6, **changes}

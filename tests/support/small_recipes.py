@@ -22,10 +22,13 @@ SHRINK: dict[str, tuple[dict[str, Any], int]] = {
     "fer-inception-resnet": ({"size": 112, "dense": [16, 16, 8, 8]}, 16),
     "audio-cnn1d": ({"widths": [12, 8, 8], "dense": 8}, 16),
     "voice-encoder": ({"hidden": 8, "attention": 4}, 16),
+    "voice-finetune": ({"hidden": 8, "attention": 4, "pretrained": None}, 16),
     "voice-small": ({"widths": [4, 4, 8], "hidden": 8, "attention": 4}, 16),
     "fusion": ({"hidden": 16, "attention": 4, "learn_faces": True, "sound_widths": [4, 8]}, 16),
     "face-small": ({"widths": [4, 4, 8], "blocks": [1, 2]}, 16),
 }
+# and the encoder that it holds layers of
+SMALL_LAYERS = {"width": 16, "heads": 2, "inner": 24, "depth": 4}
 SMALL_CNN = {"widths": [4, 4, 4, 4, 4]}
 
 
@@ -36,7 +39,11 @@ def small(name: str) -> Recipe:
     if recipe.network.startswith("alexnet-") and recipe.network_options.get("encoder") == "cnn":
         options = {**options, **SMALL_CNN}
     video = replace(recipe.video, face_size=side) if recipe.video else None
-    return replace(recipe, video=video, network_options={**recipe.network_options, **options})
+    audio = recipe.audio
+    if audio and audio.depth:
+        audio = replace(audio, **SMALL_LAYERS)
+    options = {**recipe.network_options, **options}
+    return replace(recipe, audio=audio, video=video, network_options=options)
 
 
 def frames(recipe: Recipe) -> int:

@@ -11,8 +11,10 @@ names the modalities (``audio``, ``face``) that a clip must have to take part in
 does; a new network answers as after its last phase. A clip with one modality is answered from that
 one.
 
-A network may take ``pretrained`` (None, or what ``networks.pretrained`` understands) among its
-options; a network whose weights come from a bundle is built without.
+A network may take ``pretrained`` (None, or what ``networks.pretrained`` or the network itself
+understands) among its options; a network whose weights come from a bundle is built without. If it
+has the method ``pretrained_weights()``, which gives those of its parameters that came from
+elsewhere, they may have a learning rate of their own (``TrainSpec.pretrained_lr``).
 """
 
 import importlib
@@ -28,6 +30,7 @@ from emotion_core.models.networks.backbones import FerInceptionResNet, FerVGG16G
 from emotion_core.models.networks.batch import Batch
 from emotion_core.models.networks.conv1d import AudioCNN1D
 from emotion_core.models.networks.faces import FerCNN
+from emotion_core.models.networks.finetune import VoiceFinetune
 from emotion_core.models.networks.fusion import AlexNetFusion
 from emotion_core.models.networks.residual import FaceSmall
 from emotion_core.models.networks.spectrogram import VoiceSmall
@@ -51,6 +54,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "strip-cnn-lstm": StripCNNLSTM,
     "timedist-blstm": TimeDistBLSTM,
     "voice-encoder": VoiceEncoder,
+    "voice-finetune": VoiceFinetune,
     "voice-small": VoiceSmall,
 }
 
@@ -105,10 +109,16 @@ def build_network(
         trust_code: as ``network_class`` takes it.
 
     Raises:
-        UsageError: unknown network, one that may not be imported, or options that it does not take.
+        UsageError: unknown network, one that may not be imported, options that it does not take, or
+            a learning rate for pretrained weights of a network that names none.
     """
     outputs = n_classes if n_classes is not None else len(LABEL_SETS[recipe.label_set].labels)
     kind = network_class(recipe.network, trust_code)
+    if recipe.training.pretrained_lr is not None and not hasattr(kind, "pretrained_weights"):
+        raise UsageError(
+            f"training pretrained_lr {recipe.training.pretrained_lr}: network {recipe.network!r} "
+            "names no pretrained weights, so there is nothing to give it to: leave it out"
+        )
     options = dict(recipe.network_options)
     if not download:
         options.pop("pretrained", None)

@@ -76,25 +76,17 @@ class MixedLayers(nn.Module):
     """An encoder's layers to one embedding: mixed, projected, pooled over time.
 
     Args:
-        spec: the recipe's, of kind ``encoder``.
+        layers: how many lie side by side.
+        width: of each.
         hidden: width that a step is projected to; the embedding is twice as wide.
         attention: width of the layer that weighs the steps.
         dropout: of projected steps.
-
-    Raises:
-        UsageError: the recipe's sound is not an encoder's.
     """
 
-    def __init__(self, spec: AudioSpec, hidden: int, attention: int, dropout: float):
+    def __init__(self, layers: int, width: int, hidden: int, attention: int, dropout: float):
         super().__init__()
-        if not spec.encoded or not spec.layers or not spec.width:
-            raise UsageError(
-                "network 'voice-encoder' hears layers of an encoder: give its recipe an AudioSpec "
-                "of kind 'encoder' with layers and their width"
-            )
-        self.speeds, self.steps = len(spec.speeds), spec.steps
-        self.mix = LayerMix(len(spec.layers), spec.width)
-        self.project = nn.Linear(spec.width, hidden)
+        self.mix = LayerMix(layers, width)
+        self.project = nn.Linear(width, hidden)
         self.pool = AttentiveStatistics(hidden, attention)
         self.dropout = nn.Dropout(dropout)
         self.width = 2 * hidden
@@ -105,41 +97,61 @@ class MixedLayers(nn.Module):
         steps = self.dropout(functional.relu(self.project(self.mix(sound, real))))
         return self.pool(steps, real)
 
+
+def at_speeds(network: nn.Module, heard: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """What a network makes of each clip at each speed; in training at one, drawn at random.
+
+    Args:
+        network: from (k, t, width) and bool (k, t) to (k, out).
+        heard: float (b, speeds, t, width).
+        real: bool (b, speeds, t).
+
+    Returns:
+        Float (b, speeds, out), zeros where nothing is real, and bool (b, speeds), where something
+        is. In training ``speeds`` is 1.
+    """
+    if network.training:
+        rows = torch.arange(len(heard), device=heard.device)
+        one = torch.randint(heard.shape[1], (len(heard),), device=heard.device)
+        heard, real = heard[rows, one][:, None], real[rows, one][:, None]
+    there = real.any(dim=2)
+    found = apply_where(network, there.flatten(), heard.flatten(0, 1), real.flatten(0, 1))
+    return found.unflatten(0, there.shape), there
+
+
+class EncodedSound(MixedLayers):
+    """What ``preprocess`` stored of an encoder's layers, to one embedding a clip and speed.
+
+    Args:
+        spec: the recipe's, of kind ``encoder``.
+        hidden, attention, dropout: see ``MixedLayers``.
+
+    Raises:
+        UsageError: the recipe's sound is not an encoder's.
+    """
+
+    def __init__(self, spec: AudioSpec, hidden: int, attention: int, dropout: float):
+        if not spec.encoded or not spec.layers or not spec.width or not spec.steps:
+            raise UsageError(
+                "network 'voice-encoder' hears layers of an encoder: give its recipe an AudioSpec "
+                "of kind 'encoder' with layers, their width and a number of steps"
+            )
+        super().__init__(len(spec.layers), spec.width, hidden, attention, dropout)
+        self.speeds, self.steps = len(spec.speeds), spec.steps
+
     def heard(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-        """The embedding of each clip at each speed; in training at one of them, drawn at random.
-
-        Args:
-            sound: float (b, t, layers * width), padded in front.
-            length: int64 (b,), rows that are real.
-
-        Returns:
-            Float (b, speeds, 2 * hidden), zeros where nothing is heard, and bool (b, speeds).
-        """
-        heard, real = self._by_speed(sound, length)
-        if self.training:
-            rows = torch.arange(len(heard), device=heard.device)
-            one = torch.randint(self.speeds, (len(heard),), device=heard.device)
-            heard, real = heard[rows, one][:, None], real[rows, one][:, None]
-        there = real.any(dim=2)
-        found = apply_where(self, there.flatten(), heard.flatten(0, 1), real.flatten(0, 1))
-        return found.unflatten(0, there.shape), there
-
-    def _by_speed(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-        """Float (b, t, width), int64 (b,) -> (b, speeds, steps, width), bool (b, speeds, steps)."""
+        """See ``at_speeds``: of float (b, t, layers * width), padded in front, and int64 (b,)."""
         wanted = self.speeds * self.steps
         real = real_steps(length, sound.shape[1])[:, -wanted:]
         sound = sound[:, -wanted:]
         missing = wanted - sound.shape[1]
         sound, real = functional.pad(sound, (0, 0, missing, 0)), functional.pad(real, (missing, 0))
         split = (self.speeds, self.steps)
-        return sound.unflatten(1, split), real.unflatten(1, split)
+        return at_speeds(self, sound.unflatten(1, split), real.unflatten(1, split))
 
 
 class VoiceEncoder(nn.Module):
     """The network of recipe ``voice-encoder``: what stands behind a frozen speech encoder.
-
-    Of a sound that was heard at several speeds, each training step takes one at random; the answer
-    is the mean over all of them.
 
     Args:
         audio: the recipe's, of kind ``encoder``.
@@ -164,7 +176,7 @@ class VoiceEncoder(nn.Module):
     ):
         super().__init__()
         spec = needs_audio(audio, "voice-encoder")
-        self.sound = MixedLayers(spec, hidden, attention, dropout)
+        self.sound = EncodedSound(spec, hidden, attention, dropout)
         self.dropout = nn.Dropout(dropout)
         self.answer = nn.Linear(self.sound.width, n_classes)
 

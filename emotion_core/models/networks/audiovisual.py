@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from emotion_core.models.networks.attentive import AttentiveStatistics, MixedLayers
+from emotion_core.models.networks.attentive import AttentiveStatistics, EncodedSound
 from emotion_core.models.networks.batch import Batch
 from emotion_core.models.networks.masking import (
     apply_to_faces,
@@ -61,9 +61,9 @@ class AudioVisual(nn.Module):
             audio = needs_audio(audio, "fusion")
         self.modality_dropout, self.learn_faces = modality_dropout, learn_faces
         self.dropout = nn.Dropout(dropout)
-        self.sound: MixedLayers | Spectrogram | None = None
+        self.sound: EncodedSound | Spectrogram | None = None
         if audio and audio.encoded:
-            self.sound = MixedLayers(audio, hidden, attention, dropout)
+            self.sound = EncodedSound(audio, hidden, attention, dropout)
         elif audio:
             self.sound = Spectrogram(audio, sound_widths, hidden, attention, dropout)
         width = self.sound.width if self.sound else 0
@@ -102,7 +102,7 @@ class AudioVisual(nn.Module):
             parts.append(self._see(self.frame, batch))
         return self.join(torch.cat(parts, dim=1))
 
-    def _hear(self, sound: MixedLayers | Spectrogram, batch: Batch) -> Tensor:
+    def _hear(self, sound: EncodedSound | Spectrogram, batch: Batch) -> Tensor:
         """Embeddings, float (b, width)."""
         assert batch.audio is not None, "the recipe has sound"
         if isinstance(sound, Spectrogram):
