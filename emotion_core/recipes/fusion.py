@@ -22,6 +22,7 @@ FUSION = Recipe(
         weight_decay=1e-2,
         keep="last",
         class_weights=False,
+        balance=True,
         label_smoothing=0.1,
         rotation=10.0,
         zoom=0.1,

@@ -149,6 +149,7 @@ class TrainSpec:
             ``last``. The learning rate has come down by then, and the best of many epochs on the
             clips of a few speakers is a matter of luck too. With ``last`` no phase ends early.
         class_weights: classes count alike in the loss, however often they occur.
+        balance: corpora count alike in the loss, however many clips each has.
         clip_grad_norm: longest gradient.
         augment: training clips are changed at random (``training.augment``).
         label_smoothing: share of the label that is spread over all classes.
@@ -178,6 +179,7 @@ class TrainSpec:
     patience: int = 12
     keep: str = "best"
     class_weights: bool = True
+    balance: bool = False
     clip_grad_norm: float = 1.0
     augment: bool = True
     label_smoothing: float = 0.0

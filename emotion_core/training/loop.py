@@ -26,6 +26,7 @@ from emotion_core.training.optimiser import make_optimiser, set_rates
 from emotion_core.training.plan import (
     TrainPlan,
     class_weights,
+    corpus_weights,
     global_batches,
     share,
     targets_of,
@@ -78,6 +79,7 @@ class Training:
             self.train.labels, classes, plan.recipe.training.class_weights
         )
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
+        self.corpus_weights = corpus_weights(self.train.clips, plan.recipe.training.balance)
         self.targets = targets_of(self.train, plan.recipe.training.teacher_share)
         self.samples = DecodedClips(self.train)
         self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
@@ -213,6 +215,8 @@ class Training:
                 reduction="none",
                 label_smoothing=spec.label_smoothing,
             )
+            heavy = torch.from_numpy(mine.mixed(self.corpus_weights)[:, 0])
+            losses = losses * heavy.to(self.device)
             counts = torch.from_numpy(usable[mine.rows]).to(self.device)
             loss = losses[counts].sum()
             # DistributedDataParallel averages gradients over the workers: undo that division
@@ -238,7 +242,8 @@ class Training:
 
     def _weight_of(self, pairs: Pairs) -> np.ndarray:
         """How much each pair counts in the loss, float (pairs,)."""
-        return pairs.mixed(self.targets) @ self.class_weights
+        mine = pairs.mixed(self.targets) @ self.class_weights
+        return mine * pairs.mixed(self.corpus_weights)[:, 0]
 
     def _batch(self, rows: np.ndarray, epoch: int) -> Batch:
         samples = [self.samples(int(row)) for row in rows]

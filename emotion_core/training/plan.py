@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 from torch import Tensor
 
 from emotion_core.models.dataset import FeatureSet
@@ -66,6 +67,19 @@ def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarra
     weights = np.zeros(classes, np.float32)
     weights[present] = len(labels) / (present.sum() * count[present])
     return weights
+
+
+def corpus_weights(clips: pa.Table, balanced: bool) -> np.ndarray:
+    """Weight of each clip in the loss, float32 (clips, 1).
+
+    ``balanced``: inversely proportional to how many clips its corpus has, 1 on average, so that a
+    small corpus is not drowned by a large one. One corpus alone weighs 1.
+    """
+    if not balanced or not len(clips):
+        return np.ones((len(clips), 1), np.float32)
+    names = clips["corpus"].combine_chunks().dictionary_encode().indices.fill_null(-1)
+    _, place, count = np.unique(np.asarray(names), return_inverse=True, return_counts=True)
+    return (len(clips) / (len(count) * count[place])).astype(np.float32)[:, None]
 
 
 def targets_of(features: FeatureSet, teacher_share: float) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 import torch.distributed as dist
@@ -53,6 +54,28 @@ def same(one: dict, two: dict, atol: float = 0, rtol: float = 0) -> None:
     assert one.keys() == two.keys()
     for name in one:
         torch.testing.assert_close(one[name], two[name], atol=atol, rtol=rtol)
+
+
+def test_a_small_corpus_counts_as_much_as_a_large_one(features: str) -> None:
+    """Balanced, a few clips of one corpus weigh in the loss what the many of the other do."""
+    recipe = with_training(heard(), epochs=1)
+    balanced = replace(recipe, training=replace(recipe.training, balance=True))
+    train, _ = sides(features, recipe)
+    nobody = train.select(np.zeros(0, np.int64))
+
+    def weights(chosen: Recipe, clips: FeatureSet) -> dict[str, torch.Tensor]:
+        state = Training(plan(chosen, clips), clips, nobody).run(lambda _: None)
+        assert state is not None
+        return state.last
+
+    same(weights(recipe, train), weights(balanced, train))  # one corpus
+    names = pa.array(["other"] * 4 + ["demo"] * (len(train) - 4))
+    place = train.clips.schema.get_field_index("corpus")
+    two = replace(train, clips=train.clips.set_column(place, "corpus", names))
+    training = Training(plan(balanced, two), two, nobody)
+    assert training.corpus_weights[:4].sum() == pytest.approx(training.corpus_weights[4:].sum())
+    alike, apart = weights(recipe, two), weights(balanced, two)
+    assert any(not torch.equal(alike[name], apart[name]) for name in alike)
 
 
 @pytest.mark.parametrize("which", ["audio", "face", "both"])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -15,7 +16,13 @@ from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.options import with_options
 from emotion_core.training.card import model_card
 from emotion_core.training.events import event_file
-from emotion_core.training.plan import class_weights, global_batches, learning_rate, share
+from emotion_core.training.plan import (
+    class_weights,
+    corpus_weights,
+    global_batches,
+    learning_rate,
+    share,
+)
 from emotion_core.training.show import EpochLines
 from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
 from emotion_core.training.task import padded_length
@@ -53,6 +60,15 @@ def test_order_depends_on_seed_and_epoch() -> None:
 def test_batch_smaller_than_the_number_of_workers_still_feeds_all() -> None:
     made = global_batches(9, 2, 4, 0, 0)
     assert [len(batch) for batch in made] == [5, 4]
+
+
+def test_corpora_count_alike_however_large_they_are() -> None:
+    clips = pa.table({"corpus": ["ravdess"] * 6 + ["savee"] * 2 + [None]})
+    weights = corpus_weights(clips, balanced=True)[:, 0]
+    np.testing.assert_allclose(weights, [0.5] * 6 + [1.5] * 2 + [3.0])
+    assert corpus_weights(clips, balanced=False).tolist() == [[1.0]] * 9
+    assert corpus_weights(clips.slice(0, 6), balanced=True).tolist() == [[1.0]] * 6
+    assert corpus_weights(clips.slice(0, 0), balanced=True).shape == (0, 1)
 
 
 def test_class_weights() -> None:
