@@ -12,7 +12,7 @@ run() {
 
 rm -rf "$out"
 run python -m examples.demo --out "$out/data"
-run python jobs/preprocess.py --recipe timedist-blstm \
+run python jobs/preprocess.py --recipe examples/demo_recipe.py \
     --corpus "ravdess=$out/data/corpus" --out "$out/features"
 run python jobs/train.py --recipe examples/demo_recipe.py --features "$out/features" \
     --split elte --num-workers 2 --out "$out/model"

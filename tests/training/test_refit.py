@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from emotion_core import storage
+from emotion_core.corpora.splits import expand
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import evaluate
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.dataset import load_features
 from emotion_core.recipes import with_training
+from emotion_core.training.folds import prepare_folds
 from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.refit import require_refit
@@ -83,15 +85,22 @@ def test_it_is_a_training_of_the_chosen_length_on_both_sides(
 
 
 @pytest.mark.slow
-def test_folds_are_refitted_by_the_job(ray_local: None, place: str, tmp_path: Path) -> None:
+def test_the_job_refits(ray_local: None, place: str, tmp_path: Path) -> None:
     recipe = tmp_path / "small_one.py"
     recipe.write_text("from tests.training.test_refit import HEARD as RECIPE\n")
-    words = ("--recipe", recipe, "--split", "luna5:all", "--epochs", 1, "--refit")
-    done = run_here("train", "--features", place, "--out", tmp_path / "folds", *words)
+    words = ("--recipe", recipe, "--split", "elte", "--epochs", 1, "--refit")
+    done = run_here("train", "--features", place, "--out", tmp_path / "model", *words)
     assert done.returncode == 0, done.stderr
-    for fold in range(5):
-        told = json.loads((tmp_path / "folds" / f"luna5-{fold}" / "metrics.json").read_text())
-        assert told["training"]["refit_epochs"] == 1
+    told = json.loads((tmp_path / "model" / "metrics.json").read_text())
+    assert told["training"]["refit_epochs"] == 1
+
+
+def test_folds_are_refitted_too(place: str) -> None:
+    found = load_features(place, HEARD)
+    names = expand("luna5:all", found.clips)
+    folds = prepare_folds(found, HEARD, "luna5:all", names, 0, refit=True)
+    assert len(folds.names) == 5
+    assert all(folds.task(name).refit for name in folds.names)
 
 
 def test_nothing_to_refit(place: str) -> None:

@@ -1,0 +1,93 @@
+"""The demo's faces teach something: pictures alone tell emotions of people not met before."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from emotion_core.evaluation.metrics import bootstrap_intervals
+from emotion_core.models.answers import probabilities
+from emotion_core.models.dataset import FeatureSet, load_features
+from emotion_core.recipes import with_training
+from emotion_core.recipes.specs import Recipe
+from emotion_core.training.loop import Training
+from emotion_core.training.plan import TrainPlan
+from emotion_core.training.start import load_start
+from emotion_core.training.task import divide
+from examples.demo_recipe import RECIPE
+from tests.support.jobs import run_here
+
+pytestmark = pytest.mark.slow
+torch.set_num_threads(1)
+
+# of people most that the demo has, of clips half
+ACTORS, FOLDS = 8, 2
+
+
+@pytest.fixture(scope="module")
+def place(ray_local: None, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("demo")
+    made = run_here(
+        "demo", "--out", folder / "data", "--actors", ACTORS, "--repetitions", 1, "--seconds", 1.5,
+        "--wild", 0,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    done = run_here(
+        "preprocess", "--recipe", "examples/demo_recipe.py",
+        "--corpus", f"ravdess={folder / 'data' / 'corpus'}", "--out", folder / "features",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return str(folder / "features")
+
+
+def answered(features: FeatureSet, recipe: Recipe, seed: int) -> np.ndarray:
+    """What each clip is called by a network that has not met its actor, int64 (clips,)."""
+    start = load_start("face", recipe)
+    speakers = np.array(features.clips["speaker"].to_pylist())
+    found = np.full(len(features), -1)
+    for fold in range(FOLDS):
+        test = np.isin(speakers, np.unique(speakers)[fold::FOLDS])
+        nobody = features.select(np.zeros(0, np.int64))
+        plan = TrainPlan(recipe, 0, seed, start.weights)
+        training = Training(plan, features.select(~test), nobody)
+        training.run(lambda _: None)
+        asked = features.select(test)
+        samples = [asked.sample(row) for row in range(len(asked))]
+        answers = probabilities(training.answering.eval(), samples, recipe, 0, "cpu", set())
+        found[test] = answers.argmax(dim=1).numpy()
+    return found
+
+
+def test_pictures_alone_tell_emotions_of_strangers(place: str) -> None:
+    recipe = with_training(replace(RECIPE, audio=None), epochs=8)
+    features = load_features(place, recipe)
+    assert len(features) == 8 * ACTORS, "every clip shows a face"
+    speakers, clips = (features.clips[name].to_pylist() for name in ("speaker", "uri"))
+    classes = len(features.label_set.labels)
+    for seed in range(3):
+        found = answered(features, recipe, seed)
+        sure = bootstrap_intervals(features.labels, found, classes, speakers, clips)
+        assert sure.uar[0] > 2 / classes, f"seed {seed}: UAR {sure.uar}"
+        assert len(set(found)) == classes, "no emotion is never the answer"
+
+
+def test_a_fusion_answers_from_both_and_faces_differ(place: str) -> None:
+    recipe = with_training(RECIPE, epochs=4)
+    start = load_start("face", recipe)
+    task = divide(load_features(place, recipe), recipe, "elte", 0, start=start)
+    training = Training(task.plan, task.sides["train"], task.sides["validation"])
+    training.run(lambda _: None)
+    network, test = training.answering.eval(), task.sides["test"]
+    samples = [test.sample(row) for row in range(len(test))]
+
+    def ask(*hidden: str) -> np.ndarray:
+        frames = task.plan.frames
+        return probabilities(network, samples, recipe, frames, "cpu", set(hidden)).numpy()
+
+    both, seen, heard = ask(), ask("audio"), ask("face")
+    assert (np.abs(both - seen).max(axis=1) > 0.01).all(), "the sound counts in every clip"
+    assert (np.abs(both - heard).max(axis=1) > 0.01).all(), "the faces count in every clip"
+    for alone in (seen, heard):  # not one answer for all
+        apart = np.abs(alone[:, None] - alone[None]).max(axis=2)[np.triu_indices(len(alone), 1)]
+        assert np.median(apart) > 0.01
