@@ -37,7 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> str:
 # A user's recipe and network, in a file of their own. Worker 1 kills itself, once, as the third
 # epoch begins (after six batches of the first two).
 OWN = """
-import os, signal
+import os, signal, time
 from pathlib import Path
 from dataclasses import replace
 import torch
@@ -53,6 +53,13 @@ class Mortal(TimeDistBLSTM):
         self.batches += self.training
         second = torch.distributed.is_initialized() and torch.distributed.get_rank() == 1
         if second and self.batches == 13 and not self.mark.exists():
+            books = self.mark.parent / "out" / "checkpoints"
+            until = time.monotonic() + 120
+            while time.monotonic() < until and not any(
+                "checkpoint_" in book.read_text()
+                for book in books.glob("run-*/checkpoint_manager_snapshot.json")
+            ):
+                time.sleep(0.05)
             self.mark.write_text(str(os.getpid()))
             os.kill(os.getpid(), signal.SIGKILL)
         return super().forward(batch)
@@ -80,8 +87,8 @@ def test_a_killed_worker_costs_no_more_than_the_last_epochs(
     assert mark.exists(), "a worker was killed"
     assert [row.epoch for row in outcome.history] == [0, 1, 2, 3]
     assert [row.epoch for row in shown] == [0, 1, 2, 3], "each epoch is shown once"
-    # the first epoch is that of the first start, not done again; whether the second one is depends
-    # on whether Ray had taken note of its checkpoint, a quarter of a second before the kill
+    # the first epoch is that of the first start, not done again: the worker dies once Ray has taken
+    # note of its checkpoint; whether the second one is depends on that too
     assert outcome.history[0].time < mark.stat().st_mtime < outcome.history[2].time
     assert {row.workers for row in outcome.history} == {2}
     assert not storage.exists(storage.join(out, CHECKPOINTS))
