@@ -98,10 +98,11 @@ def _hold(folder: str) -> BinaryIO:
     """The folder's lock, shared with whoever uses it too."""
     path = os.path.join(folder, _HELD)
     while True:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        if os.stat(folder).st_uid != os.getuid():
-            raise PermissionError(f"{folder} is somebody else's")
+        with suppress(FileExistsError):
+            os.mkdir(folder, mode=0o700)
         with suppress(FileNotFoundError):  # the last one who held it removes it just now
+            if os.stat(folder).st_uid != os.getuid():
+                raise PermissionError(f"{folder} is somebody else's")
             lock = open(path, "a+b")  # noqa: SIM115  # the caller closes it
             fcntl.flock(lock, fcntl.LOCK_SH)
             if _is_at(lock, path):
