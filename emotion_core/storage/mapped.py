@@ -129,6 +129,7 @@ def _write(source: Source, folder: str) -> None:
                 writer.add(table)
             except ValueError as error:
                 raise UsageError(f"{source.folder} is damaged: {error}") from error
+    pa.default_memory_pool().release_unused()  # what row groups took, and nobody needs again
     if _files(source.folder) != source.files:
         raise StorageError(f"{source.folder}: changed while it was read: repeat the command")
 

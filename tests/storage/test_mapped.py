@@ -29,9 +29,8 @@ HALF, SINGLE = pa.float16(), pa.float32()
 
 def write(folder: Path, groups: list[list[dict]], kind: pa.DataType = SINGLE) -> Path:
     """Files of these rows, each in row groups of two."""
-    schema = pa.schema(
-        [("name", pa.string()), ("sound", pa.list_(pa.list_(kind))), ("faces", pa.list_(pa.binary()))]
-    )  # fmt: skip
+    sound, faces = pa.list_(pa.list_(kind)), pa.list_(pa.binary())
+    schema = pa.schema([("name", pa.string()), ("sound", sound), ("faces", faces)])
     folder.mkdir()
     for number, rows in enumerate(groups):
         made = [{**r, "sound": r["sound"] and [np.array(x, kind.to_pandas_dtype())
