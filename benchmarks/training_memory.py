@@ -121,6 +121,7 @@ def main(
     """Train on corpora of several sizes. Needs twice their room: the features and their copy."""
     with tempfile.TemporaryDirectory(prefix="training-memory-") as temporary:
         work = folder or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
         runs = []
         for count in clips or [500, 1000, 2000, 4000]:
             features = work / f"features-{count}"
