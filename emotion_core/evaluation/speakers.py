@@ -1,7 +1,6 @@
 """Whether a figure speaks of people whom the model has not met."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -16,15 +15,9 @@ def shared_speakers(first: Sequence[str], second: Sequence[str]) -> list[str]:
     return sorted(set(first) & set(second))
 
 
-def clips_only(features: FeatureSet) -> FeatureSet:
-    """The same clips and labels without sound and pictures, which cost memory when selected."""
-    none = np.zeros(len(features) + 1, np.int64)
-    return replace(features, audio=None, pictures=None, picture_offsets=none)
-
-
 def speakers_of(features: FeatureSet, rows: np.ndarray) -> list[str]:
     """``corpus/speaker`` of everybody in these rows (indices or a mask), sorted."""
-    return clips_only(features).select(rows).speakers
+    return features.select(rows).speakers
 
 
 def check_speakers(info: BundleInfo, speakers: Sequence[str], split: str | None) -> list[str]:

@@ -18,35 +18,28 @@ from emotion_core.models.made import completed, feature_settings, require_featur
 from emotion_core.models.samples import Sample, segment_spans
 from emotion_core.recipes.emotions import LABEL_SETS, LabelSet
 from emotion_core.recipes.specs import AudioSpec, Recipe
-from emotion_core.storage.ragged import (
-    Ragged,
-    any_filled,
-    any_of_rows,
-    blobs,
-    joined,
-    list_lengths,
-    matrices,
-    offsets_of,
-    ragged,
-)
+from emotion_core.storage.mapped import LocalCopy, listed
+from emotion_core.storage.ragged import Blobs, Ragged
 from emotion_core.storage.schemas import MANIFEST
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Clips with features and labels, compact in memory.
+    """Clips with features and labels: labels in memory, sound and pictures in mapped files.
+
+    A set that is selected from another one looks into the same files: it costs indices only.
 
     Attributes:
         clips: manifest columns, one row a clip, sorted by URI.
         label_set: what ``labels`` index.
         labels: int64 (clips,).
         audio: feature matrices, one a clip, no rows without sound; None when the recipe has none.
-        pictures: PNG bytes, one entry a sampled picture, empty without a face; None when the recipe
-            has none.
-        picture_offsets: int64 (clips + 1,): which entries of ``pictures`` belong to which clip.
+        pictures: PNG bytes of each clip's sampled pictures, empty without a face; None when the
+            recipe has none.
         settings: how the features were made (``preprocess`` wrote them).
         left_out: rows that are not in the set, by reason: ``failed``, ``other_emotion`` (not in the
             label set, or none given), ``no_input`` (nothing that the recipe works with).
+        copy: the files; None where they are not at hand (``light``).
         taught: what a teacher says of each clip, float32 (clips, classes); None without one.
     """
 
@@ -54,10 +47,10 @@ class FeatureSet:
     label_set: LabelSet
     labels: np.ndarray
     audio: Ragged | None
-    pictures: Ragged | None
-    picture_offsets: np.ndarray
+    pictures: Blobs | None
     settings: dict[str, Any]
     left_out: dict[str, int]
+    copy: LocalCopy | None
     taught: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -66,37 +59,50 @@ class FeatureSet:
     def select(self, rows: np.ndarray) -> "FeatureSet":
         """These rows (indices, or a mask), in this order."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
-        entries = Ragged(np.arange(self.picture_offsets[-1]), self.picture_offsets).take(rows)
         return replace(
             self,
             clips=self.clips.take(pa.array(rows)),
             labels=self.labels[rows],
-            audio=self.audio.take(rows) if self.audio else None,
-            pictures=self.pictures.take(entries.values) if self.pictures else None,
-            picture_offsets=entries.offsets,
+            audio=None if self.audio is None else self.audio.take(rows),
+            pictures=None if self.pictures is None else self.pictures.take(rows),
             taught=None if self.taught is None else self.taught[rows],
         )
 
     def with_clips_of(self, other: "FeatureSet") -> "FeatureSet":
         """These clips and then those of ``other``, which was selected from the same features."""
-
-        def both(one: Ragged | None, two: Ragged | None) -> Ragged | None:
-            return None if one is None or two is None else joined(one, two)
-
-        counts = np.concatenate([np.diff(s.picture_offsets) for s in (self, other)])
+        audio, pictures, taught = self.audio, self.pictures, self.taught
+        if audio is not None and other.audio is not None:
+            audio = audio.joined(other.audio)
+        if pictures is not None and other.pictures is not None:
+            pictures = pictures.joined(other.pictures)
+        if taught is not None:
+            taught = None if other.taught is None else np.concatenate([taught, other.taught])
         return replace(
             self,
             clips=pa.concat_tables([self.clips, other.clips]).combine_chunks(),
             labels=np.concatenate([self.labels, other.labels]),
-            audio=both(self.audio, other.audio),
-            pictures=both(self.pictures, other.pictures),
-            picture_offsets=offsets_of(counts),
-            taught=(
-                None
-                if self.taught is None or other.taught is None
-                else np.concatenate([self.taught, other.taught])
-            ),
+            audio=audio,
+            pictures=pictures,
+            taught=taught,
         )
+
+    def light(self) -> "FeatureSet":
+        """This set as it is sent to other machines: where sound and pictures lie, without them."""
+        audio, pictures = self.audio, self.pictures
+        if audio is not None:
+            audio = audio.over(audio.values[:0])
+        if pictures is not None:
+            pictures = pictures.over(pictures.data[:0], pictures.spans.values[:0])
+        return replace(self, audio=audio, pictures=pictures, copy=None)
+
+    def over(self, copy: LocalCopy) -> "FeatureSet":
+        """What became ``light``, with the sound and pictures of another machine's copy."""
+        audio, pictures = self.audio, self.pictures
+        if audio is not None and copy.matrix is not None:
+            audio = audio.over(copy.matrix.values)
+        if pictures is not None and copy.blobs is not None:
+            pictures = pictures.over(copy.blobs.data, copy.blobs.spans.values)
+        return replace(self, audio=audio, pictures=pictures, copy=copy)
 
     def sample(self, row: int) -> Sample:
         """One clip, its pictures decoded."""
@@ -104,8 +110,7 @@ class FeatureSet:
         faces: tuple[np.ndarray | None, ...] = ()
         if self.pictures is not None:
             grey = bool(self.settings["video"]["grey"])
-            span = range(self.picture_offsets[row], self.picture_offsets[row + 1])
-            faces = tuple(_decode(self.pictures[entry], grey) for entry in span)
+            faces = tuple(_decode(png, grey) for png in self.pictures[row])
         sound = audio if audio is not None and len(audio) else None
         return Sample(sound, faces, int(self.labels[row]))
 
@@ -134,9 +139,7 @@ class FeatureSet:
     @cached_property  # mixing asks for both in every step
     def has_faces(self) -> np.ndarray:
         """Which clips show a face in at least one picture, bool (clips,)."""
-        if self.pictures is None:
-            return np.zeros(len(self), bool)
-        return any_of_rows(self.pictures.lengths > 0, self.picture_offsets)
+        return np.zeros(len(self), bool) if self.pictures is None else self.pictures.filled
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -166,32 +169,40 @@ def _decode(png: np.ndarray, grey: bool) -> np.ndarray | None:
 def load_features(uri: str, recipe: Recipe) -> FeatureSet:
     """Every usable row of the features at ``uri``.
 
+    Sound and pictures are not read into memory, but copied to a folder below ``TMPDIR``
+    (``storage.mapped``), which goes when nobody knows the set any more.
+
     Raises:
         UsageError: no features there, made for another recipe, or no usable row among them.
+        StorageError: no room for the copy.
     """
     settings = feature_settings(uri)
     recipe = completed(recipe, settings)
     require_features(settings, recipe, uri)
-    folder = storage.join(uri, "features")
-    parts = [f.uri for f in storage.list_files(folder, frozenset({".parquet"}))]
-    if not parts:
+    matrix = (recipe.audio.column, recipe.audio.coefficients) if recipe.audio else None
+    faces = "faces" if recipe.video else None
+    source = listed(storage.join(uri, "features"), (*MANIFEST.names, "status"), matrix, faces)
+    if not source.files:
         raise UsageError(f"the features at {uri!r} hold no rows: preprocess did not get that far")
-    names = [*MANIFEST.names, "status"]
-    names += [recipe.audio.column] if recipe.audio else []
-    names += ["faces"] if recipe.video else []
-    return from_table(storage.read_parquet(parts, names), recipe, settings, uri)
+    return _usable(LocalCopy(source), recipe, settings, uri)
 
 
-def from_table(table: pa.Table, recipe: Recipe, settings: dict[str, Any], uri: str) -> FeatureSet:
-    """Rows of the features table (the columns that ``recipe`` needs) as a ``FeatureSet``."""
-    label_set = LABEL_SETS[recipe.label_set]
+def _usable(copy: LocalCopy, recipe: Recipe, settings: dict[str, Any], uri: str) -> FeatureSet:
+    """Those rows of a copy that ``recipe`` can learn from."""
+    label_set, table = LABEL_SETS[recipe.label_set], copy.rows()
     # parts come in any order: the same clips shall give the same batches
-    table = table.sort_by([("uri", "ascending"), ("member", "ascending")])
+    order = pc.sort_indices(table, sort_keys=[("uri", "ascending"), ("member", "ascending")])
+    table, places = table.take(order), order.to_numpy().astype(np.int64)
     usable = np.asarray(table["status"].to_pylist()) != "failed"
     found = [label_set.index(emotion) for emotion in table["emotion"].to_pylist()]
     labels = np.array([-1 if label is None else label for label in found], np.int64)
     known = usable & (labels >= 0)
-    fed = known & _has_input(table, recipe)
+    has = np.zeros(len(table), bool)
+    if copy.matrix is not None:
+        has |= copy.matrix.lengths[places] > 0
+    if copy.blobs is not None:
+        has |= copy.blobs.filled[places]
+    fed = known & has
     if not fed.any():
         raise UsageError(
             f"the features at {uri!r} hold no row that recipe {recipe.name!r} can use: "
@@ -203,35 +214,17 @@ def from_table(table: pa.Table, recipe: Recipe, settings: dict[str, Any], uri: s
         "other_emotion": int((usable & ~known).sum()),
         "no_input": int((known & ~fed).sum()),
     }
-    kept = table.filter(pa.array(fed))
-    pictures, picture_offsets = None, np.zeros(len(kept) + 1, np.int64)
-    if recipe.video:
-        pictures, picture_offsets = blobs(kept["faces"])
-    audio = None
-    if recipe.audio:
-        try:
-            audio = matrices(kept[recipe.audio.column], recipe.audio.coefficients)
-        except ValueError as error:
-            raise UsageError(f"the features at {uri!r} are damaged: {error}") from error
+    rows = places[fed]
     return FeatureSet(
-        clips=kept.select(MANIFEST.names).combine_chunks(),
+        clips=table.filter(pa.array(fed)).select(MANIFEST.names).combine_chunks(),
         label_set=label_set,
         labels=labels[fed],
-        audio=audio,
-        pictures=pictures,
-        picture_offsets=picture_offsets,
+        audio=None if copy.matrix is None else copy.matrix.take(rows),
+        pictures=None if copy.blobs is None else copy.blobs.take(rows),
         settings=settings,
         left_out=left_out,
+        copy=copy,
     )
-
-
-def _has_input(table: pa.Table, recipe: Recipe) -> np.ndarray:
-    has = np.zeros(len(table), bool)
-    if recipe.audio:
-        has |= list_lengths(table[recipe.audio.column]) > 0
-    if recipe.video:
-        has |= any_filled(table["faces"])
-    return has
 
 
 def in_segments(features: FeatureSet, recipe: Recipe) -> FeatureSet:
@@ -242,29 +235,24 @@ def in_segments(features: FeatureSet, recipe: Recipe) -> FeatureSet:
     """
     if recipe.segment_s is None:
         return features
-    none = Ragged(np.empty((0, 1), np.float32), np.zeros(len(features) + 1, np.int64))
-    audio = none if features.audio is None else features.audio
-    counts = np.diff(features.picture_offsets)
+    audio, pictures = features.audio, features.pictures
+    none = np.zeros(len(features), np.int64)
+    frames = none if audio is None else audio.lengths
+    counts = none if pictures is None else pictures.spans.lengths
     owner: list[int] = []
-    sounds: list[np.ndarray] = []
-    entries: list[np.ndarray] = []
-    for row, (frames, count) in enumerate(
-        zip(audio.lengths.tolist(), counts.tolist(), strict=True)
-    ):
-        for sound, pictures in segment_spans(frames, count, recipe):
+    sounds: list[slice] = []
+    shown: list[slice] = []
+    for row, (length, count) in enumerate(zip(frames.tolist(), counts.tolist(), strict=True)):
+        for sound, seen in segment_spans(length, count, recipe):
             owner.append(row)
-            sounds.append(audio[row][sound])
-            entries.append(features.picture_offsets[row] + np.arange(*pictures.indices(count)))
+            sounds.append(sound)
+            shown.append(seen)
+    rows = np.array(owner, np.int64)
+    whole = features.select(rows)
     made = replace(
-        features,
-        clips=features.clips.take(pa.array(owner)),
-        labels=features.labels[owner],
-        taught=None if features.taught is None else features.taught[owner],
-        audio=None if features.audio is None else ragged(sounds),
-        pictures=(
-            None if features.pictures is None else features.pictures.take(np.concatenate(entries))
-        ),
-        picture_offsets=offsets_of(np.array([len(each) for each in entries])),
+        whole,
+        audio=None if audio is None else audio.cut(rows, sounds),
+        pictures=None if pictures is None else pictures.cut(rows, shown),
     )
     return made.select(made.has_audio | made.has_faces)
 
@@ -275,4 +263,4 @@ def audio_length(train: FeatureSet, spec: AudioSpec | None) -> int:
         return 0
     if spec.max_frames is not None:
         return spec.max_frames
-    return int(train.audio.lengths.max()) if train.audio and len(train) else 1
+    return int(train.audio.lengths.max()) if train.audio is not None and len(train) else 1

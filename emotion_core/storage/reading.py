@@ -1,8 +1,10 @@
 """Reading a file, or a part of it, from any URI."""
 
+import itertools
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -14,8 +16,9 @@ from emotion_core.storage.listing import list_files
 from emotion_core.storage.uris import explain, filesystem, is_local, member_of, scheme
 
 _PIECE = 1 << 18
-# Files read at once.
+# Files read at once, and of a stream those that are in memory at once.
 _AT_ONCE = 8
+_AHEAD = 3
 
 
 def open_read(uri: str, block_size: int = 8 << 20) -> BinaryIO:
@@ -115,12 +118,58 @@ def read_parquet(
 def _table(uri: str, columns: list[str] | None, optional: Sequence[str]) -> pa.Table:
     with _parquet(uri) as file:
         there = file.schema_arrow.names
-        if missing := sorted(set(columns or ()) - set(there)):
-            raise UsageError(f"{uri}: no column {', '.join(missing)}")
+        _require(uri, columns or (), there)
         if columns is None:
             return file.read()
         wanted = [*columns, *(name for name in optional if name in there)]
         return file.read(columns=wanted).select(wanted)
+
+
+def _require(uri: str, columns: Sequence[str], there: Sequence[str]) -> None:
+    if missing := sorted(set(columns) - set(there)):
+        raise UsageError(f"{uri}: no column {', '.join(missing)}")
+
+
+def stream_parquet(uris: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
+    """The row groups of Parquet files, in order; a few of them are in memory at once.
+
+    The first row groups of the next files are read ahead: small files are many, and each is a wait
+    for its store.
+
+    Args:
+        uris: files.
+        columns: only these, in this order.
+
+    Raises:
+        UsageError: a file cannot be read, or lacks a column.
+    """
+    waiting = iter(uris)
+    ahead: deque[tuple[str, Future[tuple[pa.Table, int]]]] = deque()
+    with ThreadPoolExecutor(_AHEAD) as pool:
+
+        def read_ahead() -> None:
+            for uri in itertools.islice(waiting, _AHEAD - len(ahead)):
+                ahead.append((uri, pool.submit(_row_group, uri, columns, 0)))
+
+        read_ahead()
+        while ahead:
+            uri, first = ahead.popleft()
+            table, count = first.result()
+            del first  # it would keep the table
+            yield table
+            for number in range(1, count):
+                table, _ = _row_group(uri, columns, number)
+                yield table
+            del table
+            read_ahead()
+
+
+def _row_group(uri: str, columns: list[str], number: int) -> tuple[pa.Table, int]:
+    """One row group (an empty table where a file has none), and how many the file has."""
+    with _parquet(uri) as file:
+        _require(uri, columns, file.schema_arrow.names)
+        wanted = [number] if file.num_row_groups else []
+        return file.read_row_groups(wanted, columns).select(columns), file.num_row_groups
 
 
 def parquet_columns(uri: str) -> list[str]:

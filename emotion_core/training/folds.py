@@ -13,7 +13,6 @@ from emotion_core.corpora.splits import assign_split
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.evaluation.folds import FOLDS
 from emotion_core.evaluation.metrics import SHARES, STD_OF, mean_and_std
-from emotion_core.evaluation.speakers import clips_only
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
@@ -76,7 +75,7 @@ class Folds:
         }
 
     def task(self, name: str) -> Task:
-        """The training of one fold. Its clips are copies: make it when its turn comes."""
+        """The training of one fold."""
         sides = self.assigned[name]
         return divide(
             self.features, self.recipe, name, self.seed, sides, self.refit, self.teacher,
@@ -116,9 +115,8 @@ def prepare_folds(
         for name in names:
             teacher.fold(name)
     if start is not None:
-        light = clips_only(features)
         for sides in assigned.values():
-            start.check(light.select(sides == "test"))
+            start.check(features.select(sides == "test"))
     return Folds(features, recipe, split, seed, assigned, refit, teacher, start)
 
 

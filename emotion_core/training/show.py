@@ -10,7 +10,7 @@ from rich.table import Table
 from emotion_core.corpora.splits import SIDES, is_speaker_independent
 from emotion_core.evaluation.metrics import SHARES
 from emotion_core.evaluation.report import NAMES, folds_table
-from emotion_core.evaluation.speakers import clips_only, shared_speakers, strangers_remark
+from emotion_core.evaluation.speakers import shared_speakers, strangers_remark
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
 from emotion_core.text import as_markup
@@ -84,9 +84,8 @@ def folds_sides_table(folds: Folds) -> Table:
     if folds.recipe.audio:
         table.add_column("sound frames, mean", justify="right")
         table.add_column("longest", justify="right")
-    light = clips_only(folds.features)
     for name, assigned in folds.assigned.items():
-        sides = [light.select(assigned == side) for side in SIDES]
+        sides = [folds.features.select(assigned == side) for side in SIDES]
         cells = [f"{len(side)} ({len(side.speakers)})" for side in sides]
         if folds.features.audio is not None:
             lengths = folds.features.audio.lengths[folds.features.has_audio & (assigned == "train")]
@@ -97,12 +96,11 @@ def folds_sides_table(folds: Folds) -> Table:
 
 def folds_remarks(folds: Folds) -> list[str]:
     """What a person should know of the data; warnings once for all folds."""
-    light = clips_only(folds.features)
     shared = 0
     for name, assigned in folds.assigned.items():
         if not is_speaker_independent(name):
-            learned = light.select((assigned == "train") | (assigned == "validation"))
-            tested = light.select(assigned == "test")
+            learned = folds.features.select((assigned == "train") | (assigned == "validation"))
+            tested = folds.features.select(assigned == "test")
             shared = max(shared, len(shared_speakers(learned.speakers, tested.speakers)))
     lines = _left_out(folds.features.left_out)
     recipe = folds.recipe

@@ -1,6 +1,7 @@
 """The only Ray Train code: workers, restarts, checkpoints in the run's folder."""
 
 import os
+import socket
 import sys
 import tempfile
 import warnings
@@ -14,8 +15,9 @@ import ray.train
 import ray.train.torch
 
 from emotion_core import storage
-from emotion_core.errors import UsageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.models.dataset import FeatureSet
+from emotion_core.storage.mapped import LocalCopy, Source
 from emotion_core.storage.uris import is_local
 from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan
@@ -41,8 +43,9 @@ def train(
 
     Args:
         plan: what to do.
-        train_side, validation_side: the clips; they reach the workers through Ray's object store,
-            so that only this process reads the features.
+        train_side, validation_side: the clips, of the same features. Their labels and where their
+            sound and pictures lie reach the workers through Ray's object store; sound and pictures
+            each machine reads itself, once (``storage.mapped``).
         out: URI of the run; checkpoints go to ``out/checkpoints``. With workers on several
             machines it must be a place that all of them reach.
         workers: how to spread the work. It may differ between a stopped run and its continuation.
@@ -52,7 +55,9 @@ def train(
         The last state.
 
     Raises:
-        UsageError: fewer clips than workers, or workers on a GPU that torch cannot use.
+        UsageError: fewer clips than workers, workers on a GPU that torch cannot use, or a machine
+            that cannot read the features.
+        StorageError: a machine has no room for its copy of the features.
         ray.train.TrainingFailedError: the workers failed more than ``MAX_FAILURES`` times.
     """
     if len(train_side) < workers.count:
@@ -66,10 +71,12 @@ def train(
     # Ray polls its workers at this pace, and an epoch's report waits for it: its default of two
     # seconds is longer than many an epoch
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
+    assert train_side.copy is not None
     with watching(show, len(state.history) if state else 0) as board:
         config = {
             "plan": ray.put(plan),
-            "sides": ray.put((train_side, validation_side)),
+            "source": ray.put(train_side.copy.source),
+            "sides": ray.put((train_side.light(), validation_side.light())),
             "resume": ray.put(state.to_files()) if state else None,
             "board": board,
             "import_paths": [path for path in sys.path if path],
@@ -94,6 +101,11 @@ def train(
                 "NVIDIA's driver 580 or newer (README, 'GPU'); on a machine of your own, "
                 "CUDA_VISIBLE_DEVICES= does without"
             ) from error
+        except ray.train.WorkerGroupError as error:
+            for failure in error.worker_failures.values():
+                if isinstance(failure, (UsageError, StorageError)):
+                    raise failure from error
+            raise
     files = _checkpoint_files(result.checkpoint) if result.checkpoint else {}
     return Snapshot.from_files(files)
 
@@ -183,16 +195,25 @@ def _worker(config: Mapping[str, Any]) -> None:
     elif config["resume"] is not None:  # of an earlier start of the command
         files = ray.get(config["resume"])
     resume = Snapshot.from_files(files) if files else None
-    train_side, validation_side = ray.get(config["sides"])
-    training = Training(
-        ray.get(config["plan"]),
-        train_side,
-        validation_side,
-        rank=rank,
-        workers=workers,
-        device=ray.train.torch.get_device(),
-    )
-    training.run(_Reporter(rank, config["board"]), resume)
+    with _copy_here(ray.get(config["source"])) as copy:
+        train_side, validation_side = (side.over(copy) for side in ray.get(config["sides"]))
+        training = Training(
+            ray.get(config["plan"]),
+            train_side,
+            validation_side,
+            rank=rank,
+            workers=workers,
+            device=ray.train.torch.get_device(),
+        )
+        training.run(_Reporter(rank, config["board"]), resume)
+
+
+def _copy_here(source: Source) -> LocalCopy:
+    """This machine's copy of the features, its troubles with the machine's name."""
+    try:
+        return LocalCopy(source)
+    except (UsageError, StorageError) as error:
+        raise type(error)(f"{error} (on {socket.gethostname()}, where a worker trains)") from error
 
 
 class _Reporter:

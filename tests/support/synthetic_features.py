@@ -98,6 +98,14 @@ def rows(
 
 def write_features(folder: Path, given: list[dict[str, Any]], recipe: Recipe = SMALL) -> str:
     """Write rows as ``preprocess`` would, in parts of 50 rows; returns the folder as a URI."""
+    start_features(folder, recipe)
+    for start in range(0, len(given), 50):
+        write_part(folder, start, given[start : start + 50])
+    return str(folder)
+
+
+def start_features(folder: Path, recipe: Recipe) -> None:
+    """The settings that features have before their first part."""
     settings = {
         "recipe": recipe.name,
         "audio": asdict(recipe.audio) if recipe.audio else None,
@@ -107,10 +115,12 @@ def write_features(folder: Path, given: list[dict[str, Any]], recipe: Recipe = S
         "audio_backend": "librosa",
     }
     storage.start_output(str(folder), "features", settings)
-    for start in range(0, len(given), 50):
-        table = pa.Table.from_pylist(given[start : start + 50], schema=FEATURES)
-        storage.write_parquet(str(folder / "features" / f"part-{start:04d}.parquet"), table)
-    return str(folder)
+
+
+def write_part(folder: Path, start: int, given: list[dict[str, Any]]) -> None:
+    """One part of rows, named after the number of its first one."""
+    table = pa.Table.from_pylist(given, schema=FEATURES)
+    storage.write_parquet(str(folder / "features" / f"part-{start:06d}.parquet"), table)
 
 
 def load_matching_features(bundle: Bundle, uri: str) -> FeatureSet:
