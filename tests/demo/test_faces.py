@@ -1,6 +1,9 @@
 """The demo's faces teach something: pictures alone tell emotions of people not met before."""
 
+import json
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +19,10 @@ from emotion_core.training.plan import TrainPlan
 from emotion_core.training.start import load_start
 from emotion_core.training.task import divide
 from examples.demo_recipe import RECIPE
-from tests.support.jobs import run_here
+from tests.support.encoders import write_whisper
+from tests.support.jobs import ROOT, run_here
+
+SCRIPT = ROOT / "benchmarks" / "audiovisual.sh"
 
 pytestmark = pytest.mark.slow
 torch.set_num_threads(1)
@@ -26,16 +32,22 @@ ACTORS, FOLDS = 8, 2
 
 
 @pytest.fixture(scope="module")
-def place(ray_local: None, tmp_path_factory: pytest.TempPathFactory) -> str:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     made = run_here(
-        "demo", "--out", folder / "data", "--actors", ACTORS, "--repetitions", 1, "--seconds", 1.5,
+        "demo", "--out", folder, "--actors", ACTORS, "--repetitions", 1, "--seconds", 1.5,
         "--wild", 0,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
+    return folder / "corpus"
+
+
+@pytest.fixture(scope="module")
+def place(ray_local: None, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("faces")
     done = run_here(
         "preprocess", "--recipe", "examples/demo_recipe.py",
-        "--corpus", f"ravdess={folder / 'data' / 'corpus'}", "--out", folder / "features",
+        "--corpus", f"ravdess={corpus}", "--out", folder / "features",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return str(folder / "features")
@@ -91,3 +103,31 @@ def test_a_fusion_answers_from_both_and_faces_differ(place: str) -> None:
     for alone in (seen, heard):  # not one answer for all
         apart = np.abs(alone[:, None] - alone[None]).max(axis=2)[np.triu_indices(len(alone), 1)]
         assert np.median(apart) > 0.01
+
+
+def test_the_command_for_whoever_has_the_videos(
+    ray_local: None, corpus: Path, tmp_path: Path
+) -> None:
+    """Its lines as they stand, with a small encoder, one split instead of five folds, one epoch."""
+    encoder, out = write_whisper(tmp_path / "encoder"), tmp_path / "out"
+    text = SCRIPT.read_text().replace("\\\n", " ")
+    for name, value in {"ravdess": corpus, "encoder": encoder, "out": out}.items():
+        text = text.replace(f'"${name}', f'"{value}').replace(f"=${name}", f"={value}")
+        text = text.replace(f'="{value}"', f"={value}")
+    lines = [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("python ")]
+    assert [line[0] for line in lines] == [
+        f"jobs/{j}.py" for j in ("preprocess", "train", "evaluate")
+    ]
+    more = {
+        "preprocess": ("--option", "audio.layers=[1,2]", "--option", "audio.steps=3"),
+        "train": ("--epochs", "1"),
+    }
+    for job, *words in lines:
+        name = Path(job).stem
+        given = ["elte" if word == "luna5:all" else word for word in words]
+        done = run_here(name, *given, *more.get(name, ()))
+        assert done.returncode == 0, done.stderr
+    told = json.loads((out / "eval" / "metrics.json").read_text())
+    assert (told["recipe"], told["side"]) == ("fusion", "test") and told["n"] > 0
+    epoch = json.loads((out / "folds" / "history.json").read_text())[0]
+    assert epoch["audio_uar"] is not None and epoch["face_uar"] is not None
