@@ -34,5 +34,8 @@ python jobs/train.py $learn --split everybody:ravdess --teacher "$out/teacher" \
 
 # --- face: FER2013's training pictures, told by its PublicTest
 python jobs/preprocess.py --recipe face-small --corpus fer2013="$fer" --out "$out/faces"
-python jobs/train.py --features "$out/faces" --recipe face-small $quick --out "$out/face"
+see="--features $out/faces --recipe face-small $quick"
+python jobs/train.py $see --out "$out/face-first"
+# some more, slowly, and then with the pictures that had validated
+python jobs/train.py $see --init "$out/face-first" --refit --epochs 8 --lr 6e-4 --out "$out/face"
 python jobs/evaluate.py --model "$out/face" --features "$out/faces" --out "$out/face-eval"
