@@ -151,7 +151,8 @@ class TrainSpec:
         class_weights: classes count alike in the loss, however often they occur.
         balance: corpora count alike in the loss, however many clips each has.
         clip_grad_norm: longest gradient.
-        augment: training clips are changed at random (``training.augment``).
+        augment: training clips are changed at random (``training.augment``), but for what an
+            encoder heard.
         label_smoothing: share of the label that is spread over all classes.
         mixup: clips are learned in pairs, mixed with their labels (Zhang et al. 2018), the share of
             each drawn from a beta distribution of this parameter; 0: clip by clip.

@@ -23,7 +23,8 @@ GAIN = 0.2  # deviation of the logarithm of a coefficient's range: voices and ro
 def augment(sample: Sample, rng: np.random.Generator, recipe: Recipe) -> Sample:
     """A changed copy of ``sample``; the label stays."""
     audio, spec = sample.audio, recipe.audio
-    if audio is not None and spec is not None:
+    # an encoder's is left as it is: it was heard at several speeds, whose rows must stay in step
+    if audio is not None and spec is not None and not spec.encoded:
         # spectrograms whose level was kept are changed as their sound would be
         raw = spec.kind == "logmel" and spec.scale == "none"
         audio = augment_decibel(audio, rng, spec) if raw else augment_audio(audio, rng)

@@ -158,3 +158,13 @@ def test_a_spectrogram_keeps_its_range() -> None:
     scaled = replace(RECIPES["voice-small"], audio=replace(MEL, scale="standardise"))
     other = augment(Sample(matrix), np.random.default_rng(3), scaled).audio
     assert other is not None and not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["fusion", "voice-encoder", "voice-finetune"])
+def test_what_an_encoder_heard_stays_in_step_with_its_speeds(name: str) -> None:
+    recipe = RECIPES[name]
+    heard = np.random.default_rng(0).standard_normal((36, 20)).astype(np.float16)
+    picture = face(1, np.random.default_rng(1), 48, grey=True)
+    changed = augment(Sample(heard, (picture,)), np.random.default_rng(2), recipe)
+    assert changed.audio is heard
+    assert changed.faces[0] is not None and not np.array_equal(changed.faces[0], picture)
