@@ -19,18 +19,12 @@ from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.sound.encoder import SpeechEncoder
 from emotion_core.sound.pretrained import resolve
-from tests.support.encoders import LAYERS, WIDTH, spec_of, write_family, write_whisper
+from tests.support.encoders import LAYERS, WIDTH, noise, spec_of, write_family, write_whisper
 
 torch.set_num_threads(1)
-RATE = 16000
 BASE = RECIPES["voice-finetune"]
 HEARD = BASE.audio or AudioSpec()
 SMALL = {"hidden": 8, "attention": 4, "pretrained": "encoder"}
-
-
-def noise(seconds: float, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return (0.1 * rng.standard_normal(round(seconds * RATE))).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

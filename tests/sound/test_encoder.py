@@ -17,16 +17,10 @@ from emotion_core.recipes.specs import AudioSpec
 from emotion_core.sound.backends import batch_features
 from emotion_core.sound.encoder import SpeechEncoder
 from emotion_core.sound.pretrained import FAMILIES, memory_bytes, resolve
-from tests.support.encoders import LAYERS, WIDTH, spec_of, write_family, write_whisper
+from tests.support.encoders import LAYERS, RATE, WIDTH, noise, spec_of, write_family, write_whisper
 from tests.support.jobs import environment
 
 torch.set_num_threads(1)
-RATE = 16000
-
-
-def noise(seconds: float, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return (0.1 * rng.standard_normal(round(seconds * RATE))).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

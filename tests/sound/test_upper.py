@@ -12,15 +12,9 @@ from emotion_core.sound.encoder import SpeechEncoder
 from emotion_core.sound.pretrained import FAMILIES, load_encoder, resolve
 from emotion_core.sound.upper import FAMILIES as TRAINED
 from emotion_core.sound.upper import layers_of, upper_weights
-from tests.support.encoders import LAYERS, WIDTH, spec_of, write_family, write_whisper
+from tests.support.encoders import LAYERS, RATE, WIDTH, noise, spec_of, write_family, write_whisper
 
 torch.set_num_threads(1)
-RATE = 16000
-
-
-def noise(seconds: float, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return (0.1 * rng.standard_normal(round(seconds * RATE))).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

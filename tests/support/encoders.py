@@ -3,15 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emotion_core.recipes.specs import AudioSpec
 
 WIDTH, LAYERS = 16, 3
+RATE = 16000  # Hz, what all of them hear
 
 _SMALL: dict[str, Any] = {
     "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 2,
     "intermediate_size": 24, "conv_dim": (8, 8), "conv_kernel": (10, 4), "conv_stride": (10, 8),
     "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2,
 }  # fmt: skip
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    """Sound for an encoder, float32 (samples,)."""
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.standard_normal(round(seconds * RATE))).astype(np.float32)
 
 
 def write_whisper(folder: Path, alone: bool = True, seed: int = 1) -> Path:
@@ -55,7 +64,6 @@ def write_family(folder: Path, family: str, **changes: Any) -> Path:
 
 def write_tones(folder: Path) -> Path:
     """A corpus for encoders: three actors, happy and sad, sound alone, RAVDESS's names."""
-    import numpy as np
     import soundfile
 
     rng = np.random.default_rng(0)

@@ -153,6 +153,8 @@ class EncodedSound(MixedLayers):
 class VoiceEncoder(nn.Module):
     """The network of recipe ``voice-encoder``: what stands behind a frozen speech encoder.
 
+    The answer is the mean over the speeds that a sound was heard at.
+
     Args:
         audio: the recipe's, of kind ``encoder``.
         video: not used.

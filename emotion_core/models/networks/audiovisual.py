@@ -107,7 +107,7 @@ class AudioVisual(nn.Module):
         assert batch.audio is not None, "the recipe has sound"
         if isinstance(sound, Spectrogram):
             return apply_where(sound, batch.has_audio, batch.audio, batch.audio_length)
-        return mean_where(*sound.heard(batch.audio, batch.audio_length * batch.has_audio))
+        return mean_where(*sound.heard(batch.audio, batch.audio_length))
 
     def _see(self, frame: FaceEmbedding, batch: Batch) -> Tensor:
         """Mean and deviation over a clip's faces, float (b, 2 * hidden)."""

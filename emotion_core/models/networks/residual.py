@@ -68,7 +68,7 @@ class FaceEmbedding(nn.Module):
         self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.width = inputs
 
-    def embed(self, faces: Tensor) -> Tensor:
+    def forward(self, faces: Tensor) -> Tensor:
         """Float (k, channels, size, size) in [0, 1] -> embeddings (k, width).
 
         Brightness and contrast of each face are taken out first.
@@ -78,10 +78,6 @@ class FaceEmbedding(nn.Module):
         faces = (faces - mean) / (deviation + 1e-2)
         maps = self.layers(faces.contiguous(memory_format=torch.channels_last))
         return maps.mean(dim=(2, 3))
-
-    def forward(self, faces: Tensor) -> Tensor:
-        """As ``embed``."""
-        return self.embed(faces)
 
 
 class SmallResidual(FaceEmbedding):
@@ -110,9 +106,10 @@ class SmallResidual(FaceEmbedding):
 
         In evaluation mode these are the mean of a face's and of its mirror image's.
         """
+        found = super().forward(faces)
         if self.training:
-            return self.answer(self.dropout(self.embed(faces)))
-        return (self.answer(self.embed(faces)) + self.answer(self.embed(faces.flip(3)))) / 2
+            return self.answer(self.dropout(found))
+        return (self.answer(found) + self.answer(super().forward(faces.flip(3)))) / 2
 
 
 class FaceSmall(FaceAnswers):
