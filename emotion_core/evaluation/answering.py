@@ -146,15 +146,17 @@ def _detector(found: object) -> str:
     return f"{found.get('name')} ({str(found.get('weights_hash'))[:8]})"
 
 
-def _uncalibrated_answers(bundle: Bundle, features: FeatureSet) -> np.ndarray:
+def _uncalibrated_answers(bundle: Bundle, features: FeatureSet, hide: Sequence[str]) -> np.ndarray:
     """Probabilities of every clip, float32 (clips, classes)."""
     if not len(features):
         return np.zeros((0, len(bundle.label_set.labels)), np.float32)
-    return np.concatenate([bundle.uncalibrated(some) for some in features.batches()])
+    return np.concatenate([bundle.uncalibrated(some, hide) for some in features.batches()])
 
 
-def evaluate(bundle: Bundle, features: FeatureSet, fold: str = "") -> Evaluation:
-    """The model's answers on every clip of ``features``."""
-    raw = _uncalibrated_answers(bundle, features)
+def evaluate(
+    bundle: Bundle, features: FeatureSet, fold: str = "", hide: Sequence[str] = ()
+) -> Evaluation:
+    """The model's answers on every clip of ``features``, without what ``hide`` names."""
+    raw = _uncalibrated_answers(bundle, features, hide)
     answers = tempered(raw, bundle.info.temperature)
     return Evaluation(features.clips, features.labels, features.label_set, answers, fold, raw)

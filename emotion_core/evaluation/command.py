@@ -60,7 +60,7 @@ def main(
     import torch
 
     from emotion_core.evaluation.answering import assess_all
-    from emotion_core.evaluation.fold_queries import fold_queries, predict
+    from emotion_core.evaluation.fold_queries import fold_queries, predict, predict_alone
     from emotion_core.evaluation.folds import ModelCache, find_folds
     from emotion_core.evaluation.summary import metrics_of
     from emotion_core.models.shipped import bundle_uri
@@ -78,9 +78,10 @@ def main(
     }
     with storage.hold_output(out, "an evaluation", settings, overwrite, say=say) as claim:
         answered = [predict(query, cache) for query in queries]
+        alone = [predict_alone(query, cache) for query in queries]
         found = assess_all(answered)
         protocol = None if folded is None else split or folded
-        metrics = metrics_of(queries, answered, found, side, protocol)
+        metrics = metrics_of(queries, answered, found, side, protocol, alone)
         title = f"{metrics['recipe']}, {metrics['split'] or 'no split'}, {side}"
         claim.check()
         files = _write(out, title, found, answered, metrics)

@@ -186,6 +186,23 @@ def _keys(features: FeatureSet) -> list[tuple[str, str | None]]:
     return list(zip(*(features.clips[name].to_pylist() for name in ("uri", "member")), strict=True))
 
 
+def predict_alone(query: FoldQuery, cache: ModelCache) -> dict[str, Evaluation]:
+    """What a fusion says of each modality with the other hidden: ``audio``, ``face`` -> answers.
+
+    Of the clips that have the modality. Empty where the model learned from one, or several models
+    answer together.
+    """
+    if len(query.infos) > 1 or len(query.infos[0].modalities) < 2:
+        return {}
+    (bundle,), features = cache.bundles(query.fold), query.features[0].select(query.rows[0])
+    sides = (("audio", features.has_audio, "face"), ("face", features.has_faces, "audio"))
+    return {
+        name: evaluate(bundle, features.select(np.flatnonzero(has)), query.fold.name, (hidden,))
+        for name, has, hidden in sides
+        if has.any()
+    }
+
+
 def predict(query: FoldQuery, cache: ModelCache) -> Evaluation:
     """The answers to a query: of the one model, or the mean of several (see ``together``)."""
     members = zip(cache.bundles(query.fold), query.features, query.rows, strict=True)

@@ -31,6 +31,8 @@ def evaluation_tables(found: Assessment, metrics: Mapping[str, Any], title: str)
             shares_table(found, "all folds pooled"),
             confusion_table(found.figures),
         ]
+    if alone := metrics.get("alone"):
+        tables.insert(-1, alone_table(alone))
     tables.append(coverage_table(found))
     return tables if people is None else [*tables, people]
 
@@ -58,6 +60,21 @@ def shares_table(found: Assessment, title: str) -> Table:
     table.add_row("ECE", f"{found.calibration.ece:.3f}", f"{BINS} bins of confidence{was}")
     was = f", {before.ece_mass:.3f} before" if before else ""
     table.add_row("", f"{found.calibration.ece_mass:.3f}", f"{BINS} bins of equally many{was}")
+    return table
+
+
+def alone_table(alone: Mapping[str, Mapping[str, Any]]) -> Table:
+    """What a fusion makes of each modality: ``n``, ``war`` and ``uar`` by its name."""
+    table = Table(title="each modality alone, the other hidden", title_justify="left")
+    for heading in ("", "clips", "WAR", "UAR"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, found in alone.items():
+        table.add_row(
+            {"audio": "sound", "face": "faces"}[name],
+            str(found["n"]),
+            _cell("war", found["war"]),
+            _cell("uar", found["uar"]),
+        )
     return table
 
 

@@ -1,6 +1,6 @@
 """What ``metrics.json`` of an evaluation holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emotion_core.evaluation.answering import Evaluation, assess_all
@@ -14,6 +14,7 @@ def metrics_of(
     found: Assessment,
     side: str,
     folded: str | None = None,
+    alone: Sequence[Mapping[str, Evaluation]] = (),
 ) -> dict[str, Any]:
     """Figures of all answers at top level, and which models gave them for whom.
 
@@ -23,6 +24,8 @@ def metrics_of(
         side: which clips of the split.
         folded: the protocol of all folds (``luna5:all``); adds ``folds``, each with its figures,
             their ``mean`` and their sample standard deviation ``std``. None: no folds.
+        alone: of each query, the answers of a fusion to one modality; adds ``alone``, which has
+            ``n``, ``war`` and ``uar`` of each.
     """
     first = queries[0]
     metrics = {
@@ -36,6 +39,8 @@ def metrics_of(
         "speakers_known_to_model": sorted({name for each in queries for name in each.known}),
         "models": [model for query in queries for model in _models(query)],
     }
+    if each := _alone(alone):
+        metrics["alone"] = each
     if folded is None:
         return metrics
     folds = [
@@ -44,6 +49,15 @@ def metrics_of(
     ]
     mean, std = mean_and_std(folds, (*SHARES, "ece"))
     return {**metrics, "folds": folds, "mean": mean, "std": std, "std_of": STD_OF}
+
+
+def _alone(alone: Sequence[Mapping[str, Evaluation]]) -> dict[str, Any]:
+    found = {}
+    for name in ("audio", "face"):
+        if answers := [each[name] for each in alone if name in each]:
+            figures = assess_all(answers).figures
+            found[name] = {"n": figures.n, "war": figures.war, "uar": figures.uar}
+    return found
 
 
 def _models(query: FoldQuery) -> list[dict[str, Any]]:

@@ -69,17 +69,21 @@ class Bundle:
         """What the columns of ``predict`` mean."""
         return self.info.label_set
 
-    def predict(self, samples: Sequence[Sample]) -> np.ndarray:
+    def predict(self, samples: Sequence[Sample], hide: Sequence[str] = ()) -> np.ndarray:
         """Probabilities, float32 (clips, classes), each row adding up to 1.
 
         A modality that the network was not trained on counts as missing. A clip without any
         modality left gives the network's answer to nothing: leave such clips out.
-        """
-        return tempered(self.uncalibrated(samples), self.info.temperature)
 
-    def uncalibrated(self, samples: Sequence[Sample]) -> np.ndarray:
+        Args:
+            samples: clips.
+            hide: ``audio`` or ``face``: counts as missing too.
+        """
+        return tempered(self.uncalibrated(samples, hide), self.info.temperature)
+
+    def uncalibrated(self, samples: Sequence[Sample], hide: Sequence[str] = ()) -> np.ndarray:
         """What ``predict`` gives at a temperature of 1."""
-        unknown = {"audio", "face"} - set(self.info.modalities)
+        unknown = {"audio", "face"} - set(self.info.modalities) | set(hide)
         return probabilities(
             self.network, samples, self.recipe, self.info.audio_frames, self.device, unknown
         ).numpy()

@@ -14,7 +14,7 @@ from emotion_core.corpora.splits import assign_split
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import assess_all, evaluate
 from emotion_core.evaluation.combining import together
-from emotion_core.evaluation.fold_queries import fold_queries, predict
+from emotion_core.evaluation.fold_queries import fold_queries, predict, predict_alone
 from emotion_core.evaluation.folds import FOLDS, ModelCache, find_folds
 from emotion_core.evaluation.metrics import figures
 from emotion_core.evaluation.pictures import evaluation_pictures
@@ -24,6 +24,7 @@ from emotion_core.models.answers import mean_of_answers
 from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
 from emotion_core.models.networks import build_network
+from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.training.samples import draw_samples, samples_png
@@ -190,6 +191,7 @@ def test_the_job(place: str, model: str, tmp_path: Path) -> None:
     assert f"{metrics['ece']:.3f}" in done.stdout and 0 < metrics["ece"] < 1
     assert set(metrics["per_speaker"]) == set(metrics["speakers"])
     assert metrics["models"][0]["clips"] == 16
+    assert set(metrics["alone"]) == {"audio", "face"} and "each modality alone" in done.stdout
     table = pq.read_table(out / "predictions.parquet")
     assert table.num_rows == 16 and "p_surprised" in table.column_names
     assert table["fold"].null_count == 16
@@ -200,6 +202,32 @@ def test_the_job(place: str, model: str, tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="made with other settings .*side test"):
         main([model], [place], str(out), side="validation")
+
+
+def test_a_fusion_is_asked_for_each_modality_alone(place: str, model: str) -> None:
+    cache = ModelCache("cpu")
+    (query,) = fold_queries(find_folds([model])[1], cache, [place])
+    alone = predict_alone(query, cache)
+    clips = query.features[0].select(query.rows[0])
+    assert set(alone) == {"audio", "face"}
+    assert len(alone["audio"]) == clips.has_audio.sum()
+    assert len(alone["face"]) == clips.has_faces.sum()
+    seen = [replace(s, audio=None) for some in clips.batches() for s in some if any_face(s)]
+    expected = cache.bundles(query.fold)[0].predict(seen)
+    np.testing.assert_allclose(alone["face"].probabilities, expected, atol=1e-6)
+    assert not np.allclose(alone["audio"].probabilities[:4], alone["face"].probabilities[:4])
+
+
+def any_face(sample: Sample) -> bool:
+    return any(face is not None for face in sample.faces)
+
+
+def test_one_modality_has_no_other_to_hide(place: str, tmp_path: Path) -> None:
+    recipe = replace(SMALL, video=None)
+    save_fold(tmp_path / "m", recipe, "luna5:0", load_features(place, recipe), 0)
+    cache = ModelCache("cpu")
+    (query,) = fold_queries(find_folds([str(tmp_path / "m")])[1], cache, [place])
+    assert predict_alone(query, cache) == {}
 
 
 # --- folds ---------------------------------------------------------------------------------------
