@@ -28,8 +28,9 @@ def model_card(
     Args:
         info: of the bundle.
         validation: figures on the validation side, None without one.
-        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``, ``phases``, and
-            ``refit_epochs`` if there was a refit.
+        training: ``epochs``, ``best_epoch``, ``seconds``, ``workers``, ``phases``; and
+            ``refit_epochs`` if there was a refit, ``taught_by`` and ``begun_with`` where a teacher
+            or a model's weights had a part.
         parameters: number of weights.
         measured: figures of the same recipe's folds, for a model that learned from everybody.
     """
@@ -52,6 +53,9 @@ def model_card(
         + (f" In phases: {', '.join(training['phases'])}." if training["phases"] else "")
         + (f" With validation speakers, who chose that number, anew for {again} epochs; figures "
            "below are from before." if (again := training.get("refit_epochs")) else ""),
+        *([f"- Taught by {by}: learned its answers ({recipe.training.teacher_share:.0%}) beside "
+           "the labels."] if (by := training.get("taught_by")) else []),
+        *([f"- Begun with the weights of {by}."] if (by := training.get("begun_with")) else []),
         "",
         "## Figures",
         "",

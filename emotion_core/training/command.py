@@ -65,6 +65,12 @@ def main(
             "trained on --split everybody"
         ),
     ] = None,
+    trust_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-code", help="run the own network of a teacher or of --init: its maker's code"
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--resume", help="start anew, or go on with what is there")
     ] = False,
@@ -97,7 +103,7 @@ def main(
     from emotion_core.training.folds import prepare_folds
     from emotion_core.training.measured import read_measured
     from emotion_core.training.run import KIND
-    from emotion_core.training.start import load_start
+    from emotion_core.training.start import load_start, require_begun
     from emotion_core.training.task import divide, read_features
     from emotion_core.training.teacher import load_teacher
 
@@ -111,13 +117,14 @@ def main(
     found = read_features(features, chosen)
     taught_by = None
     if teacher is not None and teacher_features is not None:
-        taught_by = load_teacher(teacher, teacher_features)
+        taught_by = load_teacher(teacher, teacher_features, trust_code)
     start = None
     init = init or chosen.training.init
     if init is not None:
-        start = load_start(init, chosen)
+        start = load_start(init, chosen, trust_code)
         if start.fresh:
             say(f"--init {init}: begun at random all the same: {', '.join(start.fresh[:4])}")
+    require_begun(chosen, start)
     if (names := expand(spec, found.clips)) == [spec]:
         measured = read_measured(figures, chosen) if figures else None
         task = divide(

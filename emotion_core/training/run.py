@@ -168,6 +168,7 @@ def _write(task: Task, out: str, state: Snapshot, again: Snapshot | None) -> Out
         "seconds": round(sum(row.seconds for row in history), 1),
         "workers": max(row.workers for row in state.history),
         "phases": list(dict.fromkeys(row.phase for row in state.history if row.phase)),
+        **_from_others(task),
     }
     title = f"{info.recipe.name}, {task.split}"
     shown = draw_samples(task.sides["train"], task.plan.seed)
@@ -194,6 +195,15 @@ def _write(task: Task, out: str, state: Snapshot, again: Snapshot | None) -> Out
     files = ("model.safetensors", "recipe.json", "metrics.json", "history.json", "README.md",
              *pictures, f"{TENSORBOARD}/{NAME}")  # fmt: skip
     return Outcome(model_id, state.history, state.best_row, validation, parameters, files)
+
+
+def _from_others(task: Task) -> dict[str, str]:
+    """Whose answers and whose weights went in, for the card."""
+    by, start = task.taught_by, task.start
+    return {
+        **({"taught_by": f"{by.recipe}, model {by.model_id}"} if by else {}),
+        **({"begun_with": f"model {start.model_id}"} if start else {}),
+    }
 
 
 def _info(task: Task) -> BundleInfo:

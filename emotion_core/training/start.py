@@ -42,7 +42,7 @@ class Start:
             )
 
 
-def load_start(model: str, recipe: Recipe) -> Start:
+def load_start(model: str, recipe: Recipe, trust_code: bool = False) -> Start:
     """The weights of a model that fit a recipe's network.
 
     What lies before the answers usually fits; a network with other classes answers anew.
@@ -50,11 +50,12 @@ def load_start(model: str, recipe: Recipe) -> Start:
     Args:
         model: URI of a bundle, or the name of a shipped model.
         recipe: what will be trained, ``completed`` by its features.
+        trust_code: as ``load_bundle`` takes it.
 
     Raises:
         UsageError: no bundle there, or less than half of its weights fit.
     """
-    bundle = load_bundle(bundle_uri(model))
+    bundle = load_bundle(bundle_uri(model), trust_code=trust_code)
     given = bundle.network.state_dict()
     wanted = build_network(recipe, download=False).state_dict()
     fitting = {
@@ -69,6 +70,23 @@ def load_start(model: str, recipe: Recipe) -> Start:
         )
     fresh = tuple(name for name in wanted if name not in fitting)
     return Start(bundle.model_id, fitting, fresh, bundle.info.speakers)
+
+
+def require_begun(recipe: Recipe, start: Start | None) -> None:
+    """Check that nothing stays at random for good: what does not learn needs weights to begin with.
+
+    Raises:
+        UsageError: a part of the network neither learns nor is begun with.
+    """
+    network = build_network(recipe, download=False)
+    given = start.weights if start else {}
+    fixed = [name for name, w in network.named_parameters() if not w.requires_grad]
+    if missing := [name for name in fixed if name not in given]:
+        raise UsageError(
+            f"{missing[0]} and {len(missing) - 1} other weights of network {recipe.network!r} do "
+            "not learn, and would stay random: start from a model that has them (--init face), or "
+            "let them learn (--option learn_faces=true)"
+        )
 
 
 def require_pretrained(recipe: Recipe) -> None:

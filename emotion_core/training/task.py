@@ -18,7 +18,7 @@ from emotion_core.training.measured import Measured
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.refit import require_refit
 from emotion_core.training.start import Start
-from emotion_core.training.teacher import Teacher, taught
+from emotion_core.training.teacher import TaughtBy, Teacher, taught
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Task:
         refit: train once more, on training and validation speakers together.
         measured: figures of the recipe's folds, where this training has nobody to be measured on.
         start: the model whose weights it begins with.
-        taught_by: speakers whom a teacher learned from.
+        taught_by: the model that teaches, if one does.
     """
 
     plan: TrainPlan
@@ -43,7 +43,7 @@ class Task:
     refit: bool = False
     measured: Measured | None = None
     start: Start | None = None
-    taught_by: tuple[str, ...] = ()
+    taught_by: TaughtBy | None = None
 
     def __post_init__(self) -> None:
         if self.measured is not None and len(self.sides["validation"]):
@@ -61,7 +61,8 @@ class Task:
         """Everybody who is learned from, also by way of a teacher or of a model begun with."""
         learned = {*self.sides["train"].speakers, *self.sides["validation"].speakers}
         before = self.start.speakers if self.start else ()
-        return tuple(sorted({*learned, *before, *self.taught_by}))
+        heard = self.taught_by.speakers if self.taught_by else ()
+        return tuple(sorted({*learned, *before, *heard}))
 
     @property
     def shared(self) -> list[str]:
@@ -144,7 +145,7 @@ def divide(
     if assigned is None:
         assigned = assign_split(split, found.clips, seed)
     sides = {side: found.select(assigned == side) for side in SIDES}
-    taught_by: tuple[str, ...] = ()
+    taught_by = None
     if teacher is not None:
         sides, taught_by = taught(sides, found.select(assigned == ""), teacher, split)
     frames = padded_length(sides["train"], recipe)

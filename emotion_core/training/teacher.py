@@ -18,6 +18,21 @@ from emotion_core.models.dataset import FeatureSet, load_features
 
 
 @dataclass(frozen=True)
+class TaughtBy:
+    """The model that taught a training.
+
+    Attributes:
+        recipe: its name.
+        model_id: of the model.
+        speakers: ``corpus/speaker`` of everybody whom it learned from.
+    """
+
+    recipe: str
+    model_id: str
+    speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Teacher:
     """Who teaches, and what he hears.
 
@@ -26,12 +41,14 @@ class Teacher:
         folds: one model each.
         features: what he hears, of all clips that he can speak of.
         model_ids: of all folds.
+        trust_code: whether his networks may be code of whoever made them.
     """
 
     split: str | None
     folds: tuple[Fold, ...]
     features: FeatureSet
     model_ids: tuple[str, ...]
+    trust_code: bool = False
 
     @property
     def settings(self) -> dict[str, str]:
@@ -55,26 +72,28 @@ class Teacher:
         return named[0]
 
 
-def load_teacher(place: str, features: str) -> Teacher:
+def load_teacher(place: str, features: str, trust_code: bool = False) -> Teacher:
     """The teacher at a URI.
 
     Args:
         place: a bundle, or a folder of folds.
         features: output of preprocess with the teacher's recipe, of the same files.
+        trust_code: as ``load_bundle`` takes it.
 
     Raises:
         UsageError: no model there, or features that are not made for it.
     """
     split, folds = find_folds([place])
-    bundles = [load_bundle(fold.models[0]) for fold in folds]
+    bundles = [load_bundle(fold.models[0], trust_code=trust_code) for fold in folds]
     heard = load_features(features, bundles[0].recipe)
-    return Teacher(split, tuple(folds), heard, tuple(bundle.model_id for bundle in bundles))
+    ids = tuple(bundle.model_id for bundle in bundles)
+    return Teacher(split, tuple(folds), heard, ids, trust_code)
 
 
 def taught(
     sides: Mapping[str, FeatureSet], outside: FeatureSet, teacher: Teacher, name: str
-) -> tuple[dict[str, FeatureSet], tuple[str, ...]]:
-    """The sides of a training with what the teacher says, and whom he learned from.
+) -> tuple[dict[str, FeatureSet], TaughtBy]:
+    """The sides of a training with what the teacher says, and who says it.
 
     The test side stays as it is. Clips outside the protocol join the training side, with the
     teacher's answer in place of their label, unless they may be of somebody who is tested.
@@ -103,11 +122,12 @@ def taught(
     assert others.taught is not None
     others = replace(others, labels=others.taught.argmax(axis=1)).select(known)
     learned = train.with_clips_of(others) if len(others) else train
-    return {"train": learned, "validation": validation, "test": test}, bundle.info.speakers
+    by = TaughtBy(bundle.recipe.name, bundle.model_id, bundle.info.speakers)
+    return {"train": learned, "validation": validation, "test": test}, by
 
 
 def _bundle(teacher: Teacher, name: str, sides: Mapping[str, FeatureSet]) -> Bundle:
-    bundle = load_bundle(teacher.fold(name).models[0])
+    bundle = load_bundle(teacher.fold(name).models[0], trust_code=teacher.trust_code)
     if met := shared_speakers(bundle.info.speakers, sides["test"].speakers):
         raise UsageError(
             f"--teacher: its model learned from {len(met)} speakers who test the student "

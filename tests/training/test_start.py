@@ -1,5 +1,6 @@
 """A training that begins with a model's weights, and what becomes of those that do not fit."""
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +9,18 @@ import torch
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
-from emotion_core.models.bundle import load_bundle
+from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
 from emotion_core.models.networks import build_network
-from emotion_core.recipes import with_training
+from emotion_core.recipes import RECIPES, with_training
+from emotion_core.training.command import main
 from emotion_core.training.folds import prepare_folds
 from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.run import KIND, run_task
-from emotion_core.training.start import begin, load_start
+from emotion_core.training.start import begin, load_start, require_begun
 from emotion_core.training.task import divide
+from emotion_core.training.teacher import load_teacher
 from emotion_core.training.workers import Workers
 from tests.support.jobs import run_here
 from tests.support.synthetic_features import SMALL, rows, write_features
@@ -106,8 +109,50 @@ def test_what_follows_remembers_everybody(
     words = ("--features", place, "--recipe", recipe, "--split", "loso:24", "--epochs", 1)
     done = run_here("train", *words, "--init", model, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert "ravdess/01" in load_bundle(str(tmp_path / "out")).info.speakers
+    begun = load_bundle(str(tmp_path / "out"))
+    assert "ravdess/01" in begun.info.speakers
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"Begun with the weights of model {load_bundle(model).model_id}." in card
     again = run_here("train", *words, "--out", tmp_path / "out")
     assert again.returncode == 2, "another training than what lies there"
     plan = TrainPlan(HEARD, 20)
     assert not plan.start
+
+
+def test_what_never_learns_must_not_stay_random() -> None:
+    fusion = RECIPES["fusion-small"]
+    with pytest.raises(UsageError, match=r"frame\..* would stay random: .*--init face"):
+        require_begun(fusion, None)
+    require_begun(fusion, load_start("face", fusion))
+    require_begun(replace(fusion, network_options={"learn_faces": True}), None)
+    require_begun(SMALL, None)
+
+
+OWN_NETWORK = """
+from torch import nn
+
+class Mean(nn.Module):
+    def __init__(self, audio, video, n_classes):
+        super().__init__()
+        self.dense = nn.Linear(audio.coefficients, n_classes)
+    def forward(self, batch):
+        return self.dense(batch.audio.mean(dim=1))
+"""
+
+
+def test_a_stranger_s_network_runs_only_where_it_is_trusted(
+    place: str, found: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stranger_s.py").write_text(OWN_NETWORK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    recipe = replace(HEARD, network="stranger_s:Mean", network_options={})
+    info = BundleInfo(recipe, found.label_set, found.settings, 20, ("audio",), "elte", 0)
+    uri = str(tmp_path / "model")
+    save_bundle(uri, info, build_network(recipe).state_dict(), {}, [], "")
+    with pytest.raises(UsageError, match="--trust-code"):
+        load_start(uri, recipe)
+    with pytest.raises(UsageError, match="--trust-code"):
+        load_teacher(uri, place)
+    assert set(load_start(uri, recipe, trust_code=True).weights) == {"dense.weight", "dense.bias"}
+    assert load_teacher(uri, place, trust_code=True).trust_code
+    assert "trust_code" in inspect.signature(main).parameters

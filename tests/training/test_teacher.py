@@ -230,5 +230,9 @@ def test_the_job_trains_a_student(ray_local: None, seen: str, heard: str, tmp_pa
     told = ("--teacher", tmp_path / "teacher", "--teacher-features", heard)
     done = run_here("train", *second, *words, *told)
     assert done.returncode == 0, done.stderr
+    card = (tmp_path / "student" / "README.md").read_text()
+    assert (
+        f"Taught by {HEARD.name}, model {load_bundle(str(tmp_path / 'teacher')).model_id}" in card
+    )
     again = run_here("train", *second, *words)
     assert again.returncode == 2, "another training than what lies there"

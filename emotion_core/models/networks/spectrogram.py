@@ -64,8 +64,9 @@ class Spectrogram(nn.Module):
         super().__init__()
         if spec.kind != "logmel":
             raise UsageError(
-                f"network 'voice-small' reads a log-mel spectrogram, not {spec.kind!r}: give its "
-                "recipe an AudioSpec of kind 'logmel'"
+                f"networks 'voice-small' and 'fusion' read a log-mel spectrogram, not "
+                f"{spec.kind!r}: give the recipe an AudioSpec of kind 'logmel' (fusion also takes "
+                "'encoder')"
             )
         # one mean and one deviation for all bands: level and tilt are what anger sounds like
         self.norm = nn.BatchNorm1d(1, affine=False)
