@@ -36,7 +36,7 @@ DOCUMENTS = (
     "cluster.yaml",
     "CONTRIBUTING.md",
     "examples/demo.sh",
-    "benchmarks/results.sh",
+    *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("benchmarks/*.sh")),
 )
 
 
