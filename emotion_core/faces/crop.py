@@ -78,9 +78,9 @@ def crop_face(
     side = max(x2 - x1, y2 - y1, 1.0) * (1.0 + margin)
     side = min(side, _LARGEST_BOX * max(height, width))
     left, top = (x1 + x2 - side) / 2, (y1 + y2 - side) / 2
-    columns = np.arange(np.floor(left), np.ceil(left + side), dtype=np.int64)
-    rows = np.arange(np.floor(top), np.ceil(top + side), dtype=np.int64)
-    region = image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)]
+    first, end = (int(np.floor(left)), int(np.floor(top))), (left + side, top + side)
+    columns, rows = (range(a, int(np.ceil(z))) for a, z in zip(first, end, strict=True))
+    region = _region(image, rows, columns)
     picture = Image.fromarray(region)
     if grey:
         picture = picture.convert("L")
@@ -88,6 +88,15 @@ def crop_face(
     x, y = left - columns[0], top - rows[0]
     square = (x, y, min(x + side, picture.width), min(y + side, picture.height))
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=square))
+
+
+def _region(image: np.ndarray, rows: range, columns: range) -> np.ndarray:
+    """These rows and columns of a picture; those beyond its edge repeat it."""
+    height, width = image.shape[:2]
+    if rows.start >= 0 and columns.start >= 0 and rows.stop <= height and columns.stop <= width:
+        return image[rows.start : rows.stop, columns.start : columns.stop]
+    within = (np.clip(range_, 0, size - 1) for range_, size in ((rows, height), (columns, width)))
+    return image[np.ix_(*within)]
 
 
 def crop_faces(frames: np.ndarray, detector: Detector | None, spec: VideoSpec) -> FaceCrops:

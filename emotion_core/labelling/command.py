@@ -53,6 +53,14 @@ def main(
             help="Smallest face, pixels of the picture scaled to 640; by default the model's."
         ),
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Search every picture for faces as a whole, which takes about twice as long; "
+            "else one a second and the first of each shot, and in between around known faces.",
+        ),
+    ] = False,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -133,7 +141,7 @@ def main(
 
     how = Labelling(
         tuple(model_uri(each) for each in model or NAMES),
-        LabelOptions(Windowing(window, hop), fps, min_face),
+        LabelOptions(Windowing(window, hop), fps, min_face, exact),
         detector,
         Limits(video_s=video_timeout),
         min_confidence,

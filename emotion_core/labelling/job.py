@@ -104,6 +104,7 @@ class Labelling:
             "windowing": asdict(self.options.windowing),
             "fps": self.options.fps,
             "min_face": self.options.min_face,
+            "exact": self.options.exact,
             "min_confidence": self.min_confidence,
         }
 

@@ -62,11 +62,14 @@ class LabelOptions:
         fps: pictures a second that are searched for faces; None leaves it to the models.
         min_face: smallest face, pixels of the shorter side of its box in the picture as the models
             see it; None leaves it to the models.
+        exact: every picture is searched for faces as a whole, not only one a second and the first
+            of each shot (``faces.following``).
     """
 
     windowing: Windowing = Windowing()
     fps: float | None = None
     min_face: int | None = None
+    exact: bool = False
 
 
 @dataclass
@@ -128,6 +131,7 @@ class LabelStep:
         self.ensemble = Ensemble(bundles)
         self.detector = detector
         self.windowing = options.windowing
+        self.exact = options.exact
         self.limits = limits
         self.clock = clock
         self.decoder = IsolatedDecoder(limits.piece_s)
@@ -179,7 +183,7 @@ class LabelStep:
         return self.ensemble.queries(window, seen.info.fps, seen.info.pictures_end_s)
 
     def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
-        finder = TrackFinder(self.views, self.detector)
+        finder = TrackFinder(self.views, self.detector, self.exact)
         started = self.clock()
         with fetched(work.clip) as path:
             chunks = self._chunks(path, started)

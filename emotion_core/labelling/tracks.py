@@ -4,14 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emotion_core.faces.boxes import is_face, take
+from emotion_core.faces.boxes import is_face
 from emotion_core.faces.crop import as_fractions, crop_face
+from emotion_core.faces.following import FaceFollower
 from emotion_core.faces.shots import Shots, appearance
 from emotion_core.faces.tracks import FaceTracker
 from emotion_core.faces.types import Detections, Detector
 from emotion_core.labelling.windows import FaceObservation, Piece
 from emotion_core.media.types import Media
 from emotion_core.recipes.specs import VideoSpec
+
+# Seconds between two pictures that are searched for faces as a whole.
+EVERY_S = 1.0
 
 
 class TrackFinder:
@@ -21,11 +25,14 @@ class TrackFinder:
         views: how each model wants faces found and cut; a face is what one of them takes for one.
             Empty: faces do not matter. All detect, or none does.
         detector: None only without views, or when they do not detect.
+        exact: search every picture as a whole (see ``faces.following``).
     """
 
-    def __init__(self, views: Sequence[VideoSpec], detector: Detector | None):
+    def __init__(self, views: Sequence[VideoSpec], detector: Detector | None, exact: bool = False):
         self.views = tuple(views)
-        self.detector = detector
+        self.follower = None
+        if detector is not None:
+            self.follower = FaceFollower(detector, self._any_good, 0.0 if exact else EVERY_S)
         self.tracker = FaceTracker()
         self.shots = Shots()
 
@@ -33,25 +40,27 @@ class TrackFinder:
         """``media``, which lies between these times, as a piece of windows."""
         observations: list[FaceObservation] = []
         if self.views and len(media.frames):
-            found = self._detect(media.frames)
-            for frame, time_s, faces in zip(media.frames, media.frame_times_s, found, strict=True):
-                observations += self._observations(frame, float(time_s), faces)
+            cuts = [self.shots.begins(frame) for frame in media.frames]
+            found = self._detect(media, cuts)
+            for frame, time_s, faces, cut in zip(
+                media.frames, media.frame_times_s, found, cuts, strict=True
+            ):
+                observations += self._observations(frame, float(time_s), faces, cut)
         times = tuple(float(time) for time in media.frame_times_s)
         return Piece(start_s, end_s, media.audio, media.sample_rate, times, tuple(observations))
 
-    def _detect(self, frames: np.ndarray) -> list[Detections]:
+    def _detect(self, media: Media, cuts: Sequence[bool]) -> list[Detections]:
         if not self.views[0].detect:
-            return [_whole_picture(frame) for frame in frames]
-        assert self.detector is not None
-        return [
-            take(faces, np.logical_or.reduce([_good(faces, view) for view in self.views]))
-            for faces in self.detector.detect(frames)
-        ]
+            return [_whole_picture(frame) for frame in media.frames]
+        assert self.follower is not None
+        return self.follower.detect(media.frames, media.frame_times_s.tolist(), cuts)
+
+    def _any_good(self, faces: Detections) -> np.ndarray:
+        return np.logical_or.reduce([_good(faces, view) for view in self.views])
 
     def _observations(
-        self, frame: np.ndarray, time_s: float, faces: Detections
+        self, frame: np.ndarray, time_s: float, faces: Detections, cut: bool
     ) -> list[FaceObservation]:
-        cut = self.shots.begins(frame)
         appearances = (
             np.stack([appearance(frame, box) for box in faces.boxes]) if len(faces.boxes) else None
         )

@@ -25,7 +25,7 @@ from emotion_core.media.container import (
 from emotion_core.media.decode import decode_still, picture_times, refuse_damaged, still_info
 from emotion_core.media.lengths import seconds
 from emotion_core.media.limits import MOST_GAPS_S
-from emotion_core.media.pyav_reader import PictureClock, to_rgb
+from emotion_core.media.pyav_reader import PictureClock, RgbPictures
 from emotion_core.media.shown import TOLERANCE_S, ShownPictures
 from emotion_core.media.types import DecodePlan, Media
 from emotion_core.media.video import scale, stack
@@ -97,6 +97,7 @@ class _Chunks:
         self.streams = [track.index for track in (video, audio) if track is not None]
         self._shown: ShownPictures[VideoFrame] = ShownPictures(picture_times(facts, plan))
         self._clock: PictureClock | None = None
+        self._to_rgb = RgbPictures(facts)
         self._pictures: list[tuple[float, np.ndarray]] = []
         self._sound: SoundTrack | None = None
         if plan.sample_rate and audio is not None:
@@ -220,5 +221,5 @@ class _Chunks:
         assert spec is not None or self._clock is None
         for time, frame in shown:
             assert spec is not None
-            picture = to_rgb(frame, self._facts)
-            self._pictures.append((time, scale(picture, self._facts.info, spec.max_side)))
+            picture = scale(self._to_rgb(frame), self._facts.info, spec.max_side)
+            self._pictures.append((time, picture))

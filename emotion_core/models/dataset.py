@@ -41,6 +41,8 @@ class FeatureSet:
             label set, or none given), ``no_input`` (nothing that the recipe works with).
         copy: the files; None where they are not at hand (``light``).
         taught: what a teacher says of each clip, float32 (clips, classes); None without one.
+        hints: what a teacher hears in each clip, float16 (clips, steps, width), NaN where he does
+            not know it; None where he tells nothing but his answers.
     """
 
     clips: pa.Table
@@ -52,6 +54,7 @@ class FeatureSet:
     left_out: dict[str, int]
     copy: LocalCopy | None
     taught: np.ndarray | None = None
+    hints: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,24 +69,24 @@ class FeatureSet:
             audio=None if self.audio is None else self.audio.take(rows),
             pictures=None if self.pictures is None else self.pictures.take(rows),
             taught=None if self.taught is None else self.taught[rows],
+            hints=None if self.hints is None else self.hints[rows],
         )
 
     def with_clips_of(self, other: "FeatureSet") -> "FeatureSet":
         """These clips and then those of ``other``, which was selected from the same features."""
-        audio, pictures, taught = self.audio, self.pictures, self.taught
+        audio, pictures = self.audio, self.pictures
         if audio is not None and other.audio is not None:
             audio = audio.joined(other.audio)
         if pictures is not None and other.pictures is not None:
             pictures = pictures.joined(other.pictures)
-        if taught is not None:
-            taught = None if other.taught is None else np.concatenate([taught, other.taught])
         return replace(
             self,
             clips=pa.concat_tables([self.clips, other.clips]).combine_chunks(),
             labels=np.concatenate([self.labels, other.labels]),
             audio=audio,
             pictures=pictures,
-            taught=taught,
+            taught=_both(self.taught, other.taught),
+            hints=_both(self.hints, other.hints),
         )
 
     def light(self) -> "FeatureSet":
@@ -155,7 +158,13 @@ class FeatureSet:
         digest.update(self.labels.astype("<i8").tobytes())
         if self.taught is not None:
             digest.update(self.taught.astype("<f4").tobytes())
+        if self.hints is not None:
+            digest.update(self.hints.astype("<f2").tobytes())
         return digest.hexdigest()[:16]
+
+
+def _both(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    return None if first is None or second is None else np.concatenate([first, second])
 
 
 def _decode(png: np.ndarray, grey: bool) -> np.ndarray | None:

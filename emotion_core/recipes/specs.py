@@ -164,6 +164,8 @@ class TrainSpec:
             last step's; 0: the last step's do.
         teacher_share: with a teacher, how much of what is learned is his answer; the rest is the
             label.
+        hint: with a teacher who mixes an encoder's layers, how much it counts to guess that mix,
+            step by step, beside the answer (hints, Romero et al. 2015, "FitNets"); 0: not at all.
         precision: ``auto`` (bfloat16 where a GPU computes in it, else float32), ``float32`` or
             ``bfloat16``: forward passes in that, under torch's autocast.
         init: the model whose weights a training begins with where ``--init`` names none: a bundle,
@@ -190,6 +192,7 @@ class TrainSpec:
     erasing: float = 0.0
     ema: float = 0.0
     teacher_share: float = 0.7
+    hint: float = 0.0
     precision: str = "auto"
     init: str | None = None
     phases: tuple[str, ...] = ()

@@ -80,6 +80,7 @@ VOICE_SMALL = Recipe(
         balance=True,
         label_smoothing=0.1,
         ema=0.99,
+        hint=1.0,
     ),
 )
 

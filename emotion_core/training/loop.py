@@ -21,6 +21,7 @@ from emotion_core.recipes.specs import Recipe
 from emotion_core.training.augment import augment
 from emotion_core.training.averaging import average_of
 from emotion_core.training.decoded import DecodedClips
+from emotion_core.training.hints import flat_hints, hint_losses, hinted
 from emotion_core.training.mixup import Pairs, draw_pairs, mix
 from emotion_core.training.optimiser import make_optimiser, set_rates
 from emotion_core.training.plan import (
@@ -31,7 +32,7 @@ from emotion_core.training.plan import (
     share,
     targets_of,
 )
-from emotion_core.training.snapshot import EpochRow, Snapshot, weights_of
+from emotion_core.training.snapshot import EpochRow, Snapshot, is_best, weights_of
 from emotion_core.training.start import begin
 from emotion_core.training.validation import Validation, Validator
 
@@ -72,8 +73,9 @@ class Training:
         classes = len(train.label_set.labels)
         self.network = build_network(plan.recipe, classes, download=not plan.start)
         begin(self.network, plan.start)
-        self.network.to(self.device)
-        self.model: nn.Module = self.network
+        self.hinted = hinted(self.network, self.train, plan.recipe.training.hint)
+        self.learner = (self.hinted or self.network).to(self.device)
+        self.model: nn.Module = self.learner
         self.average: AveragedModel | None = None
         self.class_weights = class_weights(
             self.train.labels, classes, plan.recipe.training.class_weights
@@ -81,6 +83,7 @@ class Training:
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
         self.corpus_weights = corpus_weights(self.train.clips, plan.recipe.training.balance)
         self.targets = targets_of(self.train, plan.recipe.training.teacher_share)
+        self.hints = flat_hints(self.train) if self.hinted else None
         self.samples = DecodedClips(self.train)
         self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
 
@@ -93,6 +96,8 @@ class Training:
         state = resume
         if resume is not None:
             self.network.load_state_dict(resume.last)
+            if self.hinted is not None:
+                self.hinted.guess.load_state_dict(resume.aside)
         for phase in self.phases:
             done = state.of_phase(phase) if state else ()
             if self._finished(done):
@@ -121,6 +126,7 @@ class Training:
                 optimiser=copy.deepcopy(self.optimiser.state_dict()),
                 finished=phase == self.phases[-1] and self._finished(done),
                 average=weights_of(self.average) if self.average is not None else {},
+                aside=weights_of(self.hinted.guess) if self.hinted is not None else {},
             )
             report(state)
         return state
@@ -138,10 +144,11 @@ class Training:
             self.network.enter(phase)  # type: ignore[operator]
         if self.workers > 1:
             self.model = DistributedDataParallel(
-                self.network,
+                self.learner,
                 find_unused_parameters=getattr(self.network, "skips_parameters", False),
             )
-        self.optimiser = make_optimiser(self.network, spec)
+        aside = self.hinted.guess.parameters() if self.hinted is not None else ()
+        self.optimiser = make_optimiser(self.network, spec, aside)
         self.average = average_of(self.network, spec.ema) if spec.ema else None
 
     def _usable(self, features: FeatureSet, phase: str) -> np.ndarray:
@@ -181,7 +188,7 @@ class Training:
             validation_loss=found.loss,
             validation_war=found.war,
             validation_uar=found.uar,
-            best=spec.keep == "last" or _is_best(found.uar, found.loss, done),
+            best=spec.keep == "last" or is_best(found.uar, found.loss, done),
             seconds=time.perf_counter() - started,
             time=time.time(),
             workers=self.workers,
@@ -207,7 +214,8 @@ class Training:
             mine = pairs.take(share(np.arange(len(rows)), self.rank, self.workers))
             batch = self._mixed(mine, epoch)
             with self._precision():
-                logits = self.model(batch)
+                found = self.model(batch)
+            logits, guess = (found, None) if self.hinted is None else found
             losses = functional.cross_entropy(
                 logits.float(),
                 torch.from_numpy(mine.mixed(self.targets)).to(self.device),
@@ -215,6 +223,9 @@ class Training:
                 reduction="none",
                 label_smoothing=spec.label_smoothing,
             )
+            if guess is not None and self.hints is not None:
+                wanted = torch.from_numpy(mine.mixed(self.hints)).to(self.device)
+                losses = losses + spec.hint * hint_losses(guess.float(), wanted)
             heavy = torch.from_numpy(mine.mixed(self.corpus_weights)[:, 0])
             losses = losses * heavy.to(self.device)
             counts = torch.from_numpy(usable[mine.rows]).to(self.device)
@@ -223,7 +234,7 @@ class Training:
             whole = float(self._weight_of(pairs)[usable[rows]].sum())
             self.optimiser.zero_grad(set_to_none=True)
             (loss * self.workers / max(whole, 1e-9)).backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), spec.clip_grad_norm)
+            nn.utils.clip_grad_norm_(self.learner.parameters(), spec.clip_grad_norm)
             self.optimiser.step()
             if self.average is not None:
                 self.average.update_parameters(self.network)
@@ -284,13 +295,3 @@ class Training:
 
 def _phases(recipe: Recipe) -> tuple[str, ...]:
     return recipe.training.phases or ("",)
-
-
-def _is_best(uar: float | None, loss: float | None, history: tuple[EpochRow, ...]) -> bool:
-    """A higher validation UAR, or the same with a lower loss; the last epoch without validation."""
-    if uar is None or loss is None or not history:
-        return True
-    best = [row for row in history if row.best][-1]
-    if best.validation_uar is None or best.validation_loss is None:
-        return True
-    return (uar, -loss) > (best.validation_uar, -best.validation_loss)

@@ -1,5 +1,7 @@
 """Which weights move, and how far: AdamW with a learning rate for each origin of weights."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -7,7 +9,9 @@ from emotion_core.recipes.specs import TrainSpec
 from emotion_core.training.plan import learning_rate
 
 
-def make_optimiser(network: nn.Module, spec: TrainSpec) -> torch.optim.AdamW:
+def make_optimiser(
+    network: nn.Module, spec: TrainSpec, aside: Iterable[nn.Parameter] = ()
+) -> torch.optim.AdamW:
     """AdamW over the weights that move now.
 
     With ``spec.pretrained_lr`` those that the network names as pretrained are a group of their own,
@@ -18,11 +22,12 @@ def make_optimiser(network: nn.Module, spec: TrainSpec) -> torch.optim.AdamW:
         network: with the method ``pretrained_weights`` where ``spec`` has a rate for them
             (``build_network`` sees to that).
         spec: rates and weight decay.
+        aside: weights beside the network's that are new too.
     """
     named = network.pretrained_weights() if len(_rates(spec)) > 1 else ()  # type: ignore[operator]
     known = {id(weight) for weight in named}
     moving = [weight for weight in network.parameters() if weight.requires_grad]
-    fresh = [weight for weight in moving if id(weight) not in known]
+    fresh = [*(weight for weight in moving if id(weight) not in known), *aside]
     tuned = [weight for weight in moving if id(weight) in known]
     return torch.optim.AdamW(
         [{"params": group} for group, _ in zip((fresh, tuned), _rates(spec), strict=False)],

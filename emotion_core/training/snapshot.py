@@ -16,6 +16,7 @@ LAST = "last.safetensors"
 BEST = "best.safetensors"
 OPTIMISER = "optimiser.pt"
 AVERAGE = "average.safetensors"
+ASIDE = "aside.safetensors"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Snapshot:
         optimiser: the optimiser's ``state_dict``.
         finished: no epoch is left to do.
         average: the running mean of the weights, where the recipe keeps one, else empty.
+        aside: weights that only the training needs (``hints``), else empty.
     """
 
     history: tuple[EpochRow, ...]
@@ -65,6 +67,7 @@ class Snapshot:
     optimiser: dict[str, Any]
     finished: bool
     average: dict[str, Tensor] = field(default_factory=dict)
+    aside: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def best_row(self) -> EpochRow:
@@ -84,6 +87,7 @@ class Snapshot:
             BEST: save(self.best),
             OPTIMISER: optimiser.getvalue(),
             **({AVERAGE: save(self.average)} if self.average else {}),
+            **({ASIDE: save(self.aside)} if self.aside else {}),
         }
         progress = {
             "epochs": len(self.history),
@@ -114,6 +118,7 @@ class Snapshot:
                 ),
                 finished=progress["finished"],
                 average=load(files[AVERAGE]) if AVERAGE in progress["sha256"] else {},
+                aside=load(files[ASIDE]) if ASIDE in progress["sha256"] else {},
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a whole snapshot: {error!r}") from error
@@ -124,3 +129,13 @@ def weights_of(network: torch.nn.Module) -> dict[str, Tensor]:
     return {
         k: v.detach().to("cpu", copy=True).contiguous() for k, v in network.state_dict().items()
     }
+
+
+def is_best(uar: float | None, loss: float | None, history: tuple[EpochRow, ...]) -> bool:
+    """A higher validation UAR, or the same with a lower loss; the last epoch without validation."""
+    if uar is None or loss is None or not history:
+        return True
+    best = [row for row in history if row.best][-1]
+    if best.validation_uar is None or best.validation_loss is None:
+        return True
+    return (uar, -loss) > (best.validation_uar, -best.validation_loss)

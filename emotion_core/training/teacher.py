@@ -5,16 +5,18 @@ other features of the same files. A student of a fold learns from that fold's te
 teacher may have learned from the people who test the student.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.folds import Fold, find_folds
 from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import Bundle, load_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
+from emotion_core.models.samples import Sample, make_batch
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,8 @@ def taught(
     test, bundle = sides["test"], _bundle(teacher, name, sides)
 
     def asked(clips: FeatureSet) -> tuple[FeatureSet, np.ndarray]:
-        answers, known = _answers(clips, teacher, bundle)
-        return replace(clips, taught=answers), known
+        answers, hints, known = _answers(clips, teacher, bundle)
+        return replace(clips, taught=answers, hints=hints), known
 
     train, known = asked(sides["train"])
     if not known.any():
@@ -141,19 +143,38 @@ def _bundle(teacher: Teacher, name: str, sides: Mapping[str, FeatureSet]) -> Bun
     return bundle
 
 
-def _answers(clips: FeatureSet, teacher: Teacher, bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
-    """What is said of the student's clips, float32 (clips, classes), and of which, bool (clips,).
+def _answers(
+    clips: FeatureSet, teacher: Teacher, bundle: Bundle
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """What is said of the student's clips, what is heard in them, and in which.
 
     A clip that the teacher does not know has its label instead.
+
+    Returns:
+        float32 (clips, classes); float16 (clips, steps, width) where his network tells of it
+        (``hint``), else None; bool (clips,).
     """
     heard = teacher.features
     places = {clip: row for row, clip in enumerate(heard.clips["clip_id"].to_pylist())}
     rows = np.array([places.get(c, -1) for c in clips.clips["clip_id"].to_pylist()], np.int64)
     known, answers = rows >= 0, clips.one_hot
-    if known.any():
-        batches = heard.select(rows[known]).batches()
-        answers[known] = np.concatenate([bundle.predict(batch) for batch in batches])
-    return answers, known
+    if not known.any():
+        return answers, None, known
+    batches = list(heard.select(rows[known]).batches())
+    answers[known] = np.concatenate([bundle.predict(batch) for batch in batches])
+    if not hasattr(bundle.network, "hint"):
+        return answers, None, known
+    told = np.concatenate([_hint(bundle, batch) for batch in batches])
+    hints = np.full((len(clips), *told.shape[1:]), np.nan, np.float16)
+    hints[known] = told
+    return answers, hints, known
+
+
+@torch.no_grad()
+def _hint(bundle: Bundle, samples: Sequence[Sample]) -> np.ndarray:
+    recipe = bundle.recipe
+    batch = make_batch(samples, recipe.audio, recipe.video, bundle.info.audio_frames)
+    return bundle.network.hint(batch).half().numpy()  # type: ignore[operator]
 
 
 def _strangers(outside: FeatureSet, test: FeatureSet) -> np.ndarray:

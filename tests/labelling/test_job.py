@@ -142,13 +142,14 @@ def test_a_listed_file_that_is_not_there_is_a_failed_row_and_is_done_when_it_com
 
 
 def test_what_changes_numbers_must_not_change_within_one_table(labels, model, demo):
-    for option, value, told in (
+    for *option, told in (
         ("--window", 3, "windowing"),
         ("--fps", 3, "fps None"),
         ("--min-face", 30, "min_face None"),
+        ("--exact", "exact False"),
     ):
         done = run_here(
-            "label", "--videos", demo / "wild", "--model", model, "--out", labels, option, value
+            "label", "--videos", demo / "wild", "--model", model, "--out", labels, *option
         )
         assert done.returncode == 2, option
         assert told in done.stderr

@@ -138,16 +138,25 @@ class EncodedSound(MixedLayers):
             )
         super().__init__(len(spec.layers), spec.width, hidden, attention, dropout)
         self.speeds, self.steps = len(spec.speeds), spec.steps
+        self.as_it_is = min(range(self.speeds), key=lambda i: abs(spec.speeds[i] - 1))
 
     def heard(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """See ``at_speeds``: of float (b, t, layers * width), padded in front, and int64 (b,)."""
+        return at_speeds(self, *self._by_speed(sound, length))
+
+    def mixed(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """The mix of layers at the speed nearest to 1: (b, steps, width), bool (b, steps)."""
+        sound, real = (each[:, self.as_it_is] for each in self._by_speed(sound, length))
+        return self.mix(sound, real), real
+
+    def _by_speed(self, sound: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         wanted = self.speeds * self.steps
         real = real_steps(length, sound.shape[1])[:, -wanted:]
         sound = sound[:, -wanted:]
         missing = wanted - sound.shape[1]
         sound, real = functional.pad(sound, (0, 0, missing, 0)), functional.pad(real, (missing, 0))
         split = (self.speeds, self.steps)
-        return at_speeds(self, sound.unflatten(1, split), real.unflatten(1, split))
+        return sound.unflatten(1, split), real.unflatten(1, split)
 
 
 class VoiceEncoder(nn.Module):
@@ -187,3 +196,12 @@ class VoiceEncoder(nn.Module):
         assert batch.audio is not None, "the recipe has sound"
         heard, there = self.sound.heard(batch.audio, batch.audio_length)
         return mean_answer(self.answer(self.dropout(heard)), there)
+
+    def hint(self, batch: Batch) -> Tensor:
+        """What a student may guess besides: the mix of layers, float (b, steps, width).
+
+        NaN where a clip has no sound.
+        """
+        assert batch.audio is not None, "the recipe has sound"
+        mixed, real = self.sound.mixed(batch.audio, batch.audio_length)
+        return torch.where(real[:, :, None], mixed, torch.nan)

@@ -12,7 +12,7 @@ from emotion_core.models.networks.batch import Batch
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 
 
-def apply_where(network: nn.Module, present: Tensor, *inputs: Tensor) -> Tensor:
+def apply_where(network: nn.Module, present: Tensor, *inputs: Tensor, **options: int) -> Tensor:
     """``network`` for the rows that are there; the others are not looked at and give zeros.
 
     When no row is there, the network still runs, on one blank row whose answer counts zero times,
@@ -22,17 +22,18 @@ def apply_where(network: nn.Module, present: Tensor, *inputs: Tensor) -> Tensor:
         network: from tensors of (k, ...) to (k, out).
         present: bool (b,).
         inputs: (b, ...) each.
+        options: handed on.
 
     Returns:
         Float (b, out).
     """
     if present.any():
-        found = network(*(each[present] for each in inputs))
+        found = network(*(each[present] for each in inputs), **options)
         answer = found.new_zeros(len(present), *found.shape[1:])
         answer[present] = found
         return answer
     with statistics_kept(network):
-        found = network(*(each.new_zeros(1, *each.shape[1:]) for each in inputs))
+        found = network(*(each.new_zeros(1, *each.shape[1:]) for each in inputs), **options)
     return found.new_zeros(len(present), *found.shape[1:]) + 0 * found.sum()
 
 

@@ -80,22 +80,57 @@ class Spectrogram(nn.Module):
         self.project = nn.Linear(widths[-1] * bands, hidden)
         self.pool = AttentiveStatistics(hidden, attention)
         self.dropout = nn.Dropout(dropout)
-        self.width = 2 * hidden
+        self.hidden, self.width = hidden, 2 * hidden
 
-    def forward(self, sound: Tensor, length: Tensor) -> Tensor:
-        """Float (k, t, bands) padded in front, int64 (k,) -> embeddings (k, 2 * hidden)."""
+    def forward(self, sound: Tensor, length: Tensor, parts: int = 0) -> Tensor:
+        """One embedding a clip.
+
+        Args:
+            sound: float (k, t, bands), padded in front.
+            length: int64 (k,).
+            parts: how many equal stretches of each clip to tell of besides.
+
+        Returns:
+            Embeddings (k, 2 * hidden), and behind each the mean of the steps of each stretch:
+            (k, 2 * hidden + parts * hidden).
+        """
         length = length.clamp(min=1)
-        sound = to_front(sound, length)
+        # what lies beyond the longest clip would cost time and say nothing
+        sound = to_front(sound, length)[:, : int(length.max())]
         real = torch.arange(sound.shape[1], device=sound.device) < length[:, None]
         level = apply_where(self.norm, real.flatten(), sound.flatten(0, 1)[:, None])
+        # channels last: a fifth faster on a processor, the same answers
         maps = level.view_as(sound).transpose(1, 2)[:, None]
+        maps = maps.contiguous(memory_format=torch.channels_last)
         length = (length + 1) // 2
         maps = _kept(functional.relu(self.stem_norm(self.stem(maps))), length)
         for stage in self.stages:
             maps, length = stage(maps, length)
         steps = self.dropout(self.project(maps.flatten(1, 2).transpose(1, 2)))
         real = torch.arange(steps.shape[1], device=steps.device) < length[:, None]
-        return self.pool(steps, real)
+        found = self.pool(steps, real)
+        if not parts:
+            return found
+        return torch.cat([found, stretches(steps, length, parts).flatten(1)], dim=1)
+
+
+def stretches(steps: Tensor, length: Tensor, parts: int) -> Tensor:
+    """Means over ``parts`` equal stretches of each clip.
+
+    Args:
+        steps: float (k, t, width).
+        length: int64 (k,), how many of the ``t`` are real.
+        parts: any number; a step that two stretches share counts in both.
+
+    Returns:
+        Float (k, parts, width).
+    """
+    number = torch.arange(parts, device=steps.device)[None, :, None]
+    start = number * length[:, None, None] / parts
+    end = (number + 1) * length[:, None, None] / parts
+    place = torch.arange(steps.shape[1], device=steps.device)
+    share = (torch.minimum(place + 1, end) - torch.maximum(place, start)).clamp(min=0)
+    return (share / share.sum(dim=2, keepdim=True)).to(steps.dtype) @ steps
 
 
 class VoiceSmall(nn.Module):
@@ -129,9 +164,17 @@ class VoiceSmall(nn.Module):
         self.sound = Spectrogram(spec, widths, hidden, attention, dropout)
         self.dropout = nn.Dropout(dropout)
         self.answer = nn.Linear(self.sound.width, n_classes)
+        self.hint_width = hidden
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float (b, n_classes); zeros for a clip without sound."""
+        return self.hinted(batch, 0)[0]
+
+    def hinted(self, batch: Batch, parts: int) -> tuple[Tensor, Tensor]:
+        """Logits, and the mean step of each of ``parts`` equal stretches, (b, parts, hidden)."""
         assert batch.audio is not None, "the recipe has sound"
-        heard = apply_where(self.sound, batch.has_audio, batch.audio, batch.audio_length)
-        return self.answer(self.dropout(heard)) * batch.has_audio[:, None]
+        inputs = (batch.audio, batch.audio_length)
+        heard = apply_where(self.sound, batch.has_audio, *inputs, parts=parts)
+        heard, steps = heard.split([self.sound.width, parts * self.hint_width], dim=1)
+        logits = self.answer(self.dropout(heard)) * batch.has_audio[:, None]
+        return logits, steps.unflatten(1, (parts, -1)) if parts else steps
