@@ -93,10 +93,18 @@ def crop_face(
 def _region(image: np.ndarray, rows: range, columns: range) -> np.ndarray:
     """These rows and columns of a picture; those beyond its edge repeat it."""
     height, width = image.shape[:2]
-    if rows.start >= 0 and columns.start >= 0 and rows.stop <= height and columns.stop <= width:
-        return image[rows.start : rows.stop, columns.start : columns.stop]
-    within = (np.clip(range_, 0, size - 1) for range_, size in ((rows, height), (columns, width)))
-    return image[np.ix_(*within)]
+    (inner, above_below), (across, left_right) = _within(rows, height), _within(columns, width)
+    region = image[inner, across]
+    missing = (above_below, left_right, (0, 0))
+    return np.pad(region, missing, "edge") if np.any(missing) else region
+
+
+def _within(wanted: range, size: int) -> tuple[slice, tuple[int, int]]:
+    """The part of a range in ``range(size)``, one at least, and what lacks before and behind."""
+    start = min(max(wanted.start, 0), size - 1)
+    stop = max(min(wanted.stop, size), start + 1)
+    before = min(max(0, -wanted.start), len(wanted) - 1)
+    return slice(start, stop), (before, len(wanted) - before - (stop - start))
 
 
 def crop_faces(frames: np.ndarray, detector: Detector | None, spec: VideoSpec) -> FaceCrops:

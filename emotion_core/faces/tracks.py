@@ -110,15 +110,13 @@ class FaceTracker:
     def _matches(
         self, boxes: np.ndarray, appearances: np.ndarray | None
     ) -> list[tuple[_Track, int]]:
-        from scipy.optimize import linear_sum_assignment
-
         if not self._tracks or not len(boxes):
             return []
         costs = self._costs(np.stack([track.box for track in self._tracks]), boxes)
         for row, track in enumerate(self._tracks):
             if track.shot != self._shot:
                 costs[row] = self._costs_after_a_cut(track, boxes, appearances)
-        pairs = zip(*linear_sum_assignment(costs), strict=True)
+        pairs = _assigned(costs)
         return [(self._tracks[p], int(face)) for p, face in pairs if costs[p, face] < _NEVER]
 
     def _costs(self, known: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -148,6 +146,15 @@ class FaceTracker:
         agrees = (overlap >= self._same_place) & (alike >= self._same_appearance)
         # behind everybody of this shot
         return np.where(agrees, 2.0 - overlap, _NEVER)
+
+
+def _assigned(costs: np.ndarray) -> list[tuple[int, int]]:
+    """The rows and columns that go together, at the lowest cost in all."""
+    if costs.size == 1:  # most pictures: spares them the import, half a second
+        return [(0, 0)]
+    from scipy.optimize import linear_sum_assignment
+
+    return list(zip(*(each.tolist() for each in linear_sum_assignment(costs)), strict=True))
 
 
 def _sizes(boxes: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
@@ -181,6 +180,8 @@ class _Member:
         if window.sample_rate != self.sample_rate:
             # decoded at the highest rate that a model of the ensemble wants: what a lower one keeps
             # of it is what it would have kept of the file
+            from scipy.signal import resample_poly  # a third of a worker's imports
+
             audio = resample_poly(audio, self.sample_rate, window.sample_rate)
         (matrix,) = self._features([audio.astype(np.float32)])
         return matrix if len(matrix) else None

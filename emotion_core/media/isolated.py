@@ -28,6 +28,7 @@ from emotion_core.errors import ClipError, UsageError
 from emotion_core.media import decode as decoding
 from emotion_core.media import stream as streaming
 from emotion_core.media.limits import MOST_BYTES
+from emotion_core.media.spawning import BareContext
 from emotion_core.media.types import DecodePlan, Media
 
 Result = TypeVar("Result")
@@ -44,8 +45,7 @@ class IsolatedDecoder:
     The child is started with the first file. After a time-out or a crash it is replaced, and the
     next file works as if nothing had been. It is started afresh (``spawn``), so that threads of
     this process (Ray's, for example) do no harm, and it ends when this process does, however that
-    ends. As with every spawned process, a script that uses it needs
-    ``if __name__ == "__main__":``. Not to be shared between threads.
+    ends. Not to be shared between threads.
 
     Args:
         timeout_s: the longest that one call may take in the child: ``decode`` of a file, or one
@@ -169,7 +169,7 @@ class IsolatedDecoder:
             self._pool = ProcessPool(
                 max_workers=1,
                 initializer=_prepare_child,
-                context=multiprocessing.get_context("spawn"),
+                context=BareContext(),
             )
         return self._pool
 

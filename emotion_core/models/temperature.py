@@ -6,7 +6,6 @@ Calibration of Modern Neural Networks", arXiv 1706.04599).
 """
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 # Beyond these a few clips by chance decide.
 LOWEST, HIGHEST = 0.2, 5.0
@@ -44,6 +43,8 @@ def fit_temperature(probabilities: np.ndarray, label: np.ndarray) -> float:
     def loss(log_temperature: float) -> float:
         found = tempered(probabilities, float(np.exp(log_temperature)))
         return float(-np.log(np.maximum(found[rows, label], _LEAST)).mean())
+
+    from scipy.optimize import minimize_scalar  # slow to import, and only a training fits
 
     best = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
     return round(float(np.exp(best.x)), 4)

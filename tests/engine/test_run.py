@@ -9,7 +9,7 @@ from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.needs import Needs
 from emotion_core.engine.plan import Group
-from emotion_core.engine.run import run_groups
+from emotion_core.engine.run import block_sizes, run_groups
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.uris import explain
 
@@ -63,3 +63,21 @@ def test_a_model_that_a_worker_cannot_read_any_more_is_the_stores_trouble(
     with pytest.raises(StorageError, match="s3://models/m: refused"):
         run(tmp_path, make_steps, 2)
     assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch", "workers"), [(1, 16, 2), (100, 16, 2), (20_000, 1, 2), (64_001, 16, 800)]
+)
+def test_a_block_is_one_batch(rows: int, batch: int, workers: int) -> None:
+    sizes = block_sizes(rows, batch, workers)
+    assert sum(sizes) == rows and set(sizes[:-1]) <= {batch} and sizes[-1] <= batch
+
+
+@pytest.mark.parametrize(("batch", "workers"), [(1, 2), (1, 1600), (16, 2), (7, 100)])
+def test_a_million_rows_are_few_blocks_that_get_small_at_the_end(batch: int, workers: int) -> None:
+    sizes = block_sizes(1_000_000, batch, workers)
+    assert sum(sizes) == 1_000_000 and len(sizes) < 60_000
+    assert sizes == sorted(sizes, reverse=True) and sizes[-1] <= batch
+    assert all(size % batch == 0 for size in sizes[:-1]), "whole batches"
+    # what is left when the last large block is taken keeps every worker busy
+    assert sizes.count(batch) >= min(len(sizes), 3 * workers)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from emotion_core.faces.crop import (
+    _region,
     as_fractions,
     crop_face,
     crop_faces,
@@ -162,6 +163,15 @@ def test_a_clip_without_pictures(detect: bool) -> None:
 def test_detection_needs_a_detector() -> None:
     with pytest.raises(ValueError, match="needs a detector"):
         crop_faces(np.zeros((1, 9, 9, 3), dtype=np.uint8), None, VideoSpec())
+
+
+@pytest.mark.parametrize("start", [-90, -3, 0, 20, 36, 60])
+@pytest.mark.parametrize("length", [1, 5, 37, 120])
+def test_a_region_repeats_the_edge_on_every_side(start: int, length: int) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (37, 53, 3), np.uint8)
+    rows, columns = range(start, start + length), range(10 - start, 10 - start + length)
+    inside = np.arange(37)[np.clip(rows, 0, 36)], np.arange(53)[np.clip(columns, 0, 52)]
+    np.testing.assert_array_equal(_region(image, rows, columns), image[np.ix_(*inside)])
 
 
 def test_fractions_end_at_the_edge() -> None:

@@ -1,0 +1,138 @@
+"""Where the seconds go before and beside the work: a labelling job, and a Ray Data job without any.
+
+python benchmarks/startup.py VIDEOS [--repeat 3]
+
+Both run in processes of their own, one after the other, each --repeat times. Prints the seconds of
+each, their ratio, and the processor seconds of every kind of process below them. Linux.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from emotion_core import cli
+from emotion_core.errors import UsageError
+
+_EMPTY = """
+import logging, ray
+ray.init(logging_level=logging.ERROR, log_to_driver=False, include_dashboard=False)
+class Nothing:
+    def __call__(self, batch):
+        return batch
+ray.data.DataContext.get_current().enable_progress_bars = False
+ray.data.range(64, override_num_blocks=8).map_batches(
+    Nothing, concurrency=2, num_cpus=0.4, batch_size=8
+).materialize()
+"""
+_LOOK_S = 0.1
+
+
+def kind_of(words: Sequence[str]) -> str:
+    """What a process is, by its command line."""
+    told = " ".join(words)
+    for sign, kind in (
+        ("multiprocessing", "decoders"),
+        ("ray::", "workers"),
+        ("default_worker", "workers"),
+        ("gcs_server", "Ray's head"),
+        ("raylet", "Ray's head"),
+        ("ray/", "Ray's helpers"),
+    ):
+        if sign in told:
+            return kind
+    return "the job"
+
+
+def measured(command: Sequence[str]) -> tuple[float, Counter[str]]:
+    """Seconds until a command ends, and processor seconds by kind of process.
+
+    What a process used within its last tenth of a second is not seen.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as errors:
+        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        seen: dict[int, tuple[str, float]] = {}
+        while job.poll() is None:
+            seen |= _used_below(job.pid)
+            time.sleep(_LOOK_S)
+        seconds = time.monotonic() - started
+        errors.seek(0)
+        if job.returncode:
+            raise UsageError(f"{command[1]} ended with {job.returncode}: {errors.read()[-500:]}")
+    used: Counter[str] = Counter()
+    for kind, spent in seen.values():
+        used[kind] += spent
+    return seconds, used
+
+
+def _used_below(pid: int) -> dict[int, tuple[str, float]]:
+    """Kind and processor seconds of a process and of all that descend from it, by their number."""
+    parents: dict[int, int] = {}
+    seconds: dict[int, float] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        parents[int(path.parent.name)] = int(fields[1])
+        ticks = int(fields[11]) + int(fields[12])  # its own, in user mode and in the kernel
+        seconds[int(path.parent.name)] = ticks / os.sysconf("SC_CLK_TCK")
+    family = {pid}
+    while more := {p for p, parent in parents.items() if parent in family} - family:
+        family |= more
+    found = {}
+    for each in family & set(seconds):
+        try:
+            words = Path(f"/proc/{each}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        found[each] = (kind_of(words), seconds[each])
+    return found
+
+
+def main(
+    videos: Annotated[list[Path], typer.Argument(help="What to label.")],
+    repeat: Annotated[int, typer.Option(min=1)] = 3,
+    fps: Annotated[float, typer.Option(help="Pictures a second.")] = 5.0,
+    json_to: Annotated[Path | None, typer.Option("--json", help="The figures as JSON.")] = None,
+) -> None:
+    """Measure a labelling job beside an empty one."""
+    root = Path(__file__).resolve().parent.parent
+    found: dict[str, list[tuple[float, Counter[str]]]] = {"empty": [], "label": []}
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory() as folder:
+            words = [str(word) for each in videos for word in ("--videos", each)]
+            label = [sys.executable, str(root / "jobs" / "label.py"), *words,
+                     "--fps", str(fps), "--out", f"{folder}/out"]  # fmt: skip
+            found["empty"].append(measured([sys.executable, "-c", _EMPTY]))
+            found["label"].append(measured(label))
+    kinds = sorted({kind for runs in found.values() for _, used in runs for kind in used})
+    table = Table(title=f"medians of {repeat}, seconds")
+    for heading in ("", "whole", *(f"CPU: {kind}" for kind in kinds)):
+        table.add_column(heading, justify="right" if heading else "left")
+    told = {}
+    for name, runs in found.items():
+        row = {"seconds": median(seconds for seconds, _ in runs)}
+        row |= {kind: median(used[kind] for _, used in runs) for kind in kinds}
+        told[name] = row
+        table.add_row(name, *(f"{value:.1f}" for value in row.values()))
+    cli.console.print(table)
+    ratio = told["label"]["seconds"] / told["empty"]["seconds"]
+    cli.say(f"label takes {ratio:.2f} times as long as a job without work")
+    if json_to is not None:
+        json_to.write_text(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    cli.run(main)
