@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -54,7 +53,7 @@ def kind_of(words: Sequence[str]) -> str:
     return "the job"
 
 
-def measured(command: Sequence[str]) -> tuple[float, Counter[str]]:
+def measured(command: Sequence[str]) -> tuple[float, dict[str, float]]:
     """Seconds until a command ends, and processor seconds by kind of process.
 
     What a process used within its last tenth of a second is not seen.
@@ -70,9 +69,9 @@ def measured(command: Sequence[str]) -> tuple[float, Counter[str]]:
         errors.seek(0)
         if job.returncode:
             raise UsageError(f"{command[1]} ended with {job.returncode}: {errors.read()[-500:]}")
-    used: Counter[str] = Counter()
+    used: dict[str, float] = {}
     for kind, spent in seen.values():
-        used[kind] += spent
+        used[kind] = used.get(kind, 0.0) + spent
     return seconds, used
 
 
@@ -109,7 +108,7 @@ def main(
 ) -> None:
     """Measure a labelling job beside an empty one."""
     root = Path(__file__).resolve().parent.parent
-    found: dict[str, list[tuple[float, Counter[str]]]] = {"empty": [], "label": []}
+    found: dict[str, list[tuple[float, dict[str, float]]]] = {"empty": [], "label": []}
     for _ in range(repeat):
         with tempfile.TemporaryDirectory() as folder:
             words = [str(word) for each in videos for word in ("--videos", each)]
@@ -124,7 +123,7 @@ def main(
     told = {}
     for name, runs in found.items():
         row = {"seconds": median(seconds for seconds, _ in runs)}
-        row |= {kind: median(used[kind] for _, used in runs) for kind in kinds}
+        row |= {kind: median(used.get(kind, 0.0) for _, used in runs) for kind in kinds}
         told[name] = row
         table.add_row(name, *(f"{value:.1f}" for value in row.values()))
     cli.console.print(table)
