@@ -72,7 +72,7 @@ def ours(fps: float, files: Sequence[str], exact: bool) -> None:
         counts[1] += len({seen.time_s for seen in found.observations})
         return found
 
-    TrackFinder.piece = counted  # type: ignore[method-assign]
+    TrackFinder.piece = counted  # type: ignore
     works = [ClipWork(clip=row) for row in manifest_table(collect(files).clips).to_pylist()]
     started = time.monotonic()
     step(works)
