@@ -29,6 +29,8 @@ MADE = (
     "model.safetensors", "recipe.json", "metrics.json", "history.json", "README.md",
     "learning.png", "confusion_validation.png", "samples.png",
     "confusion.png", "recall.png", "reliability.png", "speakers.png",
+    "segments.csv", "videos.csv", "labelstudio.json", "labelstudio.xml",
+    "vtt/*.vtt", "srt/*.srt", "eaf/*.eaf", "textgrid/*.TextGrid",
 )  # fmt: skip
 MADE_BELOW = ("checkpoints/run-", "refit/checkpoints/run-", "tensorboard/events.out.tfevents.")
 _PACKAGES = (

@@ -337,7 +337,9 @@ def test_the_reasons_and_notes_are_those_of_the_tables() -> None:
 
 
 def test_the_options_exist() -> None:
-    options = {f"--{name.replace('_', '-')}" for name in inspect.signature(main).parameters}
+    jobs = (main, export_main)
+    names = {name for job in jobs for name in inspect.signature(job).parameters}
+    options = {f"--{name.replace('_', '-')}" for name in names}
     others = {"--working-dir", "--runtime-env-json", "--minutes"}  # of Ray and the benchmark
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TEXT)) - others <= options
 

@@ -1,0 +1,1 @@
+"""Labels in the formats that people work in: tables, subtitles, tiers, tasks."""

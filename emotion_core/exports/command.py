@@ -1,0 +1,135 @@
+"""Labels in other formats: --labels LABELS --format csv --out FOLDER."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emotion_core import cli, storage
+from emotion_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from emotion_core.exports.labelled import LabelledVideo, Labels
+
+# One file for each video: format -> suffix.
+_TIMED = {"vtt": ".vtt", "srt": ".srt", "eaf": ".eaf", "textgrid": ".TextGrid"}
+
+
+class Format(StrEnum):
+    """What can be made."""
+
+    csv = "csv"
+    vtt = "vtt"
+    srt = "srt"
+    eaf = "eaf"
+    textgrid = "textgrid"
+    labelstudio = "labelstudio"
+
+
+def main(
+    labels: Annotated[str, typer.Option(help="The --out of jobs/label.py, local or s3://.")],
+    out: Annotated[str, typer.Option(help="Folder for the files, local or s3://.")],
+    format: Annotated[
+        list[Format],
+        typer.Option(
+            help="csv: two tables for spreadsheets and R. vtt, srt: subtitles. eaf: ELAN. "
+            "textgrid: Praat. labelstudio: tasks with predictions. Repeat it for several."
+        ),
+    ],
+    delimiter: Annotated[
+        str, typer.Option(help="Between cells of csv; ; where Excel writes 1,5 for 1.5.")
+    ] = ",",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another export at --out.")
+    ] = False,
+) -> int:
+    """Labels as files that other programs open.
+
+    csv is segments.csv and videos.csv for all videos together, labelstudio one list of tasks; the
+    others are a file for each video, in a folder by format. Windows overlap, so each answer counts
+    until the next one of its lane begins; neighbours that say the same are one stretch (not in
+    csv). Videos that failed have their row in videos.csv and no file of their own; nor has a
+    still picture, which lasts no time.
+
+    Example: python jobs/export.py --labels out/labels --format csv --format vtt --out out/export
+    """
+    arguments = {**locals(), "format": [each.value for each in format]}
+    if len(delimiter) != 1 or delimiter in "\"\r\n'":
+        raise UsageError(f"--delimiter {delimiter!r}: one character, such as ; or ,")
+    out, clock = storage.absolute(out), storage.Clock()
+    labels = storage.absolute(labels)
+    from emotion_core.exports.labelled import open_labels
+
+    found = open_labels(labels)
+    if not storage.exists(storage.join(labels, "run.json")):
+        cli.say(f"{labels} is not finished: what is published so far is exported")
+    formats = list(dict.fromkeys(each.value for each in format))
+    settings = {"labels": labels, "formats": formats, "delimiter": delimiter}
+    with storage.hold_output(out, "an export", settings, overwrite, say=cli.say) as claim:
+        counts, files = _write(found, out, formats, delimiter, claim.check)
+        claim.check()
+        record = storage.RunRecord(
+            job="export", arguments=arguments, counts=counts, seconds=clock.seconds,
+            started=clock.started, files=files,
+        )  # fmt: skip
+        storage.write_run_record(out, record)
+    cli.say(
+        f"{counts['inputs']} videos of {labels}, {counts['failed']} of them without labels, as "
+        f"{', '.join(formats)}: {out}"
+    )
+    return 0
+
+
+def _write(
+    found: "Labels", out: str, formats: list[str], delimiter: str, check: storage.Check
+) -> tuple[dict[str, int], list[str]]:
+    """All files; how many videos there were by status, and the files as globs."""
+    from emotion_core.exports import labelstudio, spreadsheet
+
+    counts = {"inputs": 0, "ok": 0, "degraded": 0, "failed": 0}
+    files: list[str] = []
+    tasks = []
+    with ExitStack() as open_files:
+        sheets = None
+        if "csv" in formats:
+            files += [spreadsheet.SEGMENTS_CSV, spreadsheet.VIDEOS_CSV]
+            segments, videos = (
+                open_files.enter_context(storage.open_write(storage.join(out, name)))
+                for name in files
+            )
+            sheets = spreadsheet.CsvFiles(segments, videos, found.labels, delimiter)
+        for video in found.videos():
+            check()
+            counts["inputs"] += 1
+            counts[video.row["status"]] += 1
+            if sheets is not None:
+                sheets.add(video)
+            if "labelstudio" in formats and video.stretches:
+                tasks.append(labelstudio.task(video))
+            _write_timed(video, out, formats)
+    files += [f"{name}/*{_TIMED[name]}" for name in formats if name in _TIMED]
+    if "labelstudio" in formats:
+        storage.write_json(storage.join(out, labelstudio.TASKS), tasks)
+        words = labelstudio.interface(found.labels).encode()
+        storage.write_bytes(storage.join(out, labelstudio.INTERFACE), words)
+        files += [labelstudio.TASKS, labelstudio.INTERFACE]
+    return counts, files
+
+
+def _write_timed(video: "LabelledVideo", out: str, formats: list[str]) -> None:
+    if not video.lanes:
+        return
+    from emotion_core.exports import timed
+
+    make: dict[str, Callable[[], bytes]] = {
+        "vtt": lambda: timed.subtitles(video, "vtt"),
+        "srt": lambda: timed.subtitles(video, "srt"),
+        "eaf": lambda: timed.elan(video),
+        "textgrid": lambda: timed.praat(video),
+    }
+    for name in formats:
+        if name in make:
+            place = storage.join(out, name, video.name + _TIMED[name])
+            storage.write_bytes(place, make[name]())

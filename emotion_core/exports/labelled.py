@@ -1,0 +1,146 @@
+"""Labels of one video after the other, as exports want them: stretches that do not overlap."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emotion_core import storage
+from emotion_core.errors import UsageError
+from emotion_core.labelling.tables import SEGMENTS, VIDEOS
+from emotion_core.storage.parts import parts, read_parts
+from emotion_core.text import printable
+
+SOUND = "sound"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """An answer for the seconds that it alone stands for.
+
+    Attributes:
+        lane: ``person 0``, ``person 1``, ... or ``sound``, which is nobody's in particular.
+        start_s, end_s: seconds from the start of the file; equal for a still picture.
+        emotion: the label.
+        confidence: 0 to 1.
+        unsure: below the least confidence that the labelling asked for.
+        probabilities: of all labels, in their order.
+    """
+
+    lane: str
+    start_s: float
+    end_s: float
+    emotion: str
+    confidence: float
+    unsure: bool
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LabelledVideo:
+    """A row of ``videos/`` with its answers.
+
+    Attributes:
+        name: unlike that of every other video of these labels; fit for a file's name.
+        row: the columns of ``videos/``.
+        stretches: lane by lane, persons first, each in order of time.
+    """
+
+    name: str
+    row: dict[str, Any]
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def lanes(self) -> dict[str, list[Stretch]]:
+        """The stretches that last, by lane."""
+        found: dict[str, list[Stretch]] = {}
+        for stretch in self.stretches:
+            if stretch.end_s > stretch.start_s:
+                found.setdefault(stretch.lane, []).append(stretch)
+        return found
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The output of a labelling job.
+
+    Attributes:
+        uri: its folder.
+        labels: of the model.
+    """
+
+    uri: str
+    labels: tuple[str, ...]
+
+    def videos(self) -> Iterator[LabelledVideo]:
+        """One video after the other, file by file; a file of both tables is held at once."""
+        names = _names(read_parts(storage.join(self.uri, VIDEOS), ["clip_id", "uri"]))
+        for place in parts(storage.join(self.uri, VIDEOS)):
+            rows = storage.read_parquet([place])
+            details = storage.join(self.uri, SEGMENTS, place.rsplit("/", 1)[-1])
+            found = storage.read_parquet([details]) if storage.exists(details) else None
+            for row in rows.to_pylist():
+                mine = None
+                if found is not None:
+                    mine = found.filter(pc.equal(found["clip_id"], row["clip_id"]))
+                yield LabelledVideo(names[row["clip_id"]], row, self._stretches(mine))
+
+    def _stretches(self, segments: pa.Table | None) -> tuple[Stretch, ...]:
+        if segments is None:
+            return ()
+        found = [
+            Stretch(
+                SOUND if row["track_id"] is None else f"person {row['track_id']}",
+                row["start_s"],
+                row["start_s"] + row["labelled_s"],
+                row["emotion"],
+                row["confidence"],
+                row["unsure"],
+                tuple(row[f"p_{label}"] for label in self.labels),
+            )
+            for row in segments.sort_by(
+                [("track_id", "ascending"), ("start_s", "ascending")]
+            ).to_pylist()
+        ]
+        return tuple(found)
+
+
+def open_labels(uri: str) -> Labels:
+    """What a labelling job wrote.
+
+    Raises:
+        UsageError: it is no output of ``jobs/label.py``, or nothing is published there yet.
+    """
+    found = parts(storage.join(uri, VIDEOS))
+    if not found:
+        raise UsageError(
+            f"{uri} holds no labels: give the --out of jobs/label.py, once its first videos are "
+            "done"
+        )
+    columns = storage.parquet_columns(found[0])
+    labels = tuple(name.removeprefix("share_") for name in columns if name.startswith("share_"))
+    if not labels or "status" not in columns:
+        raise UsageError(f"{found[0]} is no table of jobs/label.py: it lacks its columns")
+    return Labels(uri, labels)
+
+
+def _names(rows: pa.Table | None) -> dict[str, str]:
+    """A name for each ``clip_id``: the file's, with some of the id where others have the same."""
+    assert rows is not None
+    ids, uris = rows["clip_id"].to_pylist(), rows["uri"].to_pylist()
+    stems = [_stem(uri) for uri in uris]
+    counts = Counter(stem.casefold() for stem in stems)  # some file systems see no case
+    return {
+        clip: stem if counts[stem.casefold()] == 1 else f"{stem}-{clip[:10]}"
+        for clip, stem in zip(ids, stems, strict=True)
+    }
+
+
+def _stem(uri: str) -> str:
+    name = printable(storage.path_of(uri).rstrip("/").rsplit("/", 1)[-1])
+    stem = name.rpartition(".")[0] or name
+    # what no file system takes, and what would name another folder
+    return "".join("_" if sign in '\\/:*?"<>|' else sign for sign in stem).strip(". ") or "video"

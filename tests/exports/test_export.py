@@ -1,0 +1,237 @@
+"""Exports are read back by the libraries of their formats, and hold what the labels say."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import duckdb
+import numpy as np
+import praatio.textgrid
+import pympi.Elan
+import pysubs2
+import pytest
+
+from emotion_core import storage
+from emotion_core.clips.clip import Clip, manifest_table
+from emotion_core.clips.work import ClipWork, Outcome, Segment
+from emotion_core.errors import UsageError
+from emotion_core.exports.command import Format, main
+from emotion_core.exports.labelled import open_labels
+from emotion_core.exports.spreadsheet import clock
+from emotion_core.exports.timed import joined
+from emotion_core.labelling.tables import LabelTables
+from tests.support.jobs import run_here
+
+LABELS = ("happy", "sad", "angry")
+ALL = tuple(Format)
+
+
+def answer(emotion: int, confidence: float) -> np.ndarray:
+    found = np.full(3, (1 - confidence) / 2, np.float32)
+    found[emotion] = confidence
+    return found
+
+
+def segment(start_s: float, track: int | None, emotion: int, confidence: float = 0.8) -> Segment:
+    box = None if track is None else (0.1, 0.2, 0.3, 0.4)
+    return Segment(start_s, start_s + 4, track, box, None if box is None else 0.9,
+                   None if box is None else start_s + 1, answer(emotion, confidence),
+                   ("audio",) if track is None else ("face",))  # fmt: skip
+
+
+def work(uri: str, segments: tuple[Segment, ...], outcome: Outcome | None = None) -> ClipWork:
+    (row,) = manifest_table([Clip(uri, 10, "v")]).to_pylist()
+    given: dict[str, Any] = {} if outcome is None else {"outcome": outcome}
+    return ClipWork(row).with_(segments=segments, n_tracks=2, duration_s=8.0, **given)
+
+
+TWO = (
+    segment(0, 0, 0), segment(2, 0, 0, 0.6), segment(4, 0, 1),
+    segment(0, 1, 2, 0.4), segment(0, None, 1), segment(2, None, 1),
+)  # fmt: skip
+WORKS = (
+    work("/archive/one/session.mp4", TWO),
+    work("/archive/two/Session.mov", (segment(0, 0, 0),)),
+    work("/archive/=cmd|calc!A0.mp4", (segment(0, 0, 0),)),
+    work("/archive/Größe: \"α\", 1;2.wav", (segment(0, None, 2),)),
+    work("/archive/broken.mp4", (), Outcome().fail("decode", "unreadable", "unreadable: x")),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = str(tmp_path_factory.mktemp("labels"))
+    tables = LabelTables(out, LABELS, "model", min_confidence=0.5)
+    tables.write(list(WORKS[:2]))
+    tables.write(list(WORKS[2:]))
+    return out
+
+
+@pytest.fixture(scope="module")
+def exported(labels: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("exported")
+    assert main(labels, str(out), list(ALL)) == 0
+    return out
+
+
+def names(labels: str) -> dict[str, str]:
+    return {video.row["uri"]: video.name for video in open_labels(labels).videos()}
+
+
+def test_names_are_short_and_never_the_same(labels: str) -> None:
+    found = names(labels)
+    assert len({name.casefold() for name in found.values()}) == len(WORKS)
+    one, two = found["/archive/one/session.mp4"], found["/archive/two/Session.mov"]
+    assert one.startswith("session-") and two.startswith("Session-"), "the same but for their case"
+    assert found["/archive/broken.mp4"] == "broken"
+    assert not any(sign in name for name in found.values() for sign in '\\/:*?"<>|')
+
+
+def rows_of(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    data = path.read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf"), "Excel knows UTF-8 by it"
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig")), delimiter=delimiter))
+
+
+def test_two_tables_for_spreadsheets(labels: str, exported: Path) -> None:
+    segments, videos = rows_of(exported / "segments.csv"), rows_of(exported / "videos.csv")
+    assert len(videos) == len(WORKS) and len(segments) == 9
+    broken = next(row for row in videos if row["video"] == "broken")
+    assert (broken["status"], broken["reasons"], broken["share_happy"]) == (
+        "failed", "unreadable", ""
+    )  # fmt: skip
+    name = names(labels)["/archive/one/session.mp4"]
+    mine = [row for row in segments if row["video"] == name]
+    assert [(row["who"], row["start"], row["end"], row["emotion"]) for row in mine] == [
+        ("person 0", "0:00:00.0", "0:00:02.0", "happy"),
+        ("person 0", "0:00:02.0", "0:00:04.0", "happy"),
+        ("person 0", "0:00:04.0", "0:00:08.0", "sad"),
+        ("person 1", "0:00:00.0", "0:00:04.0", "angry"),
+        ("sound", "0:00:00.0", "0:00:02.0", "sad"),
+        ("sound", "0:00:02.0", "0:00:06.0", "sad"),
+    ]
+    assert [row["unsure"] for row in mine] == ["no", "no", "no", "yes", "no", "no"]
+    assert float(mine[1]["happy"]) == pytest.approx(0.6, abs=1e-3)
+    assert not any("[" in value for row in videos for value in row.values()), "no lists"
+
+
+def test_a_name_is_never_a_formula(exported: Path) -> None:
+    cells = [value for row in rows_of(exported / "videos.csv") for value in row.values()]
+    assert not any(cell.startswith(("=", "+", "@", "-")) for cell in cells)
+    assert any(cell.startswith("'=") for cell in cells)
+
+
+def test_types_are_told_and_another_delimiter(labels: str, tmp_path: Path) -> None:
+    main(labels, str(tmp_path), [Format.csv], delimiter=";")
+    place = str(tmp_path / "segments.csv")
+    found = duckdb.sql(f"select video, end_s, happy from read_csv('{place}', delim=';')").fetchall()
+    assert len(found) == 9 and max(end_s for _, end_s, _ in found) == 8.0
+    assert all(isinstance(happy, float) for _, _, happy in found)
+    assert any("α" in name for name, _, _ in found)
+    with pytest.raises(UsageError, match="one character"):
+        main(labels, str(tmp_path / "no"), [Format.csv], delimiter=";;")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0, "0:00:00.0"), (59.96, "0:01:00.0"), (3723.25, "1:02:03.2")]
+)
+def test_clock(seconds: float, told: str) -> None:
+    assert clock(seconds) == told
+
+
+@pytest.mark.parametrize("kind", ["vtt", "srt"])
+def test_subtitles(labels: str, exported: Path, kind: str) -> None:
+    name = names(labels)["/archive/one/session.mp4"]
+    found = pysubs2.load(str(exported / kind / f"{name}.{kind}"))
+    assert sorted((line.start, line.end, line.plaintext) for line in found) == [
+        (0, 4000, "person 0: happy (70%)"), (0, 4000, "person 1: angry? (40%)"),
+        (0, 6000, "sound: sad (80%)"), (4000, 8000, "person 0: sad (80%)"),
+    ]  # fmt: skip
+    if kind == "vtt":
+        assert (exported / kind / f"{name}.vtt").read_text().startswith("WEBVTT")
+
+
+def test_elan(labels: str, exported: Path) -> None:
+    name = names(labels)["/archive/one/session.mp4"]
+    found = pympi.Elan.Eaf(str(exported / "eaf" / f"{name}.eaf"))
+    assert set(found.get_tier_names()) == {
+        *("person 0", "person 1", "sound"),
+        *(f"{lane} confidence" for lane in ("person 0", "person 1", "sound")),
+    }
+    told = [each[:3] for each in found.get_annotation_data_for_tier("person 0")]
+    assert told == [(0, 4000, "happy"), (4000, 8000, "sad")]
+    assert found.get_annotation_data_for_tier("sound confidence")[0][2] == "0.80"
+    assert found.get_linked_files()[0]["MEDIA_URL"] == "/archive/one/session.mp4"
+
+
+def test_praat(labels: str, exported: Path) -> None:
+    name = names(labels)["/archive/one/session.mp4"]
+    path = exported / "textgrid" / f"{name}.TextGrid"
+    found = praatio.textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+    assert found.tierNames == ("person 0", "person 1", "sound") and found.maxTimestamp == 8.0
+    tier = found.getTier("person 0").entries
+    assert [(each.start, each.end, each.label) for each in tier] == [
+        (0, 4, "happy"), (4, 8, "sad")
+    ]  # fmt: skip
+
+
+def test_label_studio(exported: Path) -> None:
+    tasks = json.loads((exported / "labelstudio.json").read_text())
+    assert len(tasks) == 4, "what failed has nothing to correct"
+    task = next(each for each in tasks if each["data"]["video"] == "/archive/one/session.mp4")
+    (prediction,) = task["predictions"]
+    regions = prediction["result"]
+    assert [(r["value"]["start"], r["value"]["end"], r["value"]["labels"]) for r in regions] == [
+        (0, 4, ["happy"]), (4, 8, ["sad"]), (0, 4, ["angry"]), (0, 6, ["sad"])
+    ]  # fmt: skip
+    assert len({region["id"] for region in regions}) == 4
+    view = ElementTree.parse(exported / "labelstudio.xml").getroot()
+    known = {each.get("name") for each in view.iter() if each.get("name")}
+    assert {regions[0]["from_name"], regions[0]["to_name"]} <= known
+    assert [each.get("value") for each in view.iter("Label")] == list(LABELS)
+
+
+def test_neighbours_that_say_the_same_are_one(labels: str) -> None:
+    video = next(v for v in open_labels(labels).videos() if len(v.stretches) == 6)
+    lane = video.lanes["person 0"]
+    first, second = joined(lane)
+    assert first.confidence == pytest.approx(0.7) and sum(first.probabilities) == pytest.approx(1)
+    assert (first.start_s, first.end_s, second.end_s) == (0, 4, 8)
+    assert joined([]) == []
+
+
+def test_a_still_picture_is_a_row_and_no_time(tmp_path: Path) -> None:
+    still = Segment(0, 0, 0, (0, 0, 1, 1), 0.9, 0.0, answer(0, 0.9), ("face",))
+    tables = LabelTables(str(tmp_path / "l"), LABELS, "model")
+    tables.write([work("/a/portrait.png", (still,)).with_(duration_s=0.0)])
+    main(str(tmp_path / "l"), str(tmp_path / "e"), list(ALL))
+    assert len(rows_of(tmp_path / "e" / "segments.csv")) == 1
+    assert not any((tmp_path / "e" / kind).exists() for kind in ("textgrid", "srt", "eaf"))
+
+
+def test_the_job(labels: str, tmp_path: Path) -> None:
+    words = ("--labels", labels, "--out", tmp_path / "e", "--format", "csv", "--format", "srt")
+    done = run_here("export", *words)
+    assert done.returncode == 0, done.stderr
+    assert "is not finished" in done.stdout and "5 videos" in done.stdout
+    record = storage.read_json(str(tmp_path / "e" / "run.json"))
+    assert record["counts"] == {"inputs": 5, "ok": 4, "degraded": 0, "failed": 1}
+    assert len(list((tmp_path / "e" / "srt").glob("*.srt"))) == 4
+    other = run_here("export", *words, "--format", "vtt")
+    assert other.returncode == 2, "another export lies there"
+    again = run_here("export", *words, "--format", "vtt", "--overwrite")
+    assert again.returncode == 0 and len(list((tmp_path / "e" / "vtt").iterdir())) == 4
+    none = run_here("export", "--labels", tmp_path, "--out", tmp_path / "n", "--format", "csv")
+    assert none.returncode == 2 and "holds no labels" in none.stderr
+
+
+def test_a_library_that_is_missing_is_named(
+    labels: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pysubs2", None)
+    with pytest.raises(UsageError, match=r"needs pysubs2: pip install 'emotion-core\[exports\]'"):
+        main(labels, str(tmp_path / "e"), [Format.srt])
