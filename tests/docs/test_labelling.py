@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from emotion_core.exports.command import main as export_main
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.models.bundle import load_bundle, save_bundle
 from emotion_core.storage.parts import read_parts
