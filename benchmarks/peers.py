@@ -3,8 +3,8 @@
 python -m benchmarks.peers VIDEOS --fer-python FER/bin/python [--processes 2] [--repeat 3]
 
 FER is an environment of its own: python -m venv FER && FER/bin/pip install fer==25.10.3. Videos are
-shared among the processes of each side by size; seconds count from when the first picture could be
-asked for (imports and models are done) to the last answer, in the slowest process. `fer` looks at
+shared among the processes of each side by length; seconds count from when the first picture could
+be asked for (imports and models are done) to the last answer, in the slowest process. `fer` looks at
 faces only, we also hear the sound. A picture counts as seen where at least one face was found.
 """
 
@@ -73,7 +73,8 @@ def ours(fps: float, files: Sequence[str], exact: bool) -> None:
         return found
 
     TrackFinder.piece = counted  # type: ignore
-    works = [ClipWork(clip=row) for row in manifest_table(collect(files).clips).to_pylist()]
+    found = {clip.uri: clip for clip in collect(files).clips}
+    works = [ClipWork(clip=r) for r in manifest_table([found[f] for f in files]).to_pylist()]
     started = time.monotonic()
     step(works)
     print(json.dumps([time.monotonic() - started, *counts]))
@@ -96,12 +97,12 @@ def at_once(command: Sequence[str], shares: Sequence[Sequence[str]]) -> tuple[fl
     return max(seconds), sum(pictures), sum(seen)
 
 
-def shares_of(files: Sequence[tuple[str, int]], count: int) -> list[list[str]]:
-    """Files with sizes, the largest first, each to whoever has least."""
-    shares: list[tuple[int, list[str]]] = [(0, []) for _ in range(count)]
-    for path, size in sorted(files, key=lambda each: -each[1]):
+def shares_of(files: Sequence[tuple[str, float]], count: int) -> list[list[str]]:
+    """Files with their seconds, the longest first, each to whoever has least."""
+    shares: list[tuple[float, list[str]]] = [(0.0, []) for _ in range(count)]
+    for path, seconds in sorted(files, key=lambda each: -each[1]):
         least = min(range(count), key=lambda place: shares[place][0])
-        shares[least] = (shares[least][0] + size, [*shares[least][1], path])
+        shares[least] = (shares[least][0] + seconds, [*shares[least][1], path])
     return [paths for _, paths in shares if paths]
 
 
@@ -110,15 +111,16 @@ def main(
     fer_python: Annotated[str | None, typer.Option(help="Python that has fer.")] = None,
     fps: Annotated[float, typer.Option(help="Pictures a second.")] = 5.0,
     processes: Annotated[int, typer.Option(min=1)] = 2,
+    times: Annotated[int, typer.Option(min=1, help="Each video so often.")] = 1,
     repeat: Annotated[int, typer.Option(min=1)] = 3,
     json_to: Annotated[Path | None, typer.Option("--json", help="The figures as JSON.")] = None,
 ) -> None:
     """Measure both sides in turn."""
     from emotion_core.media.container import read_facts
 
-    clips = collect(videos).clips
-    shares = shares_of([(clip.uri, clip.size) for clip in clips], processes)
-    media_s = sum(read_facts(clip.uri).info.duration_s for clip in clips)
+    files = [(c.uri, read_facts(c.uri).info.duration_s) for c in collect(videos).clips] * times
+    shares = shares_of(files, processes)
+    media_s = sum(seconds for _, seconds in files)
     ours_, fer = [sys.executable, "-c", _OURS], [str(fer_python), "-c", _FER]
     sides = {"ours": [*ours_, "followed"], "ours, --exact": [*ours_, "exact"]}
     if fer_python:
