@@ -4,8 +4,8 @@ python -m benchmarks.peers VIDEOS --fer-python FER/bin/python [--processes 2] [-
 
 FER is an environment of its own: python -m venv FER && FER/bin/pip install fer==25.10.3. Videos are
 shared among the processes of each side by length; seconds count from when the first picture could
-be asked for (imports and models are done) to the last answer, in the slowest process. `fer` looks at
-faces only, we also hear the sound. A picture counts as seen where at least one face was found.
+be asked for (imports and models are done) to the last answer, in the slowest process. `fer` looks
+at faces only, we also hear the sound. A picture counts as seen where at least one face was found.
 """
 
 import json
