@@ -55,7 +55,7 @@ def read_list(uri: str) -> list[str]:
         data = storage.read_bytes(uri)
         entries = _of_csv(data, uri) if lowered.endswith(".csv") else _lines(data)
     folder = uri.rpartition("/")[0]
-    return [_open(_placed(entry, folder), uri, number) for number, entry in entries]
+    return [_open(placed(entry, folder), uri, number) for number, entry in entries]
 
 
 def _open(uri: str, listed_in: str, number: int) -> str:
@@ -65,7 +65,8 @@ def _open(uri: str, listed_in: str, number: int) -> str:
     return uri
 
 
-def _placed(entry: str, folder: str) -> str:
+def placed(entry: str, folder: str) -> str:
+    """Where an entry of a list in ``folder`` lies (see above)."""
     if not is_local(entry) or "://" in entry or os.path.isabs(entry):
         return storage.absolute(entry)
     if not is_local(folder):
