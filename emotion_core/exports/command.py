@@ -26,6 +26,7 @@ class Format(StrEnum):
     eaf = "eaf"
     textgrid = "textgrid"
     labelstudio = "labelstudio"
+    video = "video"
 
 
 def main(
@@ -35,7 +36,8 @@ def main(
         list[Format],
         typer.Option(
             help="csv: two tables for spreadsheets and R. vtt, srt: subtitles. eaf: ELAN. "
-            "textgrid: Praat. labelstudio: tasks with predictions. Repeat it for several."
+            "textgrid: Praat. labelstudio: tasks with predictions. video: what is said, drawn on "
+            "the video. Repeat it for several."
         ),
     ],
     delimiter: Annotated[
@@ -89,6 +91,7 @@ def _write(
     from emotion_core.exports import labelstudio, spreadsheet
 
     counts = {"inputs": 0, "ok": 0, "degraded": 0, "failed": 0}
+    drawn = 0
     files: list[str] = []
     tasks = []
     with ExitStack() as open_files:
@@ -109,13 +112,34 @@ def _write(
             if "labelstudio" in formats and video.stretches:
                 tasks.append(labelstudio.task(video))
             _write_timed(video, out, formats)
+            drawn += "video" in formats and _draw(video, out)
     files += [f"{name}/*{_TIMED[name]}" for name in formats if name in _TIMED]
     if "labelstudio" in formats:
         storage.write_json(storage.join(out, labelstudio.TASKS), tasks)
         words = labelstudio.interface(found.labels).encode()
         storage.write_bytes(storage.join(out, labelstudio.INTERFACE), words)
         files += [labelstudio.TASKS, labelstudio.INTERFACE]
+    if "video" in formats:
+        cli.say(f"{drawn} videos drawn")
+        files.append("video/*.mp4")
     return counts, files
+
+
+def _draw(video: "LabelledVideo", out: str) -> bool:
+    """Draw one video; says why where that cannot be done, and goes on."""
+    from emotion_core.errors import ClipError
+    from emotion_core.exports import drawn
+    from emotion_core.media.suffixes import kind_of
+
+    if not video.lanes or kind_of(video.row["uri"]) not in ("video", None):
+        return False
+    try:
+        data = drawn.draw(video)
+    except ClipError as error:
+        cli.say(f"not drawn: {video.name}: {error}")
+        return False
+    storage.write_bytes(storage.join(out, "video", video.name + drawn.SUFFIX), data)
+    return True
 
 
 def _write_timed(video: "LabelledVideo", out: str, formats: list[str]) -> None:

@@ -28,6 +28,8 @@ class Stretch:
         confidence: 0 to 1.
         unsure: below the least confidence that the labelling asked for.
         probabilities: of all labels, in their order.
+        box, box_s: where the face was seen best, as fractions of the picture, and when; None for
+            sound.
     """
 
     lane: str
@@ -37,6 +39,8 @@ class Stretch:
     confidence: float
     unsure: bool
     probabilities: tuple[float, ...]
+    box: tuple[float, ...] | None = None
+    box_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ class Labels:
                 row["confidence"],
                 row["unsure"],
                 tuple(row[f"p_{label}"] for label in self.labels),
+                None if row["face_box"] is None else tuple(row["face_box"]),
+                row["face_time_s"],
             )
             for row in segments.sort_by(
                 [("track_id", "ascending"), ("start_s", "ascending")]

@@ -30,7 +30,7 @@ MADE = (
     "learning.png", "confusion_validation.png", "samples.png",
     "confusion.png", "recall.png", "reliability.png", "speakers.png",
     "segments.csv", "videos.csv", "labelstudio.json", "labelstudio.xml",
-    "vtt/*.vtt", "srt/*.srt", "eaf/*.eaf", "textgrid/*.TextGrid",
+    "vtt/*.vtt", "srt/*.srt", "eaf/*.eaf", "textgrid/*.TextGrid", "video/*.mp4",
 )  # fmt: skip
 MADE_BELOW = ("checkpoints/run-", "refit/checkpoints/run-", "tensorboard/events.out.tfevents.")
 _PACKAGES = (

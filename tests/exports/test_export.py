@@ -195,6 +195,16 @@ def test_label_studio(exported: Path) -> None:
     assert [each.get("value") for each in view.iter("Label")] == list(LABELS)
 
 
+def test_what_is_gone_is_not_drawn_and_the_rest_is_made(
+    labels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(labels, str(tmp_path / "e"), [Format.video, Format.csv]) == 0
+    told = capsys.readouterr().out
+    assert told.count("not drawn: ") == 3 and ": no such file" in told
+    assert "0 videos drawn" in told, "and sound is none"
+    assert len(rows_of(tmp_path / "e" / "videos.csv")) == len(WORKS)
+
+
 def test_neighbours_that_say_the_same_are_one(labels: str) -> None:
     video = next(v for v in open_labels(labels).videos() if len(v.stretches) == 6)
     lane = video.lanes["person 0"]

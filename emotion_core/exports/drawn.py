@@ -1,0 +1,151 @@
+"""A video with what the labels say drawn on it: boxes, names, emotions, and the voice below."""
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from emotion_core import storage
+from emotion_core.exports.labelled import SOUND, LabelledVideo, Stretch
+from emotion_core.exports.timed import said
+from emotion_core.media.isolated import IsolatedDecoder
+from emotion_core.media.types import DecodePlan, Media
+from emotion_core.recipes.specs import VideoSpec
+from emotion_core.report.colours import colour_of
+
+SUFFIX = ".mp4"
+_SIDE = 640  # of the drawn video, its longer one
+_MOST_FPS = 30.0
+_RATE = 44_100
+_CHUNK_S = 2.0
+_TIMEOUT_S = 60.0  # of the decoder, for a chunk
+_TEXT = 15
+# Time stamps of the drawn video count these.
+_TICKS = 1000
+
+
+def draw(video: LabelledVideo) -> bytes:
+    """The video as MP4 (H.264, AAC), at most 640 pixels wide or high, some 30 pictures a second.
+
+    The table has a box a window, from where the face was seen best; in between a box moves in a
+    straight line, so on a quick move it lags. The sound is mono.
+
+    Raises:
+        ClipError: the file is gone, or cannot be read.
+    """
+    buffer = io.BytesIO()
+    spec = VideoSpec(sampling="stride", every=1, max_frames=10**9, max_side=_SIDE)
+    plan = DecodePlan(video=spec, sample_rate=_RATE, decoder="pyav")
+    row = video.row
+    with (
+        storage.local_copy(row["uri"], None, row["size"], row["version"]) as path,
+        IsolatedDecoder(_TIMEOUT_S) as decoder,
+        av.open(buffer, "w", format="mp4") as out,
+    ):
+        writer = _Writer(out)
+        for number, media in enumerate(decoder.stream(str(path), plan, _CHUNK_S)):
+            writer.add(media, number * _CHUNK_S, video)
+        writer.close()
+    return buffer.getvalue()
+
+
+class _Writer:
+    """Encodes chunks; its streams are opened with the first one, which says what there is."""
+
+    def __init__(self, out: av.container.OutputContainer):
+        self._out = out
+        self._pictures: av.VideoStream | None = None
+        self._sound: av.AudioStream | None = None
+        self._samples = 0
+
+    def add(self, media: Media, start_s: float, video: LabelledVideo) -> None:
+        """One more chunk."""
+        if self._pictures is None:
+            self._open(media)
+        assert self._pictures is not None
+        step = max(1, round(media.info.fps / _MOST_FPS))
+        for picture, time_s in zip(media.frames[::step], media.frame_times_s[::step], strict=True):
+            drawn = draw_picture(picture, float(time_s), video)
+            frame = av.VideoFrame.from_ndarray(_even(drawn), format="rgb24")
+            frame.pts, frame.time_base = round(time_s * _TICKS), Fraction(1, _TICKS)
+            self._out.mux(self._pictures.encode(frame))
+        if self._sound is not None:
+            self._hear(media, start_s)
+
+    def close(self) -> None:
+        """What the encoders hold back."""
+        for stream in (self._pictures, self._sound):
+            if stream is not None:
+                self._out.mux(stream.encode(None))
+
+    def _open(self, media: Media) -> None:
+        rate = Fraction(media.info.fps or 25).limit_denominator(1001)
+        self._pictures = self._out.add_stream("libx264", rate=min(rate, Fraction(int(_MOST_FPS))))
+        shape = _even(media.frames[0]).shape if len(media.frames) else (64, 64)
+        self._pictures.height, self._pictures.width = shape[:2]
+        self._pictures.pix_fmt = "yuv420p"
+        self._pictures.codec_context.time_base = Fraction(1, _TICKS)
+        if media.info.has_audio:
+            self._sound = self._out.add_stream("aac", rate=_RATE, layout="mono")
+
+    def _hear(self, media: Media, start_s: float) -> None:
+        assert self._sound is not None
+        # where the sound does not reach there is silence, so that it stays in step
+        missing = round(start_s * _RATE) - self._samples
+        audio = np.concatenate([np.zeros(max(0, missing), np.float32), media.audio])
+        if not len(audio):
+            return
+        frame = av.AudioFrame.from_ndarray(audio[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = _RATE, self._samples
+        frame.time_base = Fraction(1, _RATE)
+        self._samples += len(audio)
+        self._out.mux(self._sound.encode(frame))
+
+
+def draw_picture(picture: np.ndarray, time_s: float, video: LabelledVideo) -> np.ndarray:
+    """A picture with the boxes and words of one moment, uint8 (height, width, 3)."""
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    font = ImageFont.load_default(_TEXT)
+    for lane, stretches in video.lanes.items():
+        now = next((s for s in stretches if s.start_s <= time_s < s.end_s), None)
+        if now is None:
+            continue
+        colour, words = colour_of(now.emotion), f"{lane}: {said(now)} {now.confidence:.0%}"
+        if lane == SOUND:
+            _write(pen, (4, image.height - _TEXT - 6), words, colour, font)
+        elif (box := box_at(stretches, time_s)) is not None:
+            x1, y1, x2, y2 = (v * s for v, s in zip(box, image.size * 2, strict=True))
+            pen.rectangle((x1, y1, x2, y2), outline=colour, width=2)
+            _write(pen, (x1, max(0.0, y1 - _TEXT - 6)), words, colour, font)
+    return np.asarray(image)
+
+
+def box_at(stretches: Sequence[Stretch], time_s: float) -> tuple[float, ...] | None:
+    """Where a person's face is, as fractions of the picture: between the places known."""
+    known = [(s.box_s, s.box) for s in stretches if s.box is not None and s.box_s is not None]
+    if not known:
+        return None
+    times, boxes = zip(*sorted(known), strict=True)
+    return tuple(np.interp(time_s, times, edge).item() for edge in zip(*boxes, strict=True))
+
+
+def _write(
+    pen: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    words: str,
+    colour: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+) -> None:
+    x1, y1, x2, y2 = pen.textbbox(place, words, font=font)
+    pen.rectangle((x1 - 2, y1 - 2, x2 + 2, y2 + 2), fill="#000000")
+    pen.text(place, words, fill=colour, font=font)
+
+
+def _even(picture: np.ndarray) -> np.ndarray:
+    """Without the last row and column where they are odd, which H.264 does not take."""
+    height, width = (max(2, size - size % 2) for size in picture.shape[:2])
+    return np.ascontiguousarray(picture[:height, :width])
