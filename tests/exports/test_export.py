@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from emotion_core.exports.labelled import open_labels
 from emotion_core.exports.spreadsheet import clock
 from emotion_core.exports.timed import joined
 from emotion_core.labelling.tables import LabelTables
-from tests.support.jobs import run_here
+from tests.support.jobs import ROOT, run_here
 
 LABELS = ("happy", "sad", "angry")
 ALL = tuple(Format)
@@ -134,6 +136,24 @@ def test_types_are_told_and_another_delimiter(labels: str, tmp_path: Path) -> No
     assert any("α" in name for name, _, _ in found)
     with pytest.raises(UsageError, match="one character"):
         main(labels, str(tmp_path / "no"), [Format.csv], delimiter=";;")
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="no R on this machine")
+def test_r_reads_what_the_page_for_it_says(labels: str, tmp_path: Path) -> None:
+    """The lines of docs/labelling.md, on these labels."""
+    main(labels, str(tmp_path / "out" / "export"), [Format.csv])
+    document = (ROOT / "docs" / "labelling.md").read_text()
+    code = document.split("```r\n")[1].split("```")[0]
+    done = subprocess.run(
+        ["Rscript", "-e", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    name = names(labels)["/archive/one/session.mp4"]
+    found = {tuple(row[2:4] + row[4:]) for row in rows if row[1] == name}
+    assert found == {
+        ("person", "0", "happy", "4"), ("person", "0", "sad", "4"), ("sound", "sad", "6")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
