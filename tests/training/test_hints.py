@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from torch.nn.functional import adaptive_avg_pool1d
 
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
@@ -75,10 +77,10 @@ def blank() -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
-    """The student's, taught by a teacher whose features lack the last speaker."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What student and teacher hear, the last speaker only the student; and the teacher."""
     folder = tmp_path_factory.mktemp("hints")
-    mel = write_features(folder / "mel", rows(STUDENT, ("audio",)), STUDENT)
+    write_features(folder / "mel", rows(STUDENT, ("audio",)), STUDENT)
     heard = rows(TEACHER, ("audio",), seed=1)
     for row in heard:  # four steps at each of two speeds
         row["encoder_features"] = row["encoder_features"][:8]
@@ -92,10 +94,19 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
         TEACHER, side.label_set, side.settings, plan.frames, ("audio",), "elte", 0,
         tuple([*side.speakers, *learned.sides["validation"].speakers]),
     )  # fmt: skip
-    uri = str(folder / "teacher")
-    save_bundle(uri, info, state.best, {}, [], "")
-    teacher = load_teacher(uri, place)
-    return divide(load_features(mel, STUDENT), STUDENT, "elte", 0, teacher=teacher)
+    save_bundle(str(folder / "teacher"), info, state.best, {}, [], "")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task(folder: Path) -> Task:
+    return student_s(folder)
+
+
+def student_s(folder: Path) -> Task:
+    teacher = load_teacher(str(folder / "teacher"), str(folder / "heard"))
+    found = load_features(str(folder / "mel"), STUDENT)
+    return divide(found, STUDENT, "elte", 0, teacher=teacher)
 
 
 def test_each_clip_has_what_its_teacher_hears(task: Task, tmp_path: Path) -> None:
@@ -142,6 +153,32 @@ def test_a_restart_ends_with_the_same_weights(task: Task) -> None:
         for key, weight in getattr(whole[-1], name).items():
             torch.testing.assert_close(getattr(again[-1], name)[key], weight, rtol=0, atol=0)
     assert not any("guess" in key for key in whole[-1].best), "it is not shipped"
+
+
+def _worker(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=2)
+    task = student_s(folder)
+    plan = TrainPlan(with_training(STUDENT, epochs=1), task.plan.frames)
+    sides = (task.sides["train"], task.sides["validation"])
+    state = Training(plan, *sides, rank, 2).run(lambda _: None)
+    assert state is not None
+    torch.save((state.last, state.aside, state.history[0].loss), folder / f"worker-{rank}")
+    dist.destroy_process_group()
+
+
+def test_two_workers_guess_with_the_same_weights(folder: Path, task: Task) -> None:
+    mp.spawn(_worker, (folder,), nprocs=2)
+    (last, aside, loss), (other_last, other_aside, other_loss) = (
+        torch.load(folder / f"worker-{rank}") for rank in range(2)
+    )
+    statistics = ("running_mean", "running_var")  # each worker's own, until they are shared
+    for mine, theirs in ((last, other_last), (aside, other_aside)):
+        for key, weight in mine.items():
+            if not key.endswith(statistics):
+                torch.testing.assert_close(theirs[key], weight, rtol=0, atol=0)
+    (alone,) = run(task, with_training(STUDENT, epochs=1))
+    assert loss == other_loss == pytest.approx(alone.history[0].loss, rel=0.05)
 
 
 def test_the_guess_gets_better_without_any_label(task: Task) -> None:
