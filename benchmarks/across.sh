@@ -7,8 +7,9 @@
 # its name on the hub. Needs pip install 'emotion-core[encoders]'. Stopped and started again, it goes
 # on where it was. Ends with the table; 40 minutes on 2 cores, most of it the encoder's.
 set -euo pipefail
+corpora=$(realpath "$1") encoder=$2 out=$(realpath -m "$3")
+[[ -d $encoder ]] && encoder=$(realpath "$encoder")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-corpora=$1 encoder=$2 out=$3
 declare -A place
 for name in ravdess savee tess; do
     place[$name]=$corpora/$name

@@ -8,6 +8,9 @@ table where there is one, as in every list.
 
 import csv
 import io
+import math
+import os
+from typing import Any
 
 from emotion_core import storage
 from emotion_core.clips.clip import Clip
@@ -49,27 +52,27 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     path, label = _column(rows, COLUMNS, uri), _column(rows, LABELS, uri)
     folder = uri.rpartition("/")[0]
     places: list[str] = []
-    for number, row in enumerate(rows, start=2):
-        if not (row[path] or "").strip():
+    for number, row in rows:
+        if not row[path]:
             raise UsageError(f"{uri}, line {number}: no {path}")
-        place = placed(row[path].strip(), folder)
+        place = placed(row[path], folder)
         if holds_secret(place):
             raise UsageError(without_secret(place, f"{uri}, line {number}"))
         places.append(place)
     clips, unparsed = [], []
     seen: dict[str, int] = {}
-    for number, (row, found) in enumerate(zip(rows, storage.look_up(places), strict=True), start=2):
-        info = found[0]
+    for (number, row), place, found in zip(rows, places, storage.look_up(places), strict=True):
+        where, info = f"{uri}, line {number}", found[0]
         if len(found) != 1 or info.version in (GONE, UNREADABLE) or info.uri.endswith("/"):
-            raise UsageError(f"{uri}, line {number}: {places[number - 2]} is no file to be read")
+            raise UsageError(f"{where}: {place} is no file to be read")
         if (before := seen.setdefault(info.uri, number)) != number:
-            raise UsageError(f"{uri}, line {number}: the file of line {before} again, {info.uri}")
-        emotion, kind = canonical(row[label] or ""), kind_of(info.uri)
+            raise UsageError(f"{where}: the file of line {before} again, {info.uri}")
+        emotion, kind = canonical(row[label]), kind_of(info.uri)
         if emotion is None or kind is None:
             unparsed.append(info.uri)
             continue
-        told = {name: (row.get(name) or "").strip() or None for name in _TOLD}
-        corpus = (row.get("corpus") or "").strip() or NAME
+        told = {name: _utf8(row.get(name, ""), where) or None for name in _TOLD}
+        corpus = _utf8(row.get("corpus", ""), where) or NAME
         clips.append(
             Clip(info.uri, info.size, info.version, corpus=corpus, emotion=emotion,
                  modality=_MODALITIES[kind], **told)
@@ -78,11 +81,20 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     return scanning.checked(scanning.Scan(clips, unparsed), NAME, uri, LOOKS_FOR)
 
 
-def _rows(uri: str) -> list[dict[str, str]]:
-    """The rows, columns by their names in lower case, every value as text."""
+def _utf8(value: str, where: str) -> str:
+    if any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise UsageError(f"{where}: a name that is not UTF-8: save the table as CSV UTF-8")
+    return value
+
+
+def _rows(uri: str) -> list[tuple[int, dict[str, str]]]:
+    """The rows with their lines, columns by their names in lower case, every value as text."""
     if uri.lower().endswith(".parquet"):
         given = storage.read_parquet([uri]).to_pylist()
-        return [{k.lower(): "" if v is None else str(v) for k, v in row.items()} for row in given]
+        return [
+            (number, {key.strip().lower(): _text(value) for key, value in row.items()})
+            for number, row in enumerate(given, start=1)
+        ]
     text = storage.read_bytes(uri).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     first = text.partition("\n")[0]
     # spreadsheets write semicolons where a comma is the decimal sign
@@ -90,15 +102,28 @@ def _rows(uri: str) -> list[dict[str, str]]:
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-        return list(reader)
+        return [
+            (reader.line_num, {key: _text(row[key]) for key in reader.fieldnames}) for row in reader
+        ]
     except csv.Error as error:
         raise UsageError(f"{uri}: not a CSV file ({error})") from error
 
 
-def _column(rows: list[dict[str, str]], names: tuple[str, ...], uri: str) -> str:
+def _text(value: Any) -> str:
+    """A cell: empty where nothing is told, whole numbers without a point."""
+    if isinstance(value, bytes):
+        return os.fsdecode(value).strip()
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, float) and value == int(value):
+        value = int(value)
+    return str(value).strip()
+
+
+def _column(rows: list[tuple[int, dict[str, str]]], names: tuple[str, ...], uri: str) -> str:
     if not rows:
         raise UsageError(f"{uri}: no row in it; looked for {LOOKS_FOR}")
     for name in names:
-        if name in rows[0]:
+        if name in rows[0][1]:
             return name
     raise UsageError(f"{uri}: no column {' or '.join(names)}; looked for {LOOKS_FOR}")

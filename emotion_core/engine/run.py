@@ -34,6 +34,8 @@ BATCH = 16
 
 # Blocks that are still small together: each costs the job's own process some 7 kB.
 _MOST_BLOCKS = 20_000
+# and of the largest so many batches, which may be done again when a worker dies.
+_MOST_BATCHES = 64
 
 Writer = Callable[[list[ClipWork]], str]
 
@@ -176,7 +178,7 @@ def block_sizes(rows: int, batch: int, workers: int) -> list[int]:
     keeps count of them, several. Then they get smaller towards the end (guided self-scheduling,
     Polychronopoulos and Kuck 1987), so that nobody waits for one worker's last block.
     """
-    largest = batch * -(-rows // (batch * _MOST_BLOCKS))
+    largest = batch * min(_MOST_BATCHES, -(-rows // (batch * _MOST_BLOCKS)))
     sizes = []
     while rows > 0:
         fair = batch * max(1, rows // (batch * 4 * workers))

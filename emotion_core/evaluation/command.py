@@ -77,8 +77,9 @@ def main(
         "side": side,
     }
     with storage.hold_output(out, "an evaluation", settings, overwrite, say=say) as claim:
-        answered = [predict(query, cache) for query in queries]
-        alone = [predict_alone(query, cache) for query in queries]
+        # fold by fold: the cache holds the models of one
+        both = [(predict(query, cache), predict_alone(query, cache)) for query in queries]
+        answered, alone = [one for one, _ in both], [each for _, each in both]
         found = assess_all(answered)
         protocol = None if folded is None else split or folded
         metrics = metrics_of(queries, answered, found, side, protocol, alone)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -64,12 +64,16 @@ def main(
     labels = storage.absolute(labels)
     from emotion_core.exports.labelled import open_labels
 
+    if out.rstrip("/") == labels.rstrip("/"):
+        raise UsageError(f"--out {out} holds the labels themselves: choose another folder")
     found = open_labels(labels)
     if not storage.exists(storage.join(labels, "run.json")):
         cli.say(f"{labels} is not finished: what is published so far is exported")
     formats = list(dict.fromkeys(each.value for each in format))
     settings = {"labels": labels, "formats": formats, "delimiter": delimiter}
-    with storage.hold_output(out, "an export", settings, overwrite, say=cli.say) as claim:
+    # made anew each time: of a video that is gone, or has another name now, nothing shall stay
+    anew = storage.check_output(out, "an export", settings, overwrite)
+    with storage.hold_output(out, "an export", settings, anew, say=cli.say) as claim:
         counts, files = _write(found, out, formats, delimiter, claim.check)
         claim.check()
         record = storage.RunRecord(
@@ -88,41 +92,48 @@ def _write(
     found: "Labels", out: str, formats: list[str], delimiter: str, check: storage.Check
 ) -> tuple[dict[str, int], list[str]]:
     """All files; how many videos there were by status, and the files as globs."""
-    from emotion_core.exports import labelstudio, spreadsheet
-
     counts = {"inputs": 0, "ok": 0, "degraded": 0, "failed": 0}
     drawn = 0
-    files: list[str] = []
-    tasks = []
-    with ExitStack() as open_files:
-        sheets = None
-        if "csv" in formats:
-            files += [spreadsheet.SEGMENTS_CSV, spreadsheet.VIDEOS_CSV]
-            segments, videos = (
-                open_files.enter_context(storage.open_write(storage.join(out, name)))
-                for name in files
-            )
-            sheets = spreadsheet.CsvFiles(segments, videos, found.labels, delimiter)
+    with ExitStack() as opened:
+        writers, files = _of_all(found, out, formats, delimiter, opened)
         for video in found.videos():
             check()
             counts["inputs"] += 1
             counts[video.row["status"]] += 1
-            if sheets is not None:
-                sheets.add(video)
-            if "labelstudio" in formats and video.stretches:
-                tasks.append(labelstudio.task(video))
+            for add in writers:
+                add(video)
             _write_timed(video, out, formats)
             drawn += "video" in formats and _draw(video, out)
     files += [f"{name}/*{_TIMED[name]}" for name in formats if name in _TIMED]
-    if "labelstudio" in formats:
-        storage.write_json(storage.join(out, labelstudio.TASKS), tasks)
-        words = labelstudio.interface(found.labels).encode()
-        storage.write_bytes(storage.join(out, labelstudio.INTERFACE), words)
-        files += [labelstudio.TASKS, labelstudio.INTERFACE]
     if "video" in formats:
         cli.say(f"{drawn} videos drawn")
         files.append("video/*.mp4")
     return counts, files
+
+
+def _of_all(
+    found: "Labels", out: str, formats: list[str], delimiter: str, opened: ExitStack
+) -> tuple[list[Callable[["LabelledVideo"], None]], list[str]]:
+    """What takes each video into the files of all of them, and these files."""
+    from emotion_core.exports import labelstudio, spreadsheet
+
+    def open_(name: str) -> BinaryIO:
+        files.append(name)
+        return opened.enter_context(storage.open_write(storage.join(out, name)))
+
+    files: list[str] = []
+    writers: list[Callable[[LabelledVideo], None]] = []
+    if "csv" in formats:
+        segments, videos = open_(spreadsheet.SEGMENTS_CSV), open_(spreadsheet.VIDEOS_CSV)
+        writers.append(spreadsheet.CsvFiles(segments, videos, found.labels, delimiter).add)
+    if "labelstudio" in formats:
+        interface = labelstudio.interface(found.labels).encode()
+        storage.write_bytes(storage.join(out, labelstudio.INTERFACE), interface)
+        files.append(labelstudio.INTERFACE)
+        tasks = labelstudio.Tasks(open_(labelstudio.TASKS))
+        opened.callback(tasks.close)
+        writers.append(lambda video: tasks.add(video) if video.lanes else None)
+    return writers, files
 
 
 def _draw(video: "LabelledVideo", out: str) -> bool:

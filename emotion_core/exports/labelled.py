@@ -1,5 +1,6 @@
 """Labels of one video after the other, as exports want them: stretches that do not overlap."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ import pyarrow.compute as pc
 from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.labelling.tables import SEGMENTS, VIDEOS
-from emotion_core.storage.parts import parts, read_parts
+from emotion_core.storage.parts import parts
 from emotion_core.text import printable
 
 SOUND = "sound"
+_MOST_BYTES = 180
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,9 @@ class Labels:
 
     def videos(self) -> Iterator[LabelledVideo]:
         """One video after the other, file by file; a file of both tables is held at once."""
-        names = _names(read_parts(storage.join(self.uri, VIDEOS), ["clip_id", "uri"]))
-        for place in parts(storage.join(self.uri, VIDEOS)):
+        places = parts(storage.join(self.uri, VIDEOS))  # once: a job may be adding more
+        names = names_of(storage.read_parquet(places, ["clip_id", "uri"]))
+        for place in places:
             rows = storage.read_parquet([place])
             details = storage.join(self.uri, SEGMENTS, place.rsplit("/", 1)[-1])
             found = storage.read_parquet([details]) if storage.exists(details) else None
@@ -133,20 +136,33 @@ def open_labels(uri: str) -> Labels:
     return Labels(uri, labels)
 
 
-def _names(rows: pa.Table | None) -> dict[str, str]:
-    """A name for each ``clip_id``: the file's, with some of the id where others have the same."""
-    assert rows is not None
+def names_of(rows: pa.Table) -> dict[str, str]:
+    """A name for each ``clip_id``: the file's, with some of the id where others have the same.
+
+    No two names are the same to a file system that sees no case.
+    """
     ids, uris = rows["clip_id"].to_pylist(), rows["uri"].to_pylist()
-    stems = [_stem(uri) for uri in uris]
-    counts = Counter(stem.casefold() for stem in stems)  # some file systems see no case
-    return {
-        clip: stem if counts[stem.casefold()] == 1 else f"{stem}-{clip[:10]}"
-        for clip, stem in zip(ids, stems, strict=True)
-    }
+    stems = dict(zip(ids, map(_stem, uris), strict=True))
+    counts = Counter(map(_key, stems.values()))
+    names = {clip: stem for clip, stem in stems.items() if counts[_key(stem)] == 1}
+    taken = set(map(_key, names.values()))
+    for clip in sorted(stems.keys() - names.keys()):
+        tries = (f"{stems[clip]}-{clip[:length]}" for length in range(10, len(clip) + 1))
+        name = next((each for each in tries if _key(each) not in taken), f"{stems[clip]} {clip}")
+        names[clip] = name
+        taken.add(_key(name))
+    return names
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _stem(uri: str) -> str:
     name = printable(storage.path_of(uri).rstrip("/").rsplit("/", 1)[-1])
     stem = name.rpartition(".")[0] or name
     # what no file system takes, and what would name another folder
-    return "".join("_" if sign in '\\/:*?"<>|' else sign for sign in stem).strip(". ") or "video"
+    fit = "".join("_" if sign in '\\/:*?"<>|' else sign for sign in stem)
+    # room for a suffix in the 255 bytes that a name may have
+    cut = fit.encode("utf-8", "replace")[:_MOST_BYTES].decode("utf-8", "ignore")
+    return cut.strip(". ") or "video"

@@ -1,7 +1,8 @@
 """Tasks with predictions for Label Studio, and the labelling interface that shows them."""
 
+import json
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 from xml.sax.saxutils import quoteattr
 
 from emotion_core.exports.labelled import LabelledVideo
@@ -9,6 +10,22 @@ from emotion_core.exports.timed import joined
 from emotion_core.report.colours import colour_of
 
 TASKS, INTERFACE = "labelstudio.json", "labelstudio.xml"
+
+
+class Tasks:
+    """A JSON list, written task by task: of a million videos it would not fit into memory."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file, self._before = file, b"[\n"
+
+    def add(self, video: LabelledVideo) -> None:
+        """One more task."""
+        self._file.write(self._before + json.dumps(task(video)).encode())
+        self._before = b",\n"
+
+    def close(self) -> None:
+        """The end of the list; the file is closed by whoever opened it."""
+        self._file.write((self._before if self._before == b"[\n" else b"\n") + b"]\n")
 
 
 def task(video: LabelledVideo) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Two CSV files that spreadsheets, R and pandas open as they are."""
 
 import csv
+import re
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -68,7 +69,7 @@ def clock(seconds: float) -> str:
 
 
 def _safe(cell: str) -> str:
-    number = cell[1:2].isdigit() and cell[:1] == "-"
+    number = re.fullmatch(r"-\d+(\.\d+)?", cell)
     return f"'{cell}" if cell.startswith(_FORMULA) and not number else cell
 
 

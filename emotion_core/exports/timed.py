@@ -73,6 +73,8 @@ def elan(video: LabelledVideo) -> bytes:
             file.add_tier(tier)
         for each in joined(stretches):
             span = round(1000 * each.start_s), round(1000 * each.end_s)
+            if span[0] == span[1]:
+                continue  # ELAN counts milliseconds
             file.add_annotation(lane, *span, said(each))
             file.add_annotation(f"{lane} confidence", *span, f"{each.confidence:.2f}")
     with tempfile.TemporaryDirectory() as folder:

@@ -73,11 +73,7 @@ def crop_face(
     Returns:
         uint8 (size, size, 3), or (size, size) when ``grey``.
     """
-    height, width = image.shape[:2]
-    x1, y1, x2, y2 = (float(value) for value in box)
-    side = max(x2 - x1, y2 - y1, 1.0) * (1.0 + margin)
-    side = min(side, _LARGEST_BOX * max(height, width))
-    left, top = (x1 + x2 - side) / 2, (y1 + y2 - side) / 2
+    left, top, side = square_around(box, margin, *image.shape[:2])
     first, end = (int(np.floor(left)), int(np.floor(top))), (left + side, top + side)
     columns, rows = (range(a, int(np.ceil(z))) for a, z in zip(first, end, strict=True))
     region = _region(image, rows, columns)
@@ -88,6 +84,21 @@ def crop_face(
     x, y = left - columns[0], top - rows[0]
     square = (x, y, min(x + side, picture.width), min(y + side, picture.height))
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=square))
+
+
+def square_around(
+    box: np.ndarray, margin: float, height: int, width: int
+) -> tuple[float, float, float]:
+    """Left, top and side of the square that ``crop_face`` cuts, pixels.
+
+    Args:
+        box, margin: as ``crop_face`` takes them.
+        height, width: of the picture.
+    """
+    x1, y1, x2, y2 = (float(value) for value in box)
+    side = max(x2 - x1, y2 - y1, 1.0) * (1.0 + margin)
+    side = min(side, _LARGEST_BOX * max(height, width))
+    return (x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side
 
 
 def _region(image: np.ndarray, rows: range, columns: range) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from emotion_core.faces.boxes import iou, take
-from emotion_core.faces.crop import crop_face
+from emotion_core.faces.crop import crop_face, square_around
 from emotion_core.faces.types import Detections, Detector
 
 # Pixels of the square that a face is sought in, and how much wider than the face it is.
@@ -89,7 +89,7 @@ class FaceFollower:
         squares = np.stack([crop_face(frame, b, _SIDE, _MARGIN, False) for b in self._known])
         followed = []
         for box, faces in zip(self._known, self._detector.detect(squares), strict=True):
-            faces = _in_picture(faces, box)
+            faces = _in_picture(faces, box, frame.shape)
             faces = take(faces, self._good(faces))
             overlaps = iou(box[None], faces.boxes)[0]
             if not len(overlaps) or overlaps.max() < _SAME_FACE:
@@ -100,11 +100,10 @@ class FaceFollower:
         return None if (overlaps > _ONE_FACE).any() else joined
 
 
-def _in_picture(faces: Detections, around: np.ndarray) -> Detections:
+def _in_picture(faces: Detections, around: np.ndarray, shape: tuple[int, ...]) -> Detections:
     """Faces in pixels of the square around a box -> of the picture (see ``crop_face``)."""
-    side = max(around[2] - around[0], around[3] - around[1], 1.0) * (1.0 + _MARGIN)
-    corner = (around[:2] + around[2:] - side) / 2
-    scale = side / _SIDE
+    left, top, side = square_around(around, _MARGIN, *shape[:2])
+    corner, scale = np.array([left, top]), side / _SIDE
     return Detections(
         (faces.boxes * scale + np.tile(corner, 2)).astype(np.float32),
         faces.scores,

@@ -5,8 +5,20 @@ from multiprocessing import spawn
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
-# What a process is told is decided in a function of the standard library, which is swapped.
-_STARTING = threading.Lock()
+# Set while this thread starts such a process: others may start ordinary ones at the same time.
+_bare = threading.local()
+
+
+def _told(name: str) -> dict[str, Any]:
+    """What a new process is told, which a function of the standard library decides."""
+    told = _preparation_data(name)
+    if not getattr(_bare, "now", False):
+        return told
+    return {key: value for key, value in told.items() if not key.startswith("init_main")}
+
+
+_preparation_data = spawn.get_preparation_data
+spawn.get_preparation_data = _told
 
 
 class BareProcess(SpawnProcess):
@@ -17,15 +29,11 @@ class BareProcess(SpawnProcess):
 
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
-        with _STARTING:
-            told = spawn.get_preparation_data
-            spawn.get_preparation_data = lambda name: {
-                key: value for key, value in told(name).items() if not key.startswith("init_main")
-            }
-            try:
-                return SpawnProcess._Popen(process_obj)
-            finally:
-                spawn.get_preparation_data = told
+        _bare.now = True
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            _bare.now = False
 
 
 class BareContext(SpawnContext):

@@ -86,7 +86,7 @@ class FeatureSet:
             audio=audio,
             pictures=pictures,
             taught=_both(self.taught, other.taught),
-            hints=_both(self.hints, other.hints),
+            hints=_hints_of_both(self, other),
         )
 
     def light(self) -> "FeatureSet":
@@ -165,6 +165,16 @@ class FeatureSet:
 
 def _both(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
     return None if first is None or second is None else np.concatenate([first, second])
+
+
+def _hints_of_both(first: FeatureSet, second: FeatureSet) -> np.ndarray | None:
+    """As ``hints``; NaN for the clips of a set that has none."""
+    told = first.hints if first.hints is not None else second.hints
+    if told is None:
+        return None
+    none = [np.full((len(each), *told.shape[1:]), np.nan, told.dtype) for each in (first, second)]
+    pairs = zip((first.hints, second.hints), none, strict=True)
+    return np.concatenate([nothing if hints is None else hints for hints, nothing in pairs])
 
 
 def _decode(png: np.ndarray, grey: bool) -> np.ndarray | None:
@@ -260,6 +270,7 @@ def in_segments(features: FeatureSet, recipe: Recipe) -> FeatureSet:
     whole = features.select(rows)
     made = replace(
         whole,
+        hints=None,  # they are of whole clips
         audio=None if audio is None else audio.cut(rows, sounds),
         pictures=None if pictures is None else pictures.cut(rows, shown),
     )

@@ -165,7 +165,8 @@ class TrainSpec:
         teacher_share: with a teacher, how much of what is learned is his answer; the rest is the
             label.
         hint: with a teacher who mixes an encoder's layers, how much it counts to guess that mix,
-            step by step, beside the answer (hints, Romero et al. 2015, "FitNets"); 0: not at all.
+            step by step, beside the answer (hints, Romero et al. 2015, "FitNets"); 0: not at all,
+            nor with ``mixup``.
         precision: ``auto`` (bfloat16 where a GPU computes in it, else float32), ``float32`` or
             ``bfloat16``: forward passes in that, under torch's autocast.
         init: the model whose weights a training begins with where ``--init`` names none: a bundle,

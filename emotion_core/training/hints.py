@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.models.networks import Batch
+from emotion_core.recipes.specs import TrainSpec
 
 
 class Hinted(nn.Module):
@@ -34,15 +35,18 @@ class Hinted(nn.Module):
         return logits, self.guess(steps).flatten(1)
 
 
-def hinted(network: nn.Module, train: FeatureSet, weight: float) -> Hinted | None:
+def hinted(network: nn.Module, train: FeatureSet, spec: TrainSpec) -> Hinted | None:
     """The student with what guesses; None where there is nothing to guess, or it cannot.
+
+    Nor are mixed clips guessed at: sounds are mixed where they end, and hints are told from the
+    start of a clip to its end, however long it is.
 
     Args:
         network: the student.
         train: the training side.
-        weight: ``TrainSpec.hint``.
+        spec: has ``hint`` and ``mixup``.
     """
-    if not weight or train.hints is None or not hasattr(network, "hinted"):
+    if not spec.hint or spec.mixup or train.hints is None or not hasattr(network, "hinted"):
         return None
     return Hinted(network, *train.hints.shape[1:])
 

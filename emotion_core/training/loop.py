@@ -73,7 +73,7 @@ class Training:
         classes = len(train.label_set.labels)
         self.network = build_network(plan.recipe, classes, download=not plan.start)
         begin(self.network, plan.start)
-        self.hinted = hinted(self.network, self.train, plan.recipe.training.hint)
+        self.hinted = hinted(self.network, self.train, plan.recipe.training)
         self.learner = (self.hinted or self.network).to(self.device)
         self.model: nn.Module = self.learner
         self.average: AveragedModel | None = None
@@ -224,7 +224,7 @@ class Training:
                 label_smoothing=spec.label_smoothing,
             )
             if guess is not None and self.hints is not None:
-                wanted = torch.from_numpy(mine.mixed(self.hints)).to(self.device)
+                wanted = torch.from_numpy(self.hints[mine.rows]).float().to(self.device)
                 losses = losses + spec.hint * hint_losses(guess.float(), wanted)
             heavy = torch.from_numpy(mine.mixed(self.corpus_weights)[:, 0])
             losses = losses * heavy.to(self.device)

@@ -9,7 +9,7 @@ from emotion_core.errors import UsageError
 from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.dataset import FeatureSet
-from emotion_core.models.networks import build_network
+from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.models.networks.finetune import ENCODER
 from emotion_core.models.shipped import bundle_uri
 from emotion_core.recipes.specs import Recipe
@@ -75,9 +75,13 @@ def load_start(model: str, recipe: Recipe, trust_code: bool = False) -> Start:
 def require_begun(recipe: Recipe, start: Start | None) -> None:
     """Check that nothing stays at random for good: what does not learn needs weights to begin with.
 
+    Of networks of this package only: what another one holds that does not learn, its maker knows.
+
     Raises:
         UsageError: a part of the network neither learns nor is begun with.
     """
+    if recipe.network not in NETWORKS or recipe.network_options.get("pretrained"):
+        return
     network = build_network(recipe, download=False)
     given = start.weights if start else {}
     fixed = [name for name, w in network.named_parameters() if not w.requires_grad]

@@ -147,15 +147,16 @@ def divide(
     sides = {side: found.select(assigned == side) for side in SIDES}
     taught_by = None
     if teacher is not None:
-        sides, taught_by = taught(sides, found.select(assigned == ""), teacher, split)
+        outside, wanted = found.select(assigned == ""), recipe.training.hint > 0
+        sides, taught_by = taught(sides, outside, teacher, split, wanted)
     frames = padded_length(sides["train"], recipe)
     plan = TrainPlan(recipe, frames, seed, start.weights if start else {})
-    outside = len(found) - sum(map(len, sides.values()))  # a teacher may bring some of them in
+    left = len(found) - sum(map(len, sides.values()))  # a teacher may bring some of them in
     return Task(
         plan,
         split,
         sides,
-        {**found.left_out, "outside_split": outside},
+        {**found.left_out, "outside_split": left},
         refit,
         measured,
         start,

@@ -93,7 +93,11 @@ def load_teacher(place: str, features: str, trust_code: bool = False) -> Teacher
 
 
 def taught(
-    sides: Mapping[str, FeatureSet], outside: FeatureSet, teacher: Teacher, name: str
+    sides: Mapping[str, FeatureSet],
+    outside: FeatureSet,
+    teacher: Teacher,
+    name: str,
+    hints: bool = False,
 ) -> tuple[dict[str, FeatureSet], TaughtBy]:
     """The sides of a training with what the teacher says, and who says it.
 
@@ -105,6 +109,7 @@ def taught(
         outside: the clips of the same features that the protocol says nothing of.
         teacher: see there.
         name: the fold.
+        hints: also tell what he hears, where his network can (``FeatureSet.hints``).
 
     Raises:
         UsageError: the teacher learned from people of the test side, answers with other classes, or
@@ -113,8 +118,8 @@ def taught(
     test, bundle = sides["test"], _bundle(teacher, name, sides)
 
     def asked(clips: FeatureSet) -> tuple[FeatureSet, np.ndarray]:
-        answers, hints, known = _answers(clips, teacher, bundle)
-        return replace(clips, taught=answers, hints=hints), known
+        answers, told, known = _answers(clips, teacher, bundle, hints)
+        return replace(clips, taught=answers, hints=told), known
 
     train, known = asked(sides["train"])
     if not known.any():
@@ -144,7 +149,7 @@ def _bundle(teacher: Teacher, name: str, sides: Mapping[str, FeatureSet]) -> Bun
 
 
 def _answers(
-    clips: FeatureSet, teacher: Teacher, bundle: Bundle
+    clips: FeatureSet, teacher: Teacher, bundle: Bundle, hints: bool
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """What is said of the student's clips, what is heard in them, and in which.
 
@@ -162,19 +167,21 @@ def _answers(
         return answers, None, known
     batches = list(heard.select(rows[known]).batches())
     answers[known] = np.concatenate([bundle.predict(batch) for batch in batches])
-    if not hasattr(bundle.network, "hint"):
+    if not hints or not hasattr(bundle.network, "hint"):
         return answers, None, known
     told = np.concatenate([_hint(bundle, batch) for batch in batches])
-    hints = np.full((len(clips), *told.shape[1:]), np.nan, np.float16)
-    hints[known] = told
-    return answers, hints, known
+    heard_in = np.full((len(clips), *told.shape[1:]), np.nan, np.float16)
+    heard_in[known] = told
+    return answers, heard_in, known
 
 
 @torch.no_grad()
 def _hint(bundle: Bundle, samples: Sequence[Sample]) -> np.ndarray:
     recipe = bundle.recipe
     batch = make_batch(samples, recipe.audio, recipe.video, bundle.info.audio_frames)
-    return bundle.network.hint(batch).half().numpy()  # type: ignore[operator]
+    told = bundle.network.hint(batch)  # type: ignore[operator]
+    most = torch.finfo(torch.float16).max
+    return np.asarray(told.clamp(-most, most).half())
 
 
 def _strangers(outside: FeatureSet, test: FeatureSet) -> np.ndarray:

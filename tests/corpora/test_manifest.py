@@ -65,6 +65,27 @@ def test_as_spreadsheets_write_it(tmp_path: Path, delimiter: str) -> None:
     assert (clip.emotion, clip.speaker) == ("sad", None)
 
 
+def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
+    files(tmp_path, "x.wav", "y.wav")
+    with pytest.raises(UsageError, match="line 5: .*gone"):
+        scan(tmp_path, 'path,label,statement\nx.wav,sad,"two\nlines"\n\ngone.wav,sad,\n')
+
+
+def test_a_table_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
+    files(tmp_path, "x.wav")
+    with pytest.raises(UsageError, match="line 2: a name that is not UTF-8: save the table as"):
+        scan(tmp_path, "path,label,speaker\nx.wav,sad,José\n", encoding="latin-1")
+
+
+def test_numbers_and_nothing_in_parquet(tmp_path: Path) -> None:
+    files(tmp_path, "x.wav", "y.wav")
+    table = pa.table({" Path": [b"x.wav", b"y.wav"], "label": ["sad", "sad"],
+                      "speaker": [3.0, float("nan")]})  # fmt: skip
+    pq.write_table(table, tmp_path / "mine.parquet")
+    (found,) = scan_all([f"manifest={tmp_path / 'mine.parquet'}"])
+    assert [clip.speaker for clip in found.clips] == ["3", None]
+
+
 def test_parquet(tmp_path: Path) -> None:
     files(tmp_path, "x.wav")
     table = pa.table({"path": ["x.wav"], "emotion": ["disgust"], "speaker": [7]})

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +15,7 @@ from xml.etree import ElementTree
 import duckdb
 import numpy as np
 import praatio.textgrid
+import pyarrow as pa
 import pympi.Elan
 import pysubs2
 import pytest
@@ -22,7 +25,7 @@ from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Outcome, Segment
 from emotion_core.errors import UsageError
 from emotion_core.exports.command import Format, main
-from emotion_core.exports.labelled import open_labels
+from emotion_core.exports.labelled import names_of, open_labels
 from emotion_core.exports.spreadsheet import clock
 from emotion_core.exports.timed import joined
 from emotion_core.labelling.tables import LabelTables
@@ -59,6 +62,7 @@ WORKS = (
     work("/archive/one/session.mp4", TWO),
     work("/archive/two/Session.mov", (segment(0, 0, 0),)),
     work("/archive/=cmd|calc!A0.mp4", (segment(0, 0, 0),)),
+    work("/archive/-2+WEBSERVICE(B1).mp4", (segment(0, 0, 0),)),
     work("/archive/Größe: \"α\", 1;2.wav", (segment(0, None, 2),)),
     work("/archive/broken.mp4", (), Outcome().fail("decode", "unreadable", "unreadable: x")),
 )  # fmt: skip
@@ -93,6 +97,27 @@ def test_names_are_short_and_never_the_same(labels: str) -> None:
     assert not any(sign in name for name in found.values() for sign in '\\/:*?"<>|')
 
 
+def named(*uris: str) -> list[str]:
+    ids = [f"{number:032x}" for number in range(len(uris))]
+    return list(names_of(pa.table({"clip_id": ids, "uri": uris})).values())
+
+
+def test_a_name_that_looks_like_another_s_way_out(labels: str) -> None:
+    first = f"{0:032x}"
+    found = named(
+        "/a/s.mp4", "/b/s.mp4", f"/c/s-{first[:10]}.mp4", "/d/e\u0301.mp4", "/e/\u00c9.mp4"
+    )
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in found}) == 5
+    many = named(*(f"/{number}/clip.mp4" for number in range(300)))
+    assert len(set(many)) == 300
+
+
+def test_a_long_name_leaves_room_for_its_ending() -> None:
+    for name in ("x" * 251, "é" * 120, "日" * 83):
+        one, other = named(f"/a/{name}.mp4", f"/b/{name}.mp4")
+        assert one != other and max(len(each.encode()) for each in (one, other)) < 240
+
+
 def rows_of(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
     data = path.read_bytes()
     assert data.startswith(b"\xef\xbb\xbf"), "Excel knows UTF-8 by it"
@@ -101,7 +126,7 @@ def rows_of(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
 
 def test_two_tables_for_spreadsheets(labels: str, exported: Path) -> None:
     segments, videos = rows_of(exported / "segments.csv"), rows_of(exported / "videos.csv")
-    assert len(videos) == len(WORKS) and len(segments) == 9
+    assert len(videos) == len(WORKS) and len(segments) == 10
     broken = next(row for row in videos if row["video"] == "broken")
     assert (broken["status"], broken["reasons"], broken["share_happy"]) == (
         "failed", "unreadable", ""
@@ -125,13 +150,14 @@ def test_a_name_is_never_a_formula(exported: Path) -> None:
     cells = [value for row in rows_of(exported / "videos.csv") for value in row.values()]
     assert not any(cell.startswith(("=", "+", "@", "-")) for cell in cells)
     assert any(cell.startswith("'=") for cell in cells)
+    assert any(cell.startswith("'-2+") for cell in cells)
 
 
 def test_types_are_told_and_another_delimiter(labels: str, tmp_path: Path) -> None:
     main(labels, str(tmp_path), [Format.csv], delimiter=";")
     place = str(tmp_path / "segments.csv")
     found = duckdb.sql(f"select video, end_s, happy from read_csv('{place}', delim=';')").fetchall()
-    assert len(found) == 9 and max(end_s for _, end_s, _ in found) == 8.0
+    assert len(found) == 10 and max(end_s for _, end_s, _ in found) == 8.0
     assert all(isinstance(happy, float) for _, _, happy in found)
     assert any("α" in name for name, _, _ in found)
     with pytest.raises(UsageError, match="one character"):
@@ -201,7 +227,7 @@ def test_praat(labels: str, exported: Path) -> None:
 
 def test_label_studio(exported: Path) -> None:
     tasks = json.loads((exported / "labelstudio.json").read_text())
-    assert len(tasks) == 4, "what failed has nothing to correct"
+    assert len(tasks) == 5, "what failed has nothing to correct"
     task = next(each for each in tasks if each["data"]["video"] == "/archive/one/session.mp4")
     (prediction,) = task["predictions"]
     regions = prediction["result"]
@@ -220,7 +246,7 @@ def test_what_is_gone_is_not_drawn_and_the_rest_is_made(
 ) -> None:
     assert main(labels, str(tmp_path / "e"), [Format.video, Format.csv]) == 0
     told = capsys.readouterr().out
-    assert told.count("not drawn: ") == 3 and ": no such file" in told
+    assert told.count("not drawn: ") == 4 and ": no such file" in told
     assert "0 videos drawn" in told, "and sound is none"
     assert len(rows_of(tmp_path / "e" / "videos.csv")) == len(WORKS)
 
@@ -243,18 +269,54 @@ def test_a_still_picture_is_a_row_and_no_time(tmp_path: Path) -> None:
     assert not any((tmp_path / "e" / kind).exists() for kind in ("textgrid", "srt", "eaf"))
 
 
+def test_what_lasts_less_than_a_millisecond(tmp_path: Path) -> None:
+    blink = replace(segment(0, 0, 0), end_s=0.0003)
+    tables = LabelTables(str(tmp_path / "l"), LABELS, "model")
+    tables.write([work("/a/blink.mp4", (blink, segment(1, 1, 1)))])
+    main(str(tmp_path / "l"), str(tmp_path / "e"), [each for each in ALL if each != "video"])
+    found = pympi.Elan.Eaf(str(tmp_path / "e" / "eaf" / "blink.eaf"))
+    assert len(found.get_annotation_data_for_tier("person 1")) == 1
+
+
+def test_the_labels_are_never_exported_onto_themselves(labels: str) -> None:
+    before = sorted(Path(labels).rglob("*"))
+    for place in (labels, labels + "/"):
+        with pytest.raises(UsageError, match="holds the labels themselves"):
+            main(labels, place, [Format.csv], overwrite=True)
+    assert sorted(Path(labels).rglob("*")) == before
+
+
+def test_an_export_that_is_repeated_leaves_nothing_stale(tmp_path: Path) -> None:
+    tables = LabelTables(str(tmp_path / "l"), LABELS, "model")
+    tables.write([work("/a/s.mp4", (segment(0, 0, 0),))])
+    for _ in range(2):
+        main(str(tmp_path / "l"), str(tmp_path / "e"), [Format.srt])
+    assert [path.name for path in (tmp_path / "e" / "srt").iterdir()] == ["s.srt"]
+    tables.write([work("/b/s.mp4", (segment(0, 0, 0),))])
+    main(str(tmp_path / "l"), str(tmp_path / "e"), [Format.srt])
+    found = [path.name for path in (tmp_path / "e" / "srt").iterdir()]
+    assert len(found) == 2 and "s.srt" not in found, "both have one name now"
+
+
+def test_no_task_at_all_is_a_list_all_the_same(tmp_path: Path) -> None:
+    tables = LabelTables(str(tmp_path / "l"), LABELS, "model")
+    tables.write([work("/a/b.mp4", (), Outcome().fail("decode", "unreadable", "x"))])
+    main(str(tmp_path / "l"), str(tmp_path / "e"), [Format.labelstudio])
+    assert json.loads((tmp_path / "e" / "labelstudio.json").read_text()) == []
+
+
 def test_the_job(labels: str, tmp_path: Path) -> None:
     words = ("--labels", labels, "--out", tmp_path / "e", "--format", "csv", "--format", "srt")
     done = run_here("export", *words)
     assert done.returncode == 0, done.stderr
-    assert "is not finished" in done.stdout and "5 videos" in done.stdout
+    assert "is not finished" in done.stdout and "6 videos" in done.stdout
     record = storage.read_json(str(tmp_path / "e" / "run.json"))
-    assert record["counts"] == {"inputs": 5, "ok": 4, "degraded": 0, "failed": 1}
-    assert len(list((tmp_path / "e" / "srt").glob("*.srt"))) == 4
+    assert record["counts"] == {"inputs": 6, "ok": 5, "degraded": 0, "failed": 1}
+    assert len(list((tmp_path / "e" / "srt").glob("*.srt"))) == 5
     other = run_here("export", *words, "--format", "vtt")
     assert other.returncode == 2, "another export lies there"
     again = run_here("export", *words, "--format", "vtt", "--overwrite")
-    assert again.returncode == 0 and len(list((tmp_path / "e" / "vtt").iterdir())) == 4
+    assert again.returncode == 0 and len(list((tmp_path / "e" / "vtt").iterdir())) == 5
     none = run_here("export", "--labels", tmp_path, "--out", tmp_path / "n", "--format", "csv")
     assert none.returncode == 2 and "holds no labels" in none.stderr
 

@@ -12,7 +12,7 @@ import torch.multiprocessing as mp
 from torch.nn.functional import adaptive_avg_pool1d
 
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
-from emotion_core.models.dataset import FeatureSet, load_features
+from emotion_core.models.dataset import FeatureSet, in_segments, load_features
 from emotion_core.models.networks import build_network
 from emotion_core.models.networks.spectrogram import stretches
 from emotion_core.models.samples import make_batch
@@ -65,9 +65,12 @@ def test_who_has_nothing_to_guess_is_an_ordinary_student() -> None:
     network, other = build_network(STUDENT), build_network(TEACHER)
     empty: Any = replace(blank(), hints=None)
     told: Any = replace(blank(), hints=np.zeros((1, 4, 6), np.float16))
-    assert hinted(network, empty, 1.0) is None and hinted(network, told, 0.0) is None
-    assert hinted(other, told, 1.0) is None, "it cannot guess"
-    made = hinted(network, told, 1.0)
+    spec = STUDENT.training
+    assert hinted(network, empty, spec) is None
+    assert hinted(network, told, replace(spec, hint=0.0)) is None
+    assert hinted(network, told, replace(spec, mixup=0.2)) is None, "mixed clips have no hint"
+    assert hinted(other, told, spec) is None, "it cannot guess"
+    made = hinted(network, told, spec)
     assert made is not None and made.parts == 4 and made.guess.out_features == 6
 
 
@@ -117,8 +120,23 @@ def test_each_clip_has_what_its_teacher_hears(task: Task, tmp_path: Path) -> Non
     last = np.array([speaker == "24" for speaker in side.clips["speaker"].to_pylist()])
     np.testing.assert_array_equal(unknown, last)
     assert side.fingerprint != replace(side, hints=None).fingerprint
-    both = side.with_clips_of(task.sides["validation"])
+    validation = task.sides["validation"]
+    both = side.with_clips_of(validation)
     assert both.hints is not None and len(both.hints) == len(both)
+    # a refit whose second side the teacher does not know keeps the first one's
+    half = side.with_clips_of(replace(validation, hints=None))
+    assert half.hints is not None
+    np.testing.assert_array_equal(half.hints[: len(side)], side.hints)
+    assert np.isnan(half.hints[len(side) :]).all() and len(half.hints) == len(half)
+    assert in_segments(side, replace(STUDENT, segment_s=0.1)).hints is None
+
+
+def test_a_student_that_does_not_want_hints_is_told_none(folder: Path) -> None:
+    plain = replace(STUDENT, training=replace(STUDENT.training, hint=0.0))
+    teacher = load_teacher(str(folder / "teacher"), str(folder / "heard"))
+    found = load_features(str(folder / "mel"), plain)
+    side = divide(found, plain, "elte", 0, teacher=teacher).sides["train"]
+    assert side.hints is None and side.taught is not None
 
 
 def test_a_hint_is_the_mix_at_the_speed_as_it_is(task: Task) -> None:
