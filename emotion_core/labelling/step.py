@@ -63,7 +63,7 @@ class LabelOptions:
         min_face: smallest face, pixels of the shorter side of its box in the picture as the models
             see it; None leaves it to the models.
         exact: every picture is searched for faces as a whole, not only one a second and the first
-            of each shot (``faces.following``).
+            of each shot (``faces.following``). So it is anyway in a clip of one window.
     """
 
     windowing: Windowing = Windowing()
@@ -183,7 +183,7 @@ class LabelStep:
         return self.ensemble.queries(window, seen.info.fps, seen.info.pictures_end_s)
 
     def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
-        finder = TrackFinder(self.views, self.detector, self.exact)
+        finder: TrackFinder | None = None
         started = self.clock()
         with fetched(work.clip) as path:
             chunks = self._chunks(path, started)
@@ -197,9 +197,16 @@ class LabelStep:
                         raise
                     seen.stopped(error)  # what was labelled before is worth keeping
                     return
+                if finder is None:
+                    finder = TrackFinder(self.views, self.detector, self._exact(media.info))
                 chunk = finder.piece(media, start_s, self._end(start_s, media))
                 seen.add(media, chunk)
                 yield from split(chunk, self.windowing.piece_s)
+
+    def _exact(self, info: MediaInfo) -> bool:
+        """Also for a clip of one window: it is shown to the models as ``preprocess`` shows it."""
+        one_window_s = self.windowing.window_s + self.windowing.short_s
+        return self.exact or info.duration_s <= one_window_s
 
     def _chunks(self, path: Path, started: float) -> Iterator[tuple[float, Media]]:
         """Each chunk of the file with its place, as long as the time limits allow."""
