@@ -18,6 +18,7 @@ from emotion_core import storage
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.storage.mapped import LocalCopy, Source
+from emotion_core.storage.reading import bytes_of
 from emotion_core.storage.uris import is_local
 from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan
@@ -27,6 +28,8 @@ from emotion_core.training.workers import Workers
 
 CHECKPOINTS = "checkpoints"
 MAX_FAILURES = 3
+# How often the checkpoints of a killed job are looked through while its workers remove some.
+_LOOKS = 10
 # how torch's NCCL says it
 _NO_GPU = "no GPUs found"
 
@@ -151,25 +154,33 @@ def _runs(out: str) -> dict[str, list[str]]:
 
 
 def last_checkpoint(out: str) -> Snapshot | None:
-    """The whole checkpoint under ``out`` that got furthest, None when there is none."""
-    places = [
-        uri[: -len(PROGRESS)]
-        for files in _runs(out).values()
-        for uri in files
-        if uri.endswith("/" + PROGRESS)
-    ]
-    found: list[Snapshot] = []
-    for place in places:
+    """The whole checkpoint under ``out`` that got furthest, None when there is none.
+
+    Workers outlive a job that was killed by some seconds, and go on writing and removing.
+    """
+    for _ in range(_LOOKS):
         try:
-            found.append(Snapshot.from_files(_folder_files(place)))
+            return _last_checkpoint(out)
+        except FileNotFoundError:
+            continue  # removed since it was listed, so a later one is there
+    return _last_checkpoint(out)
+
+
+def _last_checkpoint(out: str) -> Snapshot | None:
+    """Raises ``FileNotFoundError`` for a file that went while the others were read."""
+    folders: dict[str, list[str]] = {}
+    for uri in (uri for files in _runs(out).values() for uri in files):
+        folders.setdefault(uri.rpartition("/")[0], []).append(uri)
+    found: list[Snapshot] = []
+    for folder, uris in folders.items():
+        if f"{folder}/{PROGRESS}" not in uris:
+            continue
+        files = {uri.rpartition("/")[2]: bytes_of(uri, None, None) for uri in uris}
+        try:
+            found.append(Snapshot.from_files(files))
         except ValueError:
             continue  # half written: the one before it is whole
     return max(found, key=lambda state: len(state.history), default=None)
-
-
-def _folder_files(place: str) -> dict[str, bytes]:
-    files = storage.list_files(place.rstrip("/"))
-    return {f.uri.rsplit("/", 1)[-1]: storage.read_bytes(f.uri) for f in files}
 
 
 def remove_checkpoints(out: str) -> None:
