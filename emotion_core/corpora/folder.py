@@ -13,9 +13,6 @@ from emotion_core.storage import FileInfo
 NAME = "folder"
 LOOKS_FOR = f"LABEL/FILE with labels such as {', '.join(EMOTIONS)}"
 
-# A video is expected to have sound; one without is noticed when it is decoded.
-_MODALITIES = {"video": "audio-visual", "audio": "audio", "image": "image"}
-
 
 def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     """Labelled clips below ``uri``: videos, sound and stills.
@@ -42,5 +39,5 @@ def parse(info: FileInfo) -> Clip | None:
         info.version,
         corpus=NAME,
         emotion=emotion,
-        modality=_MODALITIES[kind],
+        modality=scanning.MODALITIES[kind],
     )

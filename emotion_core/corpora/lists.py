@@ -46,7 +46,7 @@ def read_list(uri: str) -> list[str]:
     """
     if uri == STDIN:
         given = _lines(sys.stdin.buffer.read())
-        return [_open(storage.absolute(entry), "standard input", n) for n, entry in given]
+        return [opened(storage.absolute(entry), "standard input", n) for n, entry in given]
     uri = storage.absolute(uri)
     lowered = uri.lower()
     if lowered.endswith(".parquet"):
@@ -55,10 +55,10 @@ def read_list(uri: str) -> list[str]:
         data = storage.read_bytes(uri)
         entries = _of_csv(data, uri) if lowered.endswith(".csv") else _lines(data)
     folder = uri.rpartition("/")[0]
-    return [_open(placed(entry, folder), uri, number) for number, entry in entries]
+    return [opened(placed(entry, folder), uri, number) for number, entry in entries]
 
 
-def _open(uri: str, listed_in: str, number: int) -> str:
+def opened(uri: str, listed_in: str, number: int) -> str:
     """``uri``, unless it would carry a secret into every table."""
     if holds_secret(uri):
         raise UsageError(without_secret(uri, f"{listed_in}, line {number}"))
@@ -76,13 +76,14 @@ def placed(entry: str, folder: str) -> str:
     return local_uri(os.path.abspath(beside if os.path.lexists(beside) else entry))
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
+    """A list's text, without its byte order mark."""
     # surrogates stand for the bytes of local names that are not UTF-8, as in ``os.fsdecode``
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
 def _lines(data: bytes) -> list[Entry]:
-    text = _text(data)
+    text = text_of(data)
     if "\0" in text:  # find -print0: the one way in which a name may hold a line break
         lines = text.split("\0")
     else:
@@ -92,7 +93,7 @@ def _lines(data: bytes) -> list[Entry]:
 
 
 def _of_csv(data: bytes, uri: str) -> list[Entry]:
-    reader = csv.reader(io.StringIO(_text(data), newline=""))
+    reader = csv.reader(io.StringIO(text_of(data), newline=""))
     try:
         rows = [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as error:

@@ -15,12 +15,11 @@ from typing import Any
 from emotion_core import storage
 from emotion_core.clips.clip import Clip
 from emotion_core.corpora import scanning
-from emotion_core.corpora.lists import COLUMNS, placed
+from emotion_core.corpora.lists import COLUMNS, opened, placed, text_of
 from emotion_core.errors import UsageError
 from emotion_core.media.suffixes import kind_of
 from emotion_core.recipes.emotions import EMOTIONS, canonical
 from emotion_core.storage import GONE, UNREADABLE
-from emotion_core.text import holds_secret, without_secret
 
 NAME = "manifest"
 LOOKS_FOR = (
@@ -31,7 +30,6 @@ LABELS = ("label", "emotion")
 # What else is taken from it, word for word.
 _TOLD = ("speaker", "intensity", "statement", "channel")
 _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
-_MODALITIES = {"video": "audio-visual", "audio": "audio", "image": "image"}
 
 
 def scan(uri: str, modality: str | None = None) -> scanning.Scan:
@@ -55,10 +53,7 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     for number, row in rows:
         if not row[path]:
             raise UsageError(f"{uri}, line {number}: no {path}")
-        place = placed(row[path], folder)
-        if holds_secret(place):
-            raise UsageError(without_secret(place, f"{uri}, line {number}"))
-        places.append(place)
+        places.append(opened(placed(row[path], folder), uri, number))
     clips, unparsed = [], []
     seen: dict[str, int] = {}
     for (number, row), place, found in zip(rows, places, storage.look_up(places), strict=True):
@@ -75,7 +70,7 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
         corpus = _utf8(row.get("corpus", ""), where) or NAME
         clips.append(
             Clip(info.uri, info.size, info.version, corpus=corpus, emotion=emotion,
-                 modality=_MODALITIES[kind], **told)
+                 modality=scanning.MODALITIES[kind], **told)
         )  # fmt: skip
     clips.sort(key=lambda clip: clip.uri)
     return scanning.checked(scanning.Scan(clips, unparsed), NAME, uri, LOOKS_FOR)
@@ -95,7 +90,7 @@ def _rows(uri: str) -> list[tuple[int, dict[str, str]]]:
             (number, {key.strip().lower(): _text(value) for key, value in row.items()})
             for number, row in enumerate(given, start=1)
         ]
-    text = storage.read_bytes(uri).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    text = text_of(storage.read_bytes(uri))
     first = text.partition("\n")[0]
     # spreadsheets write semicolons where a comma is the decimal sign
     delimiter = max(",;\t", key=first.count)

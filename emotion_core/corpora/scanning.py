@@ -12,6 +12,10 @@ from emotion_core.storage import FileInfo, list_files, path_of
 # audio protocol applies to the first, and decoding it costs a hundredth.
 CHOICES = ("audio-visual", "audio", "video")
 
+# By what a file's name says (``media.suffixes.kind_of``). A video is expected to have sound; one
+# without is noticed when it is decoded.
+MODALITIES = {"video": "audio-visual", "audio": "audio", "image": "image"}
+
 
 @dataclass(frozen=True)
 class Scan:

@@ -12,6 +12,7 @@ from emotion_core.errors import UsageError
 
 if TYPE_CHECKING:
     from emotion_core.exports.labelled import LabelledVideo, Labels
+    from emotion_core.media.isolated import IsolatedDecoder
 
 # One file for each video: format -> suffix.
 _TIMED = {"vtt": ".vtt", "srt": ".srt", "eaf": ".eaf", "textgrid": ".TextGrid"}
@@ -96,6 +97,7 @@ def _write(
     drawn = 0
     with ExitStack() as opened:
         writers, files = _of_all(found, out, formats, delimiter, opened)
+        decoder = opened.enter_context(_decoder()) if "video" in formats else None
         for video in found.videos():
             check()
             counts["inputs"] += 1
@@ -103,7 +105,7 @@ def _write(
             for add in writers:
                 add(video)
             _write_timed(video, out, formats)
-            drawn += "video" in formats and _draw(video, out)
+            drawn += decoder is not None and _draw(video, out, decoder)
     files += [f"{name}/*{_TIMED[name]}" for name in formats if name in _TIMED]
     if "video" in formats:
         cli.say(f"{drawn} videos drawn")
@@ -136,7 +138,14 @@ def _of_all(
     return writers, files
 
 
-def _draw(video: "LabelledVideo", out: str) -> bool:
+def _decoder() -> "IsolatedDecoder":
+    from emotion_core.exports.drawn import TIMEOUT_S
+    from emotion_core.media.isolated import IsolatedDecoder
+
+    return IsolatedDecoder(TIMEOUT_S)
+
+
+def _draw(video: "LabelledVideo", out: str, decoder: "IsolatedDecoder") -> bool:
     """Draw one video; says why where that cannot be done, and goes on."""
     from emotion_core.errors import ClipError
     from emotion_core.exports import drawn
@@ -144,12 +153,13 @@ def _draw(video: "LabelledVideo", out: str) -> bool:
 
     if not video.lanes or kind_of(video.row["uri"]) not in ("video", None):
         return False
+    place = storage.join(out, "video", video.name + drawn.SUFFIX)
     try:
-        data = drawn.draw(video)
+        with storage.open_write(place) as file:
+            drawn.draw(video, decoder, file)
     except ClipError as error:
         cli.say(f"not drawn: {video.name}: {error}")
         return False
-    storage.write_bytes(storage.join(out, "video", video.name + drawn.SUFFIX), data)
     return True
 
 

@@ -1,15 +1,16 @@
 """A video with what the labels say drawn on it: boxes, names, emotions, and the voice below."""
 
-import io
+from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import IO
 
 import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from emotion_core import storage
-from emotion_core.exports.labelled import SOUND, LabelledVideo, Stretch
+from emotion_core.exports.labelled import LabelledVideo, Stretch
 from emotion_core.exports.timed import said
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media
@@ -21,54 +22,56 @@ _SIDE = 640  # of the drawn video, its longer one
 _MOST_FPS = 30.0
 _RATE = 44_100
 _CHUNK_S = 2.0
-_TIMEOUT_S = 60.0  # of the decoder, for a chunk
+TIMEOUT_S = 60.0  # of the decoder, for a chunk
 _TEXT = 15
 # Time stamps of the drawn video count these.
 _TICKS = 1000
 
 
-def draw(video: LabelledVideo) -> bytes:
-    """The video as MP4 (H.264, AAC), at most 640 pixels wide or high, some 30 pictures a second.
+def draw(video: LabelledVideo, decoder: IsolatedDecoder, file: IO[bytes]) -> None:
+    """Write the video as MP4 (H.264, AAC), at most 640 pixels wide or high.
 
-    The table has a box a window, from where the face was seen best; in between a box moves in a
-    straight line, so on a quick move it lags. The sound is mono.
+    It has some 30 pictures a second. The table has a box a window, from where the face was seen
+    best; in between a box moves in a straight line, so on a quick move it lags. The sound is mono.
+
+    Args:
+        video: with answers.
+        decoder: reads the file.
+        file: what is written to; it can be sought in.
 
     Raises:
         ClipError: the file is gone, or cannot be read.
     """
-    buffer = io.BytesIO()
     spec = VideoSpec(sampling="stride", every=1, max_frames=10**9, max_side=_SIDE)
     plan = DecodePlan(video=spec, sample_rate=_RATE, decoder="pyav")
     row = video.row
     with (
         storage.local_copy(row["uri"], None, row["size"], row["version"]) as path,
-        IsolatedDecoder(_TIMEOUT_S) as decoder,
-        av.open(buffer, "w", format="mp4") as out,
+        av.open(file, "w", format="mp4") as out,
     ):
-        writer = _Writer(out)
+        writer = _Writer(out, Pen(video))
         for number, media in enumerate(decoder.stream(str(path), plan, _CHUNK_S)):
-            writer.add(media, number * _CHUNK_S, video)
+            writer.add(media, number * _CHUNK_S)
         writer.close()
-    return buffer.getvalue()
 
 
 class _Writer:
     """Encodes chunks; its streams are opened with the first one, which says what there is."""
 
-    def __init__(self, out: av.container.OutputContainer):
-        self._out = out
+    def __init__(self, out: av.container.OutputContainer, pen: "Pen"):
+        self._out, self._pen = out, pen
         self._pictures: av.VideoStream | None = None
         self._sound: av.AudioStream | None = None
         self._samples = 0
 
-    def add(self, media: Media, start_s: float, video: LabelledVideo) -> None:
+    def add(self, media: Media, start_s: float) -> None:
         """One more chunk."""
         if self._pictures is None:
             self._open(media)
         assert self._pictures is not None
         step = max(1, round(media.info.fps / _MOST_FPS))
         for picture, time_s in zip(media.frames[::step], media.frame_times_s[::step], strict=True):
-            drawn = draw_picture(picture, float(time_s), video)
+            drawn = self._pen.draw(picture, float(time_s))
             frame = av.VideoFrame.from_ndarray(_even(drawn), format="rgb24")
             frame.pts, frame.time_base = round(time_s * _TICKS), Fraction(1, _TICKS)
             self._out.mux(self._pictures.encode(frame))
@@ -105,32 +108,44 @@ class _Writer:
         self._out.mux(self._sound.encode(frame))
 
 
-def draw_picture(picture: np.ndarray, time_s: float, video: LabelledVideo) -> np.ndarray:
-    """A picture with the boxes and words of one moment, uint8 (height, width, 3)."""
-    image = Image.fromarray(picture)
-    pen = ImageDraw.Draw(image)
-    font = ImageFont.load_default(_TEXT)
-    for lane, stretches in video.lanes.items():
-        now = next((s for s in stretches if s.start_s <= time_s < s.end_s), None)
-        if now is None:
-            continue
-        colour, words = colour_of(now.emotion), f"{lane}: {said(now)} {now.confidence:.0%}"
-        if lane == SOUND:
-            _write(pen, (4, image.height - _TEXT - 6), words, colour, font)
-        elif (box := box_at(stretches, time_s)) is not None:
-            x1, y1, x2, y2 = (v * s for v, s in zip(box, image.size * 2, strict=True))
-            pen.rectangle((x1, y1, x2, y2), outline=colour, width=2)
-            _write(pen, (x1, max(0.0, y1 - _TEXT - 6)), words, colour, font)
-    return np.asarray(image)
+class Pen:
+    """Draws what is said of one video; what all its pictures share is looked up once."""
+
+    def __init__(self, video: LabelledVideo):
+        self._lanes = [(lane, Places(lane)) for lane in video.lanes.values()]
+        self._font = ImageFont.load_default(_TEXT)
+
+    def draw(self, picture: np.ndarray, time_s: float) -> np.ndarray:
+        """A picture with the boxes and words of one moment, uint8 (height, width, 3)."""
+        image = Image.fromarray(picture)
+        pen = ImageDraw.Draw(image)
+        for stretches, places in self._lanes:
+            before = bisect_right(stretches, time_s, key=lambda each: each.start_s) - 1
+            if before < 0 or time_s >= (now := stretches[before]).end_s:
+                continue
+            words = f"{now.lane}: {said(now)} {now.confidence:.0%}"
+            corner, box = (4.0, image.height - _TEXT - 6.0), places.at(time_s)
+            if box is not None:
+                x1, y1, x2, y2 = (v * s for v, s in zip(box, image.size * 2, strict=True))
+                pen.rectangle((x1, y1, x2, y2), outline=colour_of(now.emotion), width=2)
+                corner = (x1, max(0.0, y1 - _TEXT - 6))
+            _write(pen, corner, words, colour_of(now.emotion), self._font)
+        return np.asarray(image)
 
 
-def box_at(stretches: Sequence[Stretch], time_s: float) -> tuple[float, ...] | None:
-    """Where a person's face is, as fractions of the picture: between the places known."""
-    known = [(s.box_s, s.box) for s in stretches if s.box is not None and s.box_s is not None]
-    if not known:
-        return None
-    times, boxes = zip(*sorted(known), strict=True)
-    return tuple(np.interp(time_s, times, edge).item() for edge in zip(*boxes, strict=True))
+class Places:
+    """Where a lane's face is, as far as it is known."""
+
+    def __init__(self, lane: Sequence[Stretch]):
+        known = sorted((s.box_s, s.box) for s in lane if s.box is not None and s.box_s is not None)
+        self._times = [time for time, _ in known]
+        self._edges = list(zip(*(box for _, box in known), strict=True))
+
+    def at(self, time_s: float) -> tuple[float, ...] | None:
+        """Fractions of the picture, in a straight line between the places known; None for sound."""
+        if not self._times:
+            return None
+        return tuple(np.interp(time_s, self._times, edge).item() for edge in self._edges)
 
 
 def _write(

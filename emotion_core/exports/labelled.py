@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion_core import storage
+from emotion_core.corpora.scanning import stem
 from emotion_core.errors import UsageError
+from emotion_core.labelling.report.overview import lane_name
 from emotion_core.labelling.tables import SEGMENTS, VIDEOS
 from emotion_core.storage.parts import parts
 from emotion_core.text import printable
 
-SOUND = "sound"
 _MOST_BYTES = 180
 
 
@@ -100,7 +101,7 @@ class Labels:
             return ()
         found = [
             Stretch(
-                SOUND if row["track_id"] is None else f"person {row['track_id']}",
+                lane_name(row["track_id"]),
                 row["start_s"],
                 row["start_s"] + row["labelled_s"],
                 row["emotion"],
@@ -142,9 +143,9 @@ def names_of(rows: pa.Table) -> dict[str, str]:
     No two names are the same to a file system that sees no case.
     """
     ids, uris = rows["clip_id"].to_pylist(), rows["uri"].to_pylist()
-    stems = dict(zip(ids, map(_stem, uris), strict=True))
+    stems = dict(zip(ids, map(_fit, uris), strict=True))
     counts = Counter(map(_key, stems.values()))
-    names = {clip: stem for clip, stem in stems.items() if counts[_key(stem)] == 1}
+    names = {clip: plain for clip, plain in stems.items() if counts[_key(plain)] == 1}
     taken = set(map(_key, names.values()))
     for clip in sorted(stems.keys() - names.keys()):
         tries = (f"{stems[clip]}-{clip[:length]}" for length in range(10, len(clip) + 1))
@@ -158,11 +159,10 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _stem(uri: str) -> str:
-    name = printable(storage.path_of(uri).rstrip("/").rsplit("/", 1)[-1])
-    stem = name.rpartition(".")[0] or name
+def _fit(uri: str) -> str:
+    """A file's name without its suffix, fit to be one anywhere."""
     # what no file system takes, and what would name another folder
-    fit = "".join("_" if sign in '\\/:*?"<>|' else sign for sign in stem)
+    fit = "".join("_" if sign in '\\/:*?"<>|' else sign for sign in printable(stem(uri)))
     # room for a suffix in the 255 bytes that a name may have
     cut = fit.encode("utf-8", "replace")[:_MOST_BYTES].decode("utf-8", "ignore")
     return cut.strip(". ") or "video"

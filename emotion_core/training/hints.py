@@ -5,7 +5,6 @@ makes of its sound is hundreds of numbers at every step, so a small network of f
 from it. What guesses is thrown away after the training.
 """
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,9 +29,9 @@ class Hinted(nn.Module):
         self.guess = nn.Linear(network.hint_width, width)  # type: ignore[arg-type]
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits, float (b, classes), and the guess, (b, parts * width)."""
+        """Logits, float (b, classes), and the guess, (b, parts, width)."""
         logits, steps = self.network.hinted(batch, self.parts)  # type: ignore[operator]
-        return logits, self.guess(steps).flatten(1)
+        return logits, self.guess(steps)
 
 
 def hinted(network: nn.Module, train: FeatureSet, spec: TrainSpec) -> Hinted | None:
@@ -51,19 +50,14 @@ def hinted(network: nn.Module, train: FeatureSet, spec: TrainSpec) -> Hinted | N
     return Hinted(network, *train.hints.shape[1:])
 
 
-def flat_hints(train: FeatureSet) -> np.ndarray:
-    """Each clip's hint, float16 (clips, parts * width), NaN where there is none."""
-    assert train.hints is not None
-    return train.hints.reshape(len(train), -1)
-
-
 def hint_losses(guess: Tensor, wanted: Tensor) -> Tensor:
     """How far each guess is off: mean square, float (b,); 0 for a clip without a hint.
 
     Args:
-        guess: float (b, n).
-        wanted: float (b, n), NaN where the teacher knows nothing of the clip.
+        guess: float (b, ...).
+        wanted: float (b, ...), NaN where the teacher knows nothing of the clip.
     """
+    guess, wanted = guess.flatten(1), wanted.flatten(1)
     known = torch.isfinite(wanted).all(dim=1)
     wanted = torch.where(known[:, None], wanted, guess.detach())
     return functional.mse_loss(guess, wanted, reduction="none").mean(dim=1)

@@ -21,7 +21,7 @@ from emotion_core.recipes.specs import Recipe
 from emotion_core.training.augment import augment
 from emotion_core.training.averaging import average_of
 from emotion_core.training.decoded import DecodedClips
-from emotion_core.training.hints import flat_hints, hint_losses, hinted
+from emotion_core.training.hints import hint_losses, hinted
 from emotion_core.training.mixup import Pairs, draw_pairs, mix
 from emotion_core.training.optimiser import make_optimiser, set_rates
 from emotion_core.training.plan import (
@@ -83,7 +83,6 @@ class Training:
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
         self.corpus_weights = corpus_weights(self.train.clips, plan.recipe.training.balance)
         self.targets = targets_of(self.train, plan.recipe.training.teacher_share)
-        self.hints = flat_hints(self.train) if self.hinted else None
         self.samples = DecodedClips(self.train)
         self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
 
@@ -223,8 +222,8 @@ class Training:
                 reduction="none",
                 label_smoothing=spec.label_smoothing,
             )
-            if guess is not None and self.hints is not None:
-                wanted = torch.from_numpy(self.hints[mine.rows]).float().to(self.device)
+            if guess is not None and self.train.hints is not None:
+                wanted = torch.from_numpy(self.train.hints[mine.rows]).float().to(self.device)
                 losses = losses + spec.hint * hint_losses(guess.float(), wanted)
             heavy = torch.from_numpy(mine.mixed(self.corpus_weights)[:, 0])
             losses = losses * heavy.to(self.device)

@@ -165,13 +165,16 @@ def _answers(
     known, answers = rows >= 0, clips.one_hot
     if not known.any():
         return answers, None, known
-    batches = list(heard.select(rows[known]).batches())
-    answers[known] = np.concatenate([bundle.predict(batch) for batch in batches])
-    if not hints or not hasattr(bundle.network, "hint"):
+    hints = hints and hasattr(bundle.network, "hint")
+    said, told = [], []
+    for batch in heard.select(rows[known]).batches():  # one at a time is in memory
+        said.append(bundle.predict(batch))
+        told += [_hint(bundle, batch)] if hints else []
+    answers[known] = np.concatenate(said)
+    if not hints:
         return answers, None, known
-    told = np.concatenate([_hint(bundle, batch) for batch in batches])
-    heard_in = np.full((len(clips), *told.shape[1:]), np.nan, np.float16)
-    heard_in[known] = told
+    heard_in = np.full((len(clips), *told[0].shape[1:]), np.nan, np.float16)
+    heard_in[known] = np.concatenate(told)
     return answers, heard_in, known
 
 

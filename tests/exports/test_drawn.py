@@ -10,7 +10,7 @@ import pytest
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.exports.command import Format, main
-from emotion_core.exports.drawn import box_at
+from emotion_core.exports.drawn import Places
 from emotion_core.exports.labelled import Stretch
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.report.colours import colour_of
@@ -84,7 +84,8 @@ def test_a_box_moves_between_the_places_that_are_known() -> None:
         return Stretch("person 0", start_s, start_s + 2, "happy", 0.9, False, (1.0,), box, box_s)
 
     lane = [stretch(0, 1.0, 0.2), stretch(2, 3.0, 0.4)]
-    assert box_at(lane, 2.0) == pytest.approx((0.3, 0.2, 0.4, 0.4))
-    assert box_at(lane, 0.0) == pytest.approx((0.2, 0.2, 0.3, 0.4)), "before the first it waits"
-    assert box_at(lane, 9.0) == pytest.approx((0.4, 0.2, 0.5, 0.4))
-    assert box_at([stretch(0, None, 0.2)], 0.0) is None
+    known = Places(lane)
+    assert known.at(2.0) == pytest.approx((0.3, 0.2, 0.4, 0.4))
+    assert known.at(0.0) == pytest.approx((0.2, 0.2, 0.3, 0.4)), "before the first it waits"
+    assert known.at(9.0) == pytest.approx((0.4, 0.2, 0.5, 0.4))
+    assert Places([stretch(0, None, 0.2)]).at(0.0) is None

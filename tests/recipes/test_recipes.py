@@ -18,20 +18,13 @@ from emotion_core.recipes import (
 )
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe, TrainSpec
+from tests.support.own_network import MEAN
 
-OWN = """
+OWN = f"""
 from dataclasses import replace
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.specs import AudioSpec, Recipe
-from torch import nn
-
-class Mean(nn.Module):
-    def __init__(self, audio, video, n_classes):
-        super().__init__()
-        self.dense = nn.Linear(audio.coefficients, n_classes)
-    def forward(self, batch):
-        return self.dense(batch.audio.mean(dim=1))
-
+{MEAN}
 MINE = Recipe("mine", "means", "me", "emotions8", "random", AudioSpec(n_mfcc=9), None, "own:Mean")
 """
 

@@ -23,6 +23,7 @@ from emotion_core.training.task import divide
 from emotion_core.training.teacher import load_teacher
 from emotion_core.training.workers import Workers
 from tests.support.jobs import run_here
+from tests.support.own_network import MEAN
 from tests.support.synthetic_features import SMALL, rows, write_features
 
 HEARD = with_training(replace(SMALL, video=None), epochs=6)
@@ -128,22 +129,10 @@ def test_what_never_learns_must_not_stay_random() -> None:
     require_begun(SMALL, None)
 
 
-OWN_NETWORK = """
-from torch import nn
-
-class Mean(nn.Module):
-    def __init__(self, audio, video, n_classes):
-        super().__init__()
-        self.dense = nn.Linear(audio.coefficients, n_classes)
-    def forward(self, batch):
-        return self.dense(batch.audio.mean(dim=1))
-"""
-
-
 def test_a_stranger_s_network_runs_only_where_it_is_trusted(
     place: str, found: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "stranger_s.py").write_text(OWN_NETWORK)
+    (tmp_path / "stranger_s.py").write_text(MEAN)
     monkeypatch.syspath_prepend(str(tmp_path))
     recipe = replace(HEARD, network="stranger_s:Mean", network_options={})
     info = BundleInfo(recipe, found.label_set, found.settings, 20, ("audio",), "elte", 0)

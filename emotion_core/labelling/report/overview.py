@@ -73,6 +73,11 @@ def _folder(uri: str) -> str:
     return short_name(uri.rstrip("/").rpartition("/")[0], 24) if "/" in uri else "."
 
 
+def lane_name(track_id: int | None) -> str:
+    """Whose answers a lane holds: ``person 0``, or ``sound`` that is nobody's in particular."""
+    return "sound" if track_id is None else f"person {track_id}"
+
+
 def shown_time(seconds: float, exact: bool = False) -> str:
     """Seconds for people: ``7.5 s``, ``12 min``, ``3.2 h``; exact: ``4.5 s`` or ``1:05:09``."""
     if exact and seconds >= 60:

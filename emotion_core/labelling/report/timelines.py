@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.ticker import MaxNLocator
 
-from emotion_core.labelling.report.overview import distinct_names, shown_time
+from emotion_core.labelling.report.overview import distinct_names, lane_name, shown_time
 from emotion_core.report.colours import colour_of
 from emotion_core.text import printable
 
@@ -134,7 +134,7 @@ def _timeline(
         picture = pictures.get((row["clip_id"], track))
         lanes.append(
             Lane(
-                name="sound" if track == NOBODY else f"person {track}",
+                name=lane_name(None if track == NOBODY else track),
                 said=_said(answers, track),
                 thumbnail=_data_uri(picture) if picture else "",
                 marks=tuple(_marks(answers, track, length)),
