@@ -83,13 +83,22 @@ class Labels:
     labels: tuple[str, ...]
 
     def videos(self) -> Iterator[LabelledVideo]:
-        """One video after the other, file by file; a file of both tables is held at once."""
+        """One video after the other, file by file; a file of both tables is held at once.
+
+        Raises:
+            UsageError: a file of answers is not there.
+        """
         places = parts(storage.join(self.uri, VIDEOS))  # once: a job may be adding more
         names = names_of(storage.read_parquet(places, ["clip_id", "uri"]))
         for place in places:
             rows = storage.read_parquet([place])
             details = storage.join(self.uri, SEGMENTS, place.rsplit("/", 1)[-1])
             found = storage.read_parquet([details]) if storage.exists(details) else None
+            if found is None and pc.any(pc.greater(rows["n_segments"], 0)).as_py():
+                raise UsageError(
+                    f"{place} has answers, but {details} is not there: give the --out of "
+                    "jobs/label.py itself, not a copy of it that --compact-to made"
+                )
             for row in rows.to_pylist():
                 mine = None
                 if found is not None:

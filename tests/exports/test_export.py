@@ -28,6 +28,7 @@ from emotion_core.exports.command import Format, main
 from emotion_core.exports.labelled import names_of, open_labels
 from emotion_core.exports.spreadsheet import clock
 from emotion_core.exports.timed import joined
+from emotion_core.labelling.compact import compact
 from emotion_core.labelling.tables import LabelTables
 from tests.support.jobs import ROOT, run_here
 
@@ -110,6 +111,15 @@ def test_a_name_that_looks_like_another_s_way_out(labels: str) -> None:
     assert len({unicodedata.normalize("NFC", name).casefold() for name in found}) == 5
     many = named(*(f"/{number}/clip.mp4" for number in range(300)))
     assert len(set(many)) == 300
+
+
+def test_a_compact_copy_is_refused_and_not_exported_without_its_answers(
+    labels: str, tmp_path: Path
+) -> None:
+    compact(LabelTables(labels, LABELS, "model"), str(tmp_path / "copy"))
+    with pytest.raises(UsageError, match="not a copy of it that --compact-to made"):
+        main(str(tmp_path / "copy"), str(tmp_path / "e"), [Format.csv])
+    assert not (tmp_path / "e" / "segments.csv").exists()
 
 
 def test_a_long_name_leaves_room_for_its_ending() -> None:
