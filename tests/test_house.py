@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"evaluation"}),
     frozenset({"labelling", "preprocessing", "training"}),
     frozenset({"exports"}),
+    frozenset({"main"}),
     frozenset({"jobs"}),
 )
 RAY_ROOMS = {"engine", "training", "jobs"}
