@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "label": ("emotion_core.labelling.command", "Videos -> who felt what when, in Parquet."),
         "export": ("emotion_core.exports.command", "Labels -> CSV, subtitles, ELAN, Praat ..."),
+        "fetch": ("emotion_core.fetching.command", "A published corpus -> your folder or bucket."),
         "preprocess": ("emotion_core.preprocessing.command", "Corpora -> features in Parquet."),
         "train": ("emotion_core.training.command", "Features -> a model of your own."),
         "evaluate": ("emotion_core.evaluation.command", "A model -> its figures."),

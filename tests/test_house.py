@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"clips", "models"}),
     frozenset({"corpora", "engine"}),
     frozenset({"evaluation"}),
-    frozenset({"labelling", "preprocessing", "training"}),
+    frozenset({"fetching", "labelling", "preprocessing", "training"}),
     frozenset({"exports"}),
     frozenset({"main"}),
     frozenset({"jobs"}),

@@ -24,7 +24,9 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     Raises:
         UsageError: unreadable URI, or no clip there.
     """
-    return scanning.checked(scanning.scan_names(uri, MEDIA, parse), NAME, uri, LOOKS_FOR)
+    return scanning.checked(
+        scanning.scan_names(uri, MEDIA, parse, mixed=False), NAME, uri, LOOKS_FOR
+    )
 
 
 def parse(info: FileInfo) -> Clip | None:
