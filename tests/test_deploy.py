@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ray.scripts.scripts import cli as ray_cli
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -151,3 +152,26 @@ def test_strangers_get_in_nowhere() -> None:
 def test_the_nightly_job_is_the_same_job() -> None:
     assert manifest("nightly.yaml")["spec"]["jobTemplate"] == manifest("label.yaml")["spec"]
     assert manifest("label.yaml")["spec"]["shutdownAfterJobFinishes"] is True
+
+
+def ray_commands() -> list[tuple[str, str]]:
+    """Every ``ray`` command of the page and of the job for Slurm: its words, and the rest."""
+    found = []
+    for path in (ROOT / "docs" / "cluster.md", DEPLOY / "label.slurm"):
+        text = path.read_text().replace("\\\n", " ")
+        names = (
+            r"\bray ((?:job )?(?:submit|logs|stop)|get-auth-token|symmetric-run|up|down|dashboard)"
+        )
+        found += re.findall(names + r"\b([^\n`|]*)", text)
+    return found
+
+
+def test_ray_has_the_commands_and_options_that_are_told() -> None:
+    assert len(ray_commands()) > 8
+    for words, rest in ray_commands():
+        command: Any = ray_cli
+        for word in words.split():
+            command = command.commands[word]
+        options = {each for parameter in command.params for each in parameter.opts}
+        told = set(re.findall(r"(?<=\s)(--[a-z][\w-]+)", rest.split(" -- ")[0]))
+        assert told <= options, words
