@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
@@ -14,6 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from emotion_core.corpora.splits import expand
 from emotion_core.labelling.schemas import (
@@ -220,3 +222,12 @@ def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
     assert re.search(r"a .* ok .* several_people .* happy, sad", shown), shown
     assert re.search(r"b .* degraded .* no_audio, cut", shown), shown
     assert str(out / "eval" / "confusion.png") in shown
+
+
+def test_the_citation_is_of_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    assert cited["title"].startswith(project["name"])
+    assert {"cff-version", "message", "authors"} <= set(cited)
