@@ -98,6 +98,8 @@ class ClipWork:
         notes: words of ``NOTES`` that describe what the label step saw.
         no_face_s, no_sound_s: seconds in which it saw no face, heard no sound; None: nobody looked
             or listened.
+        speech_s, no_speech_s: seconds in which it heard somebody speak, and the others; None:
+            nobody looked for speech.
         duration_s: seconds of media.
         decoder: which library gave the pictures.
         face_provider: what ran the face detector (``Detector.provider``); None: none ran.
@@ -115,6 +117,8 @@ class ClipWork:
     notes: tuple[str, ...] = ()
     no_face_s: float | None = None
     no_sound_s: float | None = None
+    speech_s: float | None = None
+    no_speech_s: float | None = None
     duration_s: float | None = None
     decoder: str | None = None
     face_provider: str | None = None

@@ -61,6 +61,14 @@ def main(
             "else one a second and the first of each shot, and in between around known faces.",
         ),
     ] = False,
+    any_sound: Annotated[
+        bool,
+        typer.Option(
+            "--any-sound",
+            help="Ask about every sound that is not silent, also where nobody speaks: for voices "
+            "that are not found to be speech.",
+        ),
+    ] = False,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -141,7 +149,7 @@ def main(
 
     how = Labelling(
         tuple(model_uri(each) for each in model or NAMES),
-        LabelOptions(Windowing(window, hop), fps, min_face, exact),
+        LabelOptions(Windowing(window, hop), fps, min_face, exact, any_sound),
         detector,
         Limits(video_s=video_timeout),
         min_confidence,

@@ -24,6 +24,7 @@ from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import Bundle, load_bundle
 from emotion_core.models.shipped import bundle_uri
+from emotion_core.sound.speech import speech_model_id
 
 # A part holds about this much of an archive, and so many videos at most: what a kill may cost.
 _BYTES_PER_PART = 1 << 30
@@ -105,8 +106,14 @@ class Labelling:
             "fps": self.options.fps,
             "min_face": self.options.min_face,
             "exact": self.options.exact,
+            "any_sound": self.options.any_sound,
+            "speech_model": speech_model_id() if self._looks_for_speech else None,
             "min_confidence": self.min_confidence,
         }
+
+    @property
+    def _looks_for_speech(self) -> bool:
+        return self.ensemble.hears and not self.options.any_sound
 
     def tables(self, out: str) -> LabelTables:
         """The tables that these labels go to."""

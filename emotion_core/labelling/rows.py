@@ -30,6 +30,8 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
         "n_tracks": work.n_tracks,
         "no_face_s": work.no_face_s,
         "no_sound_s": work.no_sound_s,
+        "speech_s": work.speech_s,
+        "no_speech_s": work.no_speech_s,
         "labelled_s": float(sum(labelled_seconds(work.segments))),
         "emotion": None if shares is None else labels[dominant(work.segments, shares)],
         **{

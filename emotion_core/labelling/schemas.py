@@ -7,7 +7,7 @@ from emotion_core.storage.schemas import STATUS
 # Version of the two tables of ``jobs/label.py``, which rises when a column changes its meaning or
 # goes: in the metadata of each of their files (``schema_version``), in settings.json and run.json.
 # CHANGELOG.md has what changed.
-LABELS_SCHEMA_VERSION = 2
+LABELS_SCHEMA_VERSION = 3
 
 
 def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
@@ -30,6 +30,9 @@ def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
             # null where no model looks at pictures, or none listens
             pa.field("no_face_s", pa.float64()),
             pa.field("no_sound_s", pa.float64()),
+            # null where no model listens, or --any-sound
+            pa.field("speech_s", pa.float64()),
+            pa.field("no_speech_s", pa.float64()),
             pa.field("labelled_s", pa.float64(), nullable=False),  # sum of its segments'
             pa.field("emotion", pa.string()),  # the one with the largest share
             # share of labelled_s whose segments say so; adding up to 1, null without any segment

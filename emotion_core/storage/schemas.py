@@ -38,6 +38,7 @@ STATUSES = ("ok", "degraded", "failed")
 
 REASONS = {
     "no_audio": "a video without sound, or with nothing but silence",
+    "no_speech": "sound, but nobody speaks in it: no model was asked about it as a voice",
     "no_face": "pictures, but no face in any of them",
     "cut": "sound or picture stops before the end of the file; features: or it lasts over an hour",
     "unreadable": "not a media file, or damaged beyond reading",

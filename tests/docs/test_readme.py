@@ -133,8 +133,12 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_the_changelog_begins_with_the_versions_of_the_tables() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     latest = text[text.index("\n## ") :]
-    (version,) = re.findall(r"`schema_version` of .*: \*\*(\d+)\*\*", latest.split("\n## ")[1])
-    assert int(version) == LABELS_SCHEMA_VERSION == FEATURES_SCHEMA_VERSION
+    versions = re.findall(
+        r"`schema_version` of [^:]*: \*\*(\d+)\*\*; of `features/`: \*\*(\d+)", latest
+    )
+    assert [int(version) for version in versions[0]] == [
+        LABELS_SCHEMA_VERSION, FEATURES_SCHEMA_VERSION
+    ]  # fmt: skip
     names = {*segments_schema(LABELS).names, *videos_schema(LABELS).names, *FEATURES.names}
     renamed = re.findall(r"^\| `(?:segments|videos|features)/` \| `(\w+)` \| `(\w+)`", text, re.M)
     assert len(renamed) == 6
