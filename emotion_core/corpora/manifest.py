@@ -52,7 +52,7 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     uri = storage.absolute(uri)
     if not uri.lower().endswith(_SUFFIXES):
         raise UsageError(f"{uri}: no table; looked for {LOOKS_FOR}")
-    rows = _rows(uri)
+    rows = table_rows(uri)
     path, label = _column(rows, PATHS, uri), _column(rows, LABELS, uri)
     folder = uri.rpartition("/")[0]
     listed = []
@@ -91,7 +91,7 @@ def _same_time(seconds: str, clock: str, where: str) -> float | None:
     return second if first is None else first
 
 
-def _rows(uri: str) -> list[tuple[int, dict[str, str]]]:
+def table_rows(uri: str) -> list[tuple[int, dict[str, str]]]:
     """The rows with their lines, columns by their names in lower case, every value as text."""
     if uri.lower().endswith(".parquet"):
         given = storage.read_parquet([uri]).to_pylist()

@@ -1,5 +1,6 @@
 """Videos -> who felt what when, in Parquet: one row in videos/ for every input."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -11,6 +12,7 @@ import typer
 from emotion_core import cli, storage
 from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
+from emotion_core.faces.likeness import ALIKE
 from emotion_core.labelling.limits import VIDEO_TIMEOUT_S, Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.windows import Windowing
@@ -83,6 +85,17 @@ def main(
             "folder, or a name on the Hugging Face hub."
         ),
     ] = None,
+    identify: Annotated[
+        str | None,
+        typer.Option(
+            help="A face-embedding network, FILE.onnx or a folder that holds one: people who come "
+            "back in a video keep their number, and jobs/people.py knows them in other videos. It "
+            "runs here; off by default."
+        ),
+    ] = None,
+    identify_threshold: Annotated[
+        float, typer.Option(help="Cosine from which on two faces are one person's.")
+    ] = ALIKE,
     video_timeout: Annotated[
         float,
         typer.Option(
@@ -133,6 +146,7 @@ def main(
     out = storage.absolute(out)
     from emotion_core.engine.patience import Patience
     from emotion_core.labelling.compact import compact, refuse_used
+    from emotion_core.labelling.identity import Identify
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.overview import choose
     from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
@@ -147,6 +161,7 @@ def main(
         min_confidence,
         trust_code,
         None if encoder is None else encoder_place(encoder),
+        None if identify is None else Identify(os.path.abspath(identify), identify_threshold),
     )
     how.check()
     patience = Patience(most_s=stall_timeout)

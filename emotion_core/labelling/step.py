@@ -16,6 +16,7 @@ from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
 from emotion_core.labelling.ensemble import Ensemble, Query
+from emotion_core.labelling.identity import TrackFaces
 from emotion_core.labelling.limits import Limits
 from emotion_core.labelling.tracks import TrackFinder
 from emotion_core.labelling.views import samplings
@@ -76,6 +77,7 @@ class LabelOptions:
 class _Seen:
     """What a video turned out to hold, gathered while it streams by."""
 
+    faces: TrackFaces | None = None
     tracks: set[int] = field(default_factory=set)
     several_people: bool = False  # in one window
     pictures: bool = False
@@ -118,6 +120,7 @@ class LabelStep:
         options: windows and pictures.
         limits: how long things may take.
         clock: seconds that pass.
+        known_by: makes what gathers the faces of a video's tracks; None: nobody is known again.
     """
 
     def __init__(
@@ -127,7 +130,9 @@ class LabelStep:
         options: LabelOptions = LabelOptions(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008
         clock: Callable[[], float] = time.monotonic,
+        known_by: Callable[[], TrackFaces] | None = None,
     ):
+        self.known_by = known_by
         self.ensemble = Ensemble(bundles)
         self.detector = detector
         self.windowing = options.windowing
@@ -156,17 +161,19 @@ class LabelStep:
         return each(works, "label", self._label)
 
     def _label(self, work: ClipWork) -> ClipWork:
-        seen = _Seen()
+        seen = _Seen(self.known_by() if self.known_by else None)
         segments: list[Segment] = []
         queries: list[Query] = []
         for window in windows(self._pieces(work, seen), self.windowing):
             seen.several_people |= len(window.track_ids()) > 1
+            if seen.faces is not None:
+                seen.faces.saw(window.track_ids())
             queries += self._queries(window, seen)
             if len(queries) >= BATCH:
                 segments += self.ensemble.answers(queries)
                 queries = []
         segments += self.ensemble.answers(queries)
-        return work.with_(
+        done = work.with_(
             segments=tuple(segments),
             n_tracks=len(seen.tracks),
             no_face_s=seen.no_face_s if self.views else None,
@@ -177,6 +184,7 @@ class LabelStep:
             outcome=self._outcome(work.outcome, seen, segments),
             notes=("several_people",) * seen.several_people,
         )
+        return done if seen.faces is None else seen.faces.applied(done)
 
     def _queries(self, window: Piece, seen: _Seen) -> Iterator[Query]:
         assert seen.info is not None
@@ -198,7 +206,8 @@ class LabelStep:
                     seen.stopped(error)  # what was labelled before is worth keeping
                     return
                 if finder is None:
-                    finder = TrackFinder(self.views, self.detector, self._exact(media.info))
+                    exact = self._exact(media.info)
+                    finder = TrackFinder(self.views, self.detector, exact, seen.faces)
                 chunk = finder.piece(media, start_s, self._end(start_s, media))
                 seen.add(media, chunk)
                 yield from split(chunk, self.windowing.piece_s)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table, stretch_member, stretch_of
 from emotion_core.clips.work import ClipWork
 from emotion_core.corpora import scan_all
@@ -17,8 +19,9 @@ from emotion_core.exports.command import Format
 from emotion_core.exports.command import main as export
 from emotion_core.models.dataset import load_features
 from emotion_core.preprocessing.decode import DecodeStep
+from emotion_core.preprocessing.job import Preprocessing, declared_steps
+from emotion_core.preprocessing.rows import feature_rows
 from emotion_core.recipes import load_recipe
-from emotion_core.storage.parts import read_parts
 from tests.exports.test_export import LABELS, LabelTables, segment, work
 from tests.support.jobs import run_here
 
@@ -198,6 +201,18 @@ def test_a_stretch_is_what_the_file_holds_there(demo: Path) -> None:
     assert late.failed and late.outcome.reasons == ("empty",)
 
 
+def preprocessed(found: Scan, out: Path) -> pa.Table:
+    """What ``jobs/preprocess.py`` makes for ``voice-small``, without Ray."""
+    how = Preprocessing(load_recipe("voice-small"))
+    works = [ClipWork(row) for row in manifest_table(found.clips).to_pylist()]
+    for step in declared_steps(how):
+        works = step.on_cpu.factory()(works)
+    storage.start_output(str(out), "features", how.settings())
+    rows = feature_rows(works)
+    storage.write_parquet(str(out / "features" / "part-0.parquet"), rows)
+    return rows
+
+
 @pytest.mark.slow
 def test_corrections_are_trained_on_and_evaluated(
     demo: Path, ray_local: None, tmp_path: Path
@@ -211,13 +226,9 @@ def test_corrections_are_trained_on_and_evaluated(
         for video in videos
         for emotion in [("happy", "sad")[video.name.split("-")[2] != "03"]]
     ]  # fmt: skip
-    (tmp_path / "project.json").write_text(json.dumps(tasks))
     features = tmp_path / "features"
-    corpus = ("--corpus", f"labelstudio={tmp_path / 'project.json'}", "--recipe", "voice-small")
-    done = run_here("preprocess", *corpus, "--out", features)
-    assert done.returncode == 0, done.stderr
-    rows = read_parts(str(features / "features"))
-    assert rows is not None and len(rows) == 12 and set(rows["status"].to_pylist()) == {"ok"}
+    rows = preprocessed(labelled(tmp_path, *tasks), features)
+    assert len(rows) == 12 and set(rows["status"].to_pylist()) == {"ok"}
 
     split = ("--split", "loso:labelstudio/Actor_01", "--features", features)
     small = ("--option", "training.epochs=1", "--num-workers", 1)
@@ -231,4 +242,5 @@ def test_corrections_are_trained_on_and_evaluated(
         out = tmp_path / f"figures-{Path(model).name}"
         done = run_here("evaluate", "--model", model, *split, "--out", out)
         assert done.returncode == 0, done.stderr
-        assert len(read_parts(str(out)) or ()) == 4, "the stretches of one actor"
+        predictions = storage.read_parquet([str(out / "predictions.parquet")])
+        assert len(predictions) == 4, "the stretches of one actor"
