@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 import typer
 
 from emotion_core import cli, storage
-from emotion_core.clips.clip import manifest_table
+from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
+from emotion_core.errors import UsageError
 from emotion_core.faces.likeness import ALIKE
 from emotion_core.labelling.limits import VIDEO_TIMEOUT_S, Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
@@ -170,7 +171,8 @@ def main(
     if compact_to is not None:
         refuse_used(compact_to, out)
     found = collect(videos, Wanted(tuple(include or ()), tuple(exclude or ()), limit))
-    manifest = manifest_table(found.clips)
+    manifest = manifest_table(_not_erased(found.clips, out))
+    videos = arguments["videos"] = _still_named(videos, out)
     if dry_run:
         from emotion_core.labelling.dry_run import forecast
         from emotion_core.labelling.report.forecast import show_forecast
@@ -220,6 +222,27 @@ def main(
             cli.say(f"model {name}: {TERMS[name]}")
     cli.say(f"to look at: {storage.join(out, 'report.html')}")
     return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
+
+
+def _still_named(videos: list[str], out: str) -> list[str]:
+    """What the record and the report may say of the inputs: nothing of what was erased."""
+    from emotion_core.labelling.erasing.record import erased, mark_of
+
+    marks = erased(out)
+    return [each for each in videos if not marks or mark_of(storage.absolute(each)) not in marks]
+
+
+def _not_erased(clips: list[Clip], out: str) -> list[Clip]:
+    from emotion_core.labelling.erasing.record import ERASED, erased, mark_of
+
+    marks = erased(out)
+    left = [clip for clip in clips if mark_of(clip.uri) not in marks]
+    if len(left) < len(clips):
+        place = storage.join(out, ERASED)
+        cli.say(f"{len(clips) - len(left)} inputs were erased and are left out ({place})")
+        if not left:
+            raise UsageError(f"all inputs were erased: {place} says so")
+    return left
 
 
 def _progress(inputs: int, pending: int) -> AbstractContextManager[Callable[[int, str], None]]:
