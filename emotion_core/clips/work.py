@@ -95,6 +95,8 @@ class ClipWork:
             a pretrained encoder.
         segments: what the label step made.
         n_tracks: people that the label step told apart.
+        tracks: how each of these looks, float32 (size,) of length 1, by number; None for one of
+            whom nothing tells. None as a whole: nobody asked (``labelling.identity``).
         notes: words of ``NOTES`` that describe what the label step saw.
         no_face_s, no_sound_s: seconds in which it saw no face, heard no sound; None: nobody looked
             or listened.
@@ -114,6 +116,7 @@ class ClipWork:
     audio_features: np.ndarray | None = None
     segments: tuple[Segment, ...] = ()
     n_tracks: int = 0
+    tracks: tuple[np.ndarray | None, ...] | None = None
     notes: tuple[str, ...] = ()
     no_face_s: float | None = None
     no_sound_s: float | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from emotion_core.corpora import fer2013, folder, manifest, ravdess, savee, tess
+from emotion_core.corpora import fer2013, folder, labelstudio, manifest, ravdess, savee, tess
 from emotion_core.corpora.scanning import CHOICES, Scan
 from emotion_core.errors import UsageError
 
@@ -12,6 +12,7 @@ CORPORA: dict[str, Callable[[str, str | None], Scan]] = {
     "tess": tess.scan,
     "fer2013": fer2013.scan,
     "folder": folder.scan,
+    "labelstudio": labelstudio.scan,
     "manifest": manifest.scan,
 }
 

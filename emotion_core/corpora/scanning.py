@@ -1,6 +1,6 @@
 """What the corpus modules share: the result of a scan, and taking an utterance once."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -21,7 +21,7 @@ MODALITIES = {"video": "audio-visual", "audio": "audio", "image": "image"}
 class Scan:
     """What was found below a corpus's URI.
 
-    Every media file is in exactly one of the four:
+    Every media file is in exactly one of the first four:
 
     Attributes:
         clips: the labelled clips, sorted by URI.
@@ -29,12 +29,15 @@ class Scan:
         duplicates: files of an utterance that is in ``clips`` already, in another modality or as a
             copy.
         other_modality: files of utterances that do not exist in the modality asked for.
+        left_out: what else of a table of labels is no clip, and how often: words between "3" and
+            "are left out".
     """
 
     clips: list[Clip]
     unparsed: list[str] = field(default_factory=list)
     duplicates: int = 0
     other_modality: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def stem(uri: str) -> str:

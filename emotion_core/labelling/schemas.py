@@ -9,6 +9,16 @@ from emotion_core.storage.schemas import STATUS
 # CHANGELOG.md has what changed.
 LABELS_SCHEMA_VERSION = 3
 
+# How somebody looks: a vector of length 1, null where no face of theirs could tell; and the
+# labelled_s of their segments.
+TRACK = pa.struct(
+    [
+        pa.field("track_id", pa.int32(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32())),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+
 
 def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
     """Schema of ``videos/``: one row per input, for a model with these labels."""
@@ -27,6 +37,7 @@ def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("face_provider", pa.string()),
             pa.field("n_segments", pa.int32(), nullable=False),
             pa.field("n_tracks", pa.int32(), nullable=False),  # people told apart
+            pa.field("tracks", pa.list_(TRACK)),  # each of them; null without --identify
             # null where no model looks at pictures, or none listens
             pa.field("no_face_s", pa.float64()),
             pa.field("no_sound_s", pa.float64()),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emotion_core.errors import ClipError
+from emotion_core.labelling.identity import TrackFaces
 from emotion_core.labelling.windows import Piece
 from emotion_core.media.types import Media, MediaInfo
 from emotion_core.sound.features import SILENCE, is_silent
@@ -18,6 +19,7 @@ _STRETCH_S = 0.1
 class Seen:
     """Everything that a video's row tells of it, but how it fared."""
 
+    faces: TrackFaces | None = None
     tracks: set[int] = field(default_factory=set)
     several_people: bool = False  # in one window
     pictures: bool = False

@@ -14,6 +14,7 @@ from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
 from emotion_core.labelling.ensemble import Ensemble, Query
+from emotion_core.labelling.identity import TrackFaces
 from emotion_core.labelling.limits import Limits
 from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.tracks import TrackFinder
@@ -83,6 +84,7 @@ class LabelStep:
         options: windows and pictures.
         limits: how long things may take.
         clock: seconds that pass.
+        known_by: makes what gathers the faces of a video's tracks; None: nobody is known again.
     """
 
     def __init__(
@@ -92,7 +94,9 @@ class LabelStep:
         options: LabelOptions = LabelOptions(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008
         clock: Callable[[], float] = time.monotonic,
+        known_by: Callable[[], TrackFaces] | None = None,
     ):
+        self.known_by = known_by
         self.ensemble = Ensemble(bundles)
         self.detector = detector
         self.windowing = options.windowing
@@ -123,18 +127,20 @@ class LabelStep:
         return each(works, "label", self._label)
 
     def _label(self, work: ClipWork) -> ClipWork:
-        seen = Seen()
+        seen = Seen(self.known_by() if self.known_by else None)
         segments: list[Segment] = []
         queries: list[Query] = []
         for window in windows(self._pieces(work, seen), self.windowing):
             seen.several_people |= len(window.track_ids()) > 1
             seen.voice |= has_voice(window)
+            if seen.faces is not None:
+                seen.faces.saw(window.track_ids())
             queries += self._queries(window, seen)
             if len(queries) >= BATCH:
                 segments += self.ensemble.answers(queries)
                 queries = []
         segments += self.ensemble.answers(queries)
-        return work.with_(
+        done = work.with_(
             segments=tuple(segments),
             n_tracks=len(seen.tracks),
             no_face_s=seen.no_face_s if self.views else None,
@@ -147,6 +153,7 @@ class LabelStep:
             outcome=self._outcome(work.outcome, seen, segments),
             notes=("several_people",) * seen.several_people,
         )
+        return done if seen.faces is None else seen.faces.applied(done)
 
     def _queries(self, window: Piece, seen: Seen) -> Iterator[Query]:
         assert seen.info is not None
@@ -170,7 +177,8 @@ class LabelStep:
                     seen.stopped(error)  # what was labelled before is worth keeping
                     return
                 if finder is None:
-                    finder = TrackFinder(self.views, self.detector, self._exact(media.info))
+                    exact = self._exact(media.info)
+                    finder = TrackFinder(self.views, self.detector, exact, seen.faces)
                 chunk = finder.piece(media, start_s, self._end(start_s, media))
                 if self.speech is not None:
                     until_s = start_s + self.windowing.chunk_s

@@ -17,6 +17,7 @@ from emotion_core.storage.published import Published
 
 VIDEOS = "videos"
 SEGMENTS = "segments"
+TRACKS = "tracks"  # the column of videos/ that may be large
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class LabelTables:
         return self.published.write(videos, segments, changed)
 
     def videos(self) -> pa.Table | None:
-        """``videos/`` as a table, None when nothing was published yet."""
-        return self.published.rows()
+        """``videos/`` as a table without embeddings, None when nothing was published yet."""
+        return self.published.rows([name for name in self.schemas[VIDEOS].names if name != TRACKS])
 
     def segments(
         self, clip_ids: Sequence[str] | None = None, columns: list[str] | None = None

@@ -18,7 +18,7 @@ def main(
         list[str],
         typer.Option(
             help="NAME=URI, repeatable: ravdess, savee, tess, fer2013 or folder, and where it lies "
-            "(a folder, a zip, s3://bucket/prefix)."
+            "(a folder, a zip, s3://bucket/prefix); or manifest=FILE.csv, labelstudio=FILE.json."
         ),
     ],
     out: Annotated[str, typer.Option(help="Folder for the features, local or s3://.")],
@@ -125,6 +125,8 @@ def _report_scans(scans: list[Scan]) -> None:
     for scan in scans:
         if scan.duplicates:
             cli.console.print(f"{scan.duplicates} files hold an utterance taken from another file")
+        for what, count in scan.left_out.items():
+            cli.say(f"{count} {what} are left out")
         if scan.unparsed:
             cli.say(
                 f"{len(scan.unparsed)} names do not parse and are left out, "
