@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-# What LaTeX would take for its own, and what an old one cannot set.
+# What LaTeX would take for its own (after the end of a row also a bracket and an asterisk), and
+# what an old one cannot set.
 _SIGNS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "±": r"$\pm$", "·": r"$\cdot$", "…": r"\dots{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}", "]": "{]}",
+    "*": "{*}", "±": r"$\pm$", "·": r"$\cdot$", "…": r"\dots{}",
 }  # fmt: skip
 _ALIGNED = {"right": "r", "center": "c"}
-_HEAD = "% written by emotion-core; needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n"
+_HEAD = "% written by emotion-core; needs \\usepackage{booktabs}\n"
 
 
 def latex_document(tables: Sequence[Table]) -> str:
-    """Tables as ``table`` environments, to be taken into a document with ``\\input``.
+    """Tables as ``table`` environments, for ``input`` into a document.
 
     Args:
         tables: as ``report.evaluation_tables`` gives them. A last row that is headed ``+-`` joins
@@ -33,12 +34,13 @@ def escaped(text: str) -> str:
 
 def _environment(table: Table) -> str:
     ends = {place for place, row in enumerate(table.rows) if row.end_section}
-    rows = _joined([list(cells) for cells in zip(*(_cells(c) for c in table.columns), strict=True)])
+    columns = [[_plain(cell) for cell in column.cells] for column in table.columns]
+    rows = _joined([list(cells) for cells in zip(*columns, strict=True)])
     lines = []
     for place, cells in enumerate(rows):
         lines.append(f"{' & '.join(map(escaped, cells))} \\\\")
         lines += [r"\midrule"] if place in ends and place < len(rows) - 1 else []
-    title, below = (_plain(text) for text in (table.title, table.caption))
+    title, below = _plain(table.title), _plain(table.caption).replace("+-", "±")
     heads = " & ".join(escaped(_plain(column.header)) for column in table.columns)
     aligned = "".join(_ALIGNED.get(column.justify, "l") for column in table.columns)
     return "\n".join(
@@ -66,10 +68,6 @@ def _joined(rows: list[list[str]]) -> list[list[str]]:
     pairs = zip(rows[-2][1:], rows[-1][1:], strict=True)
     both = [f"{mean} ± {std}" if mean and std not in ("", "-") else mean for mean, std in pairs]
     return [*rows[:-2], ["mean ± deviation", *both]]
-
-
-def _cells(column: object) -> list[str]:
-    return [_plain(cell) for cell in column._cells]  # type: ignore[attr-defined]
 
 
 def _plain(cell: object) -> str:
