@@ -61,10 +61,24 @@ class Clip:
         return hashlib.sha256(raw).hexdigest()[:32]
 
 
+@dataclass(frozen=True)
+class VotedClip(Clip):
+    """A clip of which people were asked what emotion it shows.
+
+    Attributes:
+        votes_audio, votes_face, votes_audio_visual: see ``storage.schemas.VOTES``.
+    """
+
+    votes_audio: tuple[int, ...] | None = None
+    votes_face: tuple[int, ...] | None = None
+    votes_audio_visual: tuple[int, ...] | None = None
+
+
 def manifest_table(clips: list[Clip]) -> pa.Table:
     """Clips as a manifest, in the given order."""
     columns = {
-        name: [getattr(clip, name) for clip in clips]  # clip_id is a property, the rest are fields
+        # clip_id is a property, the rest are fields; votes only some clips have
+        name: [getattr(clip, name, None) for clip in clips]
         for name in MANIFEST.names
     }
     return pa.table(columns, schema=MANIFEST)

@@ -17,8 +17,9 @@ def main(
     corpus: Annotated[
         list[str],
         typer.Option(
-            help="NAME=URI, repeatable: ravdess, savee, tess, fer2013 or folder, and where it lies "
-            "(a folder, a zip, s3://bucket/prefix); or manifest=FILE.csv, labelstudio=FILE.json."
+            help="NAME=URI, repeatable: ravdess, savee, tess, cremad, fer2013 or folder, and where "
+            "it lies (a folder, a zip, s3://bucket/prefix); or manifest=FILE.csv, "
+            "labelstudio=FILE.json."
         ),
     ],
     out: Annotated[str, typer.Option(help="Folder for the features, local or s3://.")],
@@ -32,6 +33,13 @@ def main(
     modality: Annotated[
         str | None,
         typer.Option(help="Which file of an utterance: audio-visual, video or audio."),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            help="speech, song or all, of a corpus that has both (RAVDESS); default: the recipe's, "
+            "which is speech unless its authors took songs too."
+        ),
     ] = None,
     detector: Annotated[
         str, typer.Option(help="centerface, insightface:MODEL.onnx or insightface:PACK.")
@@ -92,7 +100,7 @@ def main(
     how.check()
     patience = Patience(most_s=stall_timeout)
     patience.check()
-    scans = scan_all(corpus, modality)
+    scans = scan_all(corpus, modality, channel or how.recipe.channel)
     _report_scans(scans)
     clips = list({clip.clip_id: clip for scan in scans for clip in scan.clips}.values())[:limit]
     settings = how.settings()

@@ -7,6 +7,13 @@ width and height (0 to 1, upright), scores and probabilities are in [0, 1].
 
 import pyarrow as pa
 
+# What people who only heard, only saw, or heard and saw a clip took it for: how many chose each of
+# ``recipes.emotions.EMOTIONS``, in that order; null where nobody was asked.
+VOTES = [
+    pa.field(name, pa.list_(pa.int32()))
+    for name in ("votes_audio", "votes_face", "votes_audio_visual")
+]
+
 MANIFEST = pa.schema(
     [
         pa.field("clip_id", pa.string(), nullable=False),
@@ -23,8 +30,12 @@ MANIFEST = pa.schema(
         pa.field("channel", pa.string()),
         pa.field("modality", pa.string()),
         pa.field("subset", pa.string()),
+        *VOTES,
     ]
 )
+
+# Columns that older features lack; they are read as null.
+ADDED = pa.schema(VOTES)
 
 # How a clip fared. ``reasons``: words a query can group by (see REASONS); ``error``: for people.
 STATUS = [

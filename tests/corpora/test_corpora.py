@@ -151,6 +151,24 @@ def test_a_modality_that_is_not_there_is_said(tmp_path: Path) -> None:
         scan("ravdess", root, "sound")
 
 
+def test_songs_are_left_out_and_told(tmp_path: Path) -> None:
+    speech, song = "03-01-05-02-01-01-07.wav", "03-02-05-02-01-01-07.wav"
+    root = touch(tmp_path / "ravdess", speech, song)
+    assert names(scan("ravdess", root)) == [speech, song]
+    assert names(scan("ravdess", root, channel="all")) == [speech, song]
+    for channel, taken in (("speech", speech), ("song", song)):
+        found = scan("ravdess", root, channel=channel)
+        assert names(found) == [taken]
+        assert list(found.left_out.values()) == [1]
+    # most corpora name no channel: they are not sung
+    folder = f"folder={touch(tmp_path / 'own', 'happy/1.wav')}"
+    assert len(scan_all([folder], channel="speech")[0].clips) == 1
+    with pytest.raises(UsageError, match="no song there, 1 other clips: pass --channel all"):
+        scan_all([folder], channel="song")
+    with pytest.raises(UsageError, match="no channel 'sung': choose one of speech, song, all"):
+        scan_all([folder], channel="sung")
+
+
 # --- SAVEE -------------------------------------------------------------------------------------
 
 
@@ -345,17 +363,26 @@ def test_any_folders_named_by_emotion(tmp_path: Path) -> None:
         "pleasant surprise/3.png",
         "bored/4.mp4",
         "5.mp4",
-        "happy/deeper/6.mp4",
         "happy/notes.txt",
+        "happy/Anna/6.mp4",
+        "all/sad/ben/7.wav",
+        "happy/n/8.wav",  # neutral, or a speaker?
+        "happy/Anna/take 1/9.mp4",
     )
     found = scan("folder", root)
     assert [(c.emotion, c.modality) for c in found.clips] == [
         ("happy", "audio-visual"),
+        ("sad", "audio"),
+        ("happy", "audio-visual"),
         ("surprised", "image"),
         ("fearful", "audio"),
     ]
-    assert {(c.corpus, c.speaker) for c in found.clips} == {("folder", None)}
-    assert len(found.unparsed) == 3
+    assert [c.speaker for c in found.clips] == [None, "ben", "Anna", None, None]
+    assert {c.corpus for c in found.clips} == {"folder"}
+    assert len(found.unparsed) == 4
+    # a folder above the given one labels nothing but what lies in it
+    (alone,) = scan("folder", touch(tmp_path / "sad", "1.wav", "eve/2.wav")).clips
+    assert (alone.emotion, alone.speaker) == ("sad", None)
 
 
 # --- what users give ---------------------------------------------------------------------------
@@ -373,7 +400,7 @@ def test_scan_all_keeps_the_order_and_takes_any_uri(tmp_path: Path) -> None:
     [
         ("ravdess", "'ravdess': write NAME=URI"),
         ("ravdess=", "write NAME=URI"),
-        ("iemocap=/x", "no corpus 'iemocap': choose one of ravdess, savee, tess, fer2013, folder"),
+        ("iemocap=/x", "no corpus 'iemocap': choose one of ravdess, savee, tess, cremad, fer2013, folder"),
         ("savee=/none/x", "/none/x: no such file or folder"),
     ],
 )

@@ -27,6 +27,7 @@ from emotion_core.models.networks import build_network
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
+from emotion_core.storage.outputs import made_and_foreign
 from emotion_core.training.samples import draw_samples, samples_png
 from emotion_core.training.snapshot import EpochRow
 from jobs.evaluate import main
@@ -261,7 +262,7 @@ def folds(place: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_every_fold_on_its_own_test_side(folds: str, place: str, tmp_path: Path) -> None:
     out = tmp_path / "e"
-    assert main([folds], [place], str(out)) == 0
+    assert main([folds], [place], str(out), latex=True) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     table = pq.read_table(out / "predictions.parquet").to_pandas()
 
@@ -294,6 +295,14 @@ def test_every_fold_on_its_own_test_side(folds: str, place: str, tmp_path: Path)
     assert metrics["intervals"]["resampled"] == "speakers"
     assert metrics["intervals"]["units"] == 24 == len(metrics["per_speaker"])
     assert metrics["split"] == "luna5:all" and metrics["speakers_known_to_model"] == []
+    text = (out / "tables.tex").read_text()
+    mean, std = metrics["mean"], metrics["std"]
+    assert (
+        f"{mean['war']:.1%} ± {std['war']:.1%}".replace("%", r"\%").replace("±", r"$\pm$") in text
+    )
+    assert f"mean $\\pm$ deviation &  & {100 * mean['war']:.1f}" in text
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 6
+    assert made_and_foreign(str(out))[1] == []
 
 
 def test_folds_that_do_not_fit(folds: str, model: str, place: str, tmp_path: Path) -> None:
