@@ -27,19 +27,42 @@ def say(words: str) -> None:
     console.print(printable(redacted(words)), soft_wrap=True, markup=False)
 
 
-def run(command: Callable[..., int | None]) -> NoReturn:
+def run(
+    command: Callable[..., int | None],
+    program: str | None = None,
+    arguments: Sequence[str] | None = None,
+) -> NoReturn:
     """Run ``command`` as a program: its parameters are the options, its result the exit code.
+
+    Args:
+        command: its parameters, with typer's annotations, are the options.
+        program: what ``--help`` calls it; None: as the file that runs.
+        arguments: the words after its name; None: the process's.
+    """
+    app = new_app()
+    app.command()(command)
+    run_app(app, program, arguments)
+
+
+def new_app() -> typer.Typer:
+    """A program without commands yet, whose mistakes ``run_app`` shows."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def run_app(
+    app: typer.Typer, program: str | None = None, arguments: Sequence[str] | None = None
+) -> NoReturn:
+    """Run a program and end the process with its exit code.
 
     A ``UsageError`` and every mistake on the command line end in one line on standard error and
     exit code 2; an output that can no longer be written ends in one line and exit code 1. Anything
     else that is raised is a fault of the job: traceback and exit code 1. An address with a password
     or a signature is wrong usage, whatever option it was given to.
     """
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        _refuse_secrets(sys.argv[1:])
-        sys.exit(app(standalone_mode=False) or 0)
+        _refuse_secrets(words)
+        sys.exit(app(words, prog_name=program, standalone_mode=False) or 0)
     except UsageError as error:
         _fail(str(error))
     except StorageError as error:

@@ -25,8 +25,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"clips", "models"}),
     frozenset({"corpora", "engine"}),
     frozenset({"evaluation"}),
-    frozenset({"labelling", "preprocessing", "training"}),
+    frozenset({"fetching", "labelling", "preprocessing", "training"}),
     frozenset({"exports"}),
+    frozenset({"main"}),
     frozenset({"jobs"}),
 )
 RAY_ROOMS = {"engine", "training", "jobs"}

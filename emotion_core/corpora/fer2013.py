@@ -43,7 +43,7 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     if path_of(uri).lower().endswith(".csv"):
         found = _scan_csv(list_files(uri)[0])
     else:
-        found = scanning.scan_names(uri, IMAGE, lambda info: parse(info, uri))
+        found = scanning.scan_names(uri, IMAGE, lambda info: parse(info, uri), mixed=False)
         if not found.clips and not found.unparsed and (csv := _find_csv(uri)):
             found = _scan_csv(csv)
     return scanning.checked(found, NAME, uri, LOOKS_FOR)

@@ -28,7 +28,7 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
         UsageError: unreadable URI, or no clip there.
     """
     root = storage.absolute(uri)
-    found = scanning.scan_names(uri, MEDIA, lambda info: parse(info, root))
+    found = scanning.scan_names(uri, MEDIA, lambda info: parse(info, root), mixed=False)
     return scanning.checked(found, NAME, uri, LOOKS_FOR)
 
 

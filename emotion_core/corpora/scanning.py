@@ -1,6 +1,6 @@
 """What the corpus modules share: the result of a scan, and taking an utterance once."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -58,14 +58,22 @@ def scan_names(
     uri: str,
     suffixes: frozenset[str],
     parse: Callable[[FileInfo], Clip | None],
+    mixed: bool = True,
 ) -> Scan:
     """Lists ``uri`` and parses every name; ``parse`` answers None for a name that it cannot.
+
+    Args:
+        uri: a folder, bucket prefix, ZIP file or single file.
+        suffixes: of the files that count.
+        parse: a file -> its clip.
+        mixed: also look into ZIP files that lie beside other files. Not for a corpus that cannot
+            tell whether both are the same clips (``take_once``).
 
     Raises:
         UsageError: ``uri`` or a folder below it cannot be read: a corpus is wanted whole.
     """
     clips, unparsed = [], []
-    for info in list_files(uri, suffixes):
+    for info in _files(uri, suffixes, mixed):
         if info.uri.endswith("/"):
             raise UsageError(f"{info.uri}: no access to this folder of the corpus")
         clip = parse(info)
@@ -83,6 +91,20 @@ def find_beside(uri: str, name: str) -> str | None:
         if PurePosixPath(path_of(info.uri)).name.lower() == name.lower():
             return info.uri
     return None
+
+
+def _files(uri: str, suffixes: frozenset[str], mixed: bool) -> Iterator[FileInfo]:
+    """Files below ``uri``, and those inside the ZIP files that lie there, as RAVDESS comes."""
+    archives, outside = [], 0
+    for info in list_files(uri, suffixes | {".zip"}):
+        if not path_of(info.uri).lower().endswith(".zip"):
+            outside += 1
+            yield info
+        elif not info.uri.startswith("zip://"):  # an archive within an archive stays closed
+            archives.append(info.uri)
+    if mixed or not outside:
+        for archive in archives:
+            yield from list_files(archive, suffixes)
 
 
 def take_once(

@@ -400,7 +400,10 @@ def test_scan_all_keeps_the_order_and_takes_any_uri(tmp_path: Path) -> None:
     [
         ("ravdess", "'ravdess': write NAME=URI"),
         ("ravdess=", "write NAME=URI"),
-        ("iemocap=/x", "no corpus 'iemocap': choose one of ravdess, savee, tess, cremad, fer2013, folder"),
+        (
+            "iemocap=/x",
+            "no corpus 'iemocap': choose one of ravdess, savee, tess, cremad, fer2013, folder",
+        ),
         ("savee=/none/x", "/none/x: no such file or folder"),
     ],
 )

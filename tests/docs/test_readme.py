@@ -23,6 +23,7 @@ from emotion_core.labelling.schemas import (
     segments_schema,
     videos_schema,
 )
+from emotion_core.main import COMMANDS
 from emotion_core.models.networks import build_network, network_class
 from emotion_core.preprocessing.rows import FEATURES, FEATURES_SCHEMA_VERSION
 from emotion_core.recipes import load_recipe
@@ -47,9 +48,12 @@ def job_commands() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name in DOCUMENTS:
         text = (ROOT / name).read_text().replace("\\\n", " ")
-        for job, rest in re.findall(r"python (jobs/\w+\.py)([^\n|`]*)", text):
+        called = r"(?:python jobs/|emotion-core )(\w+)(?:\.py)?([^\n|`]*)"
+        for job, rest in re.findall(called, text):
+            if job not in COMMANDS:  # the name in a sentence
+                continue
             options = [word for word in shlex.split(rest, comments=True) if word.startswith("--")]
-            found.setdefault(job, set()).update(options)
+            found.setdefault(f"jobs/{job}.py", set()).update(options)
     return found
 
 

@@ -34,7 +34,7 @@ def bundle_uri(model: str) -> str:
     if not (_HERE / model / "recipe.json").is_file():
         raise UsageError(
             f"this installation comes without the model {model!r}: give --model a bundle that "
-            "jobs/train.py made"
+            "jobs/train.py made, or install a wheel of emotion-core that holds both models (8 MB)"
         )
     return str(_HERE / model)
 

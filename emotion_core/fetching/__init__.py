@@ -1,0 +1,1 @@
+"""Published corpora -> a folder or bucket of yours: on what terms, and whole."""
