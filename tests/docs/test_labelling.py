@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from emotion_core.exports.command import main as export_main
+from emotion_core.labelling.report.command import main as report_main
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.models.bundle import load_bundle, save_bundle
 from emotion_core.storage.parts import read_parts
@@ -338,7 +339,7 @@ def test_the_reasons_and_notes_are_those_of_the_tables() -> None:
 
 
 def test_the_options_exist() -> None:
-    jobs = (main, export_main)
+    jobs = (main, export_main, report_main)
     names = {name for job in jobs for name in inspect.signature(job).parameters}
     options = {f"--{name.replace('_', '-')}" for name in names}
     others = {"--working-dir", "--runtime-env-json", "--minutes"}  # of Ray and the benchmark
