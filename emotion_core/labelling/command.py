@@ -137,6 +137,9 @@ def main(
             "--trust-code", help="Run a model's own network, which is code of whoever made it."
         ),
     ] = False,
+    no_faces: Annotated[
+        bool, typer.Option("--no-faces", help="No pictures of faces in the report.")
+    ] = False,
     compact_to: Annotated[
         str | None,
         typer.Option(help="A new folder for a copy in few large files; unfinished, remove it."),
@@ -157,8 +160,9 @@ def main(
     from emotion_core.labelling.compact import compact, refuse_used
     from emotion_core.labelling.identity import Identify
     from emotion_core.labelling.job import Labelling, label
-    from emotion_core.labelling.report.overview import choose
-    from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
+    from emotion_core.labelling.report.cards import cards
+    from emotion_core.labelling.report.summary import Facts
+    from emotion_core.labelling.report.write import FILES, ReportOptions, write_report
     from emotion_core.labelling.step import LabelOptions
     from emotion_core.models.shipped import NAMES, TERMS, model_uri
 
@@ -195,10 +199,11 @@ def main(
         show = partial(_progress, len(manifest))
         rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check, patience)
         tables, counts = how.tables(out), count_statuses(rows)
-        chosen = choose(rows, MOST_VIDEOS)
-        sample = tables.segments([row["clip_id"] for row in chosen])
-        facts = Facts(tuple(videos), out, settings, len(found.others), clock.started)
-        write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
+        models = tuple(cards(settings["models"], how.models))
+        facts = Facts(tuple(videos), out, settings, len(found.others), clock.started, models)
+        shown = ReportOptions(faces=not no_faces)
+        with storage.reading_back():
+            write_report(out, tables, rows, facts, shown, claim.check, cli.say)
         claim.check()
         storage.write_run_record(
             out,
@@ -208,7 +213,7 @@ def main(
                 counts=counts,
                 seconds=clock.seconds,
                 started=clock.started,
-                files=["manifest.parquet", *tables.published.files(), "report.html"],
+                files=["manifest.parquet", *tables.published.files(), *FILES],
                 extra={
                     "schema_version": LABELS_SCHEMA_VERSION,
                     "labelled": done,

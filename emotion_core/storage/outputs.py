@@ -23,8 +23,8 @@ RUN = "run.json"
 _MADE_BY = "emotion-core"
 # Everything that jobs write below --out, folder by folder; --overwrite removes nothing else.
 MADE = (
-    SETTINGS, RUN, "manifest.parquet", "report.html", "folds.json", "predictions.parquet",
-    "tables.tex",
+    SETTINGS, RUN, "manifest.parquet", "report.html", "report/*.html", "folds.json",
+    "predictions.parquet", "tables.tex",
     "features/part-*.parquet", "videos/part-*.parquet", "segments/part-*.parquet",
     "changed/*/part-*.parquet", "people/people.parquet",
     "model.safetensors", "recipe.json", "metrics.json", "history.json", "README.md",
