@@ -154,7 +154,7 @@ def of_channel(scan: Scan, channel: str, uri: str) -> Scan:
         raise UsageError(f"{uri}: no {channel} there, {other} other clips: pass --channel all")
     if not other:
         return scan
-    what = f"clips of {uri} that are {'no song' if channel == 'song' else 'songs'} (--channel)"
+    what = f"clips of {uri} that are {'speech' if channel == 'song' else 'songs'} (--channel)"
     return replace(scan, clips=kept, left_out={**scan.left_out, what: other})
 
 

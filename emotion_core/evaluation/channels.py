@@ -29,6 +29,6 @@ def songs_remark(split: str | None, channels: Mapping[str, int]) -> str | None:
     if not songs or split is None or not is_published(split):
         return None
     return (
-        f"{songs} of the clips are songs, and split {split} was published for speech: its figures "
-        "are others (jobs/preprocess.py leaves songs out, without --channel)"
+        f"there are songs among the clips ({songs}), and split {split} was published for speech: "
+        "its figures are others (without --channel, jobs/preprocess.py leaves songs out)"
     )

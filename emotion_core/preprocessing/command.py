@@ -100,7 +100,8 @@ def main(
     how.check()
     patience = Patience(most_s=stall_timeout)
     patience.check()
-    scans = scan_all(corpus, modality, channel or how.recipe.channel)
+    channel = channel or how.recipe.channel
+    scans = scan_all(corpus, modality, channel)
     _report_scans(scans)
     clips = list({clip.clip_id: clip for scan in scans for clip in scan.clips}.values())[:limit]
     settings = how.settings()
@@ -120,7 +121,7 @@ def main(
                 seconds=clock.seconds,
                 started=clock.started,
                 files=["manifest.parquet", "features/"],
-                extra={"decoded": decoded, "settings": settings},
+                extra={"decoded": decoded, "channel": channel, "settings": settings},
             ),
         )
     show_counts(cli.console, f"Features in {out}", rows, by="corpus")

@@ -12,6 +12,8 @@ from emotion_core.corpora import CORPORA, Scan, scan, scan_all
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.media.stills import picture_of_line
 from emotion_core.media.suffixes import AUDIO, IMAGE, MEDIA, VIDEO, kind_of
+from emotion_core.preprocessing import command
+from tests.support.jobs import run_here
 
 
 def touch(root: Path, *names: str) -> str:
@@ -167,6 +169,22 @@ def test_songs_are_left_out_and_told(tmp_path: Path) -> None:
         scan_all([folder], channel="song")
     with pytest.raises(UsageError, match="no channel 'sung': choose one of speech, song, all"):
         scan_all([folder], channel="sung")
+
+
+@pytest.mark.parametrize(
+    ("options", "channel"),
+    [((), "speech"), (("--recipe", "strip-cnn-lstm"), "all"), (("--channel", "song"), "song")],
+)
+def test_preprocess_asks_for_the_recipe_s_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], channel: str
+) -> None:
+    def asked(corpora: list[str], modality: str | None, channel: str) -> list[Scan]:
+        raise UsageError(f"asked for {channel}")
+
+    monkeypatch.setattr(command, "scan_all", asked)
+    place = ("--corpus", "ravdess=x", "--out", tmp_path / "out")
+    done = run_here("preprocess", *place, *options)
+    assert done.returncode == 2 and done.stderr.strip().endswith(f"asked for {channel}")
 
 
 # --- SAVEE -------------------------------------------------------------------------------------

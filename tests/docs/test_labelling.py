@@ -340,8 +340,8 @@ def test_the_reasons_and_notes_are_those_of_the_tables() -> None:
 
 
 def test_the_options_exist() -> None:
-    rooms = ("labelling", "labelling.report", "labelling.people", "labelling.erasing", "exports", "preprocessing",
-             "training", "evaluation")  # fmt: skip
+    rooms = ("labelling", "labelling.report", "labelling.people", "labelling.erasing", "exports",
+             "preprocessing", "training", "evaluation")  # fmt: skip
     jobs = [import_module(f"emotion_core.{room}.command").main for room in rooms]
     names = {name for job in jobs for name in inspect.signature(job).parameters}
     options = {f"--{name.replace('_', '-')}" for name in names}

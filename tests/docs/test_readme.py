@@ -120,6 +120,7 @@ def test_the_runs_behind_the_results_name_recipes_and_splits_that_exist() -> Non
         "docs/design.md",
         "docs/labelling.md",
         "docs/results.md",
+        "docs/protocols.md",
     ],
 )
 def test_links_lead_somewhere(name: str) -> None:

@@ -57,7 +57,9 @@ def bundle(**changes: Any) -> Bundle:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_features(tmp_path_factory.mktemp("features") / "f", rows())
+    given = rows()
+    given[0]["channel"] = "song"
+    return write_features(tmp_path_factory.mktemp("features") / "f", given)
 
 
 def test_predictions_and_figures_agree(place: str) -> None:
@@ -260,9 +262,12 @@ def folds(place: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_folds(tmp_path_factory.mktemp("folds"), SMALL, load_features(place, SMALL))
 
 
-def test_every_fold_on_its_own_test_side(folds: str, place: str, tmp_path: Path) -> None:
+def test_every_fold_on_its_own_test_side(
+    folds: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "e"
     assert main([folds], [place], str(out), latex=True) == 0
+    shown = " ".join(capsys.readouterr().out.split())
     metrics = json.loads((out / "metrics.json").read_text())
     table = pq.read_table(out / "predictions.parquet").to_pandas()
 
@@ -295,6 +300,8 @@ def test_every_fold_on_its_own_test_side(folds: str, place: str, tmp_path: Path)
     assert metrics["intervals"]["resampled"] == "speakers"
     assert metrics["intervals"]["units"] == 24 == len(metrics["per_speaker"])
     assert metrics["split"] == "luna5:all" and metrics["speakers_known_to_model"] == []
+    assert metrics["channels"] == {"song": 1}
+    assert "songs among the clips (1), and split luna5:all was published for speech" in shown
     text = (out / "tables.tex").read_text()
     mean, std = metrics["mean"], metrics["std"]
     assert (

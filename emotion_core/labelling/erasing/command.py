@@ -30,7 +30,7 @@ def main(
     Of an input everything goes: its rows in videos, segments, people and the manifest, and in
     features with their crops. A later label job leaves it out. Of a person go the segments,
     embeddings and names of their tracks; the videos stay, with what is said of the others. The
-    report, which shows faces, is removed: repeat the label command to make it anew. Not touched
+    report, which shows faces, is removed: jobs/report.py makes it anew. Not touched
     are models, exports, copies by --compact-to and the media themselves.
 
     Example: python jobs/erase.py --labels out/labels --video s3://bucket/clips/one.mp4
@@ -51,7 +51,7 @@ def main(
                 _say(place, job.from_features(place, touched, other.check), dry_run)
         _say(labels, job.from_labels(claim.check), dry_run)
     if not dry_run:
-        cli.say(f"{labels}: the report is removed, repeat the label command to make it anew")
+        cli.say(f"{labels}: the report is removed, jobs/report.py makes it anew")
     return 0
 
 

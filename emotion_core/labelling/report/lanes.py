@@ -5,7 +5,7 @@ stands for (``labelled_s``), to the start of the lane's next one. That way every
 counts once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ class Lane:
 
     Attributes:
         track: track_id, ``NOBODY`` for sound that is nobody's in particular.
+        name: whose it is, for people.
         kind: ``ANSWER``; or ``VOICE`` or ``FACE``, what the sound or the face alone said.
         start_s, end_s: float64 (n,), seconds from the start of the file that an answer stands for.
         window_s: float64 (n,), the end of the window that it is about.
@@ -34,17 +35,13 @@ class Lane:
     """
 
     track: int
+    name: str
     kind: str
     start_s: np.ndarray
     end_s: np.ndarray
     window_s: np.ndarray
     p: np.ndarray
     blank: np.ndarray
-
-    @property
-    def name(self) -> str:
-        """Whose it is, for people."""
-        return lane_name(None if self.track == NOBODY else self.track)
 
     @property
     def seconds(self) -> float:
@@ -55,8 +52,8 @@ class Lane:
         """The answers that stand for some of these seconds."""
         some = (self.end_s > start_s) & (self.start_s < end_s)
         return Lane(
-            self.track, self.kind, self.start_s[some], self.end_s[some], self.window_s[some],
-            self.p[some], self.blank[some],
+            self.track, self.name, self.kind, self.start_s[some], self.end_s[some],
+            self.window_s[some], self.p[some], self.blank[some],
         )  # fmt: skip
 
 
@@ -69,7 +66,9 @@ def near_chance(labels: int) -> float:
     return 1 / labels + _SLIGHT * (1 - 1 / labels)
 
 
-def lanes(segments: pa.Table, labels: Sequence[str], least: float) -> list[Lane]:
+def lanes(
+    segments: pa.Table, labels: Sequence[str], least: float, people: Mapping[int, str]
+) -> list[Lane]:
     """Persons by number, each followed by their voice and face where both answered; sound last.
 
     Args:
@@ -77,6 +76,7 @@ def lanes(segments: pa.Table, labels: Sequence[str], least: float) -> list[Lane]
         labels: of the model.
         least: the likeliest label's probability, below which an answer is blank; so is one that is
             marked ``unsure``.
+        people: names that tracks were given.
     """
     track = segments["track_id"].fill_null(NOBODY).to_numpy()
     start = segments["start_s"].to_numpy()
@@ -101,5 +101,6 @@ def lanes(segments: pa.Table, labels: Sequence[str], least: float) -> list[Lane]
             p = answers[kind][at]
             blank = p.max(axis=1) < least
             blank |= unsure[at] if kind == ANSWER else False
-            found.append(Lane(number, kind, start[at], end[at], window[at], p, blank))
+            name = people.get(number) or lane_name(None if number == NOBODY else number)
+            found.append(Lane(number, name, kind, start[at], end[at], window[at], p, blank))
     return found

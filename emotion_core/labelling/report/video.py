@@ -33,6 +33,7 @@ def video_page(
     models: Sequence[ModelCard],
     names: Names,
     pictures: Mapping[int, bytes],
+    people: Mapping[int, str],
 ) -> bytes:
     """The page.
 
@@ -44,13 +45,14 @@ def video_page(
         models: that answered.
         names: how files are named.
         pictures: track_id -> JPEG of a face.
+        people: track_id -> name, of those who have one.
     """
     chance = near_chance(len(labels))
     least = max(chance, min_confidence)
-    found = lanes(segments, labels, least) if len(segments) else []
-    people = longest([lane for lane in found if lane.kind == ANSWER], MOST_PEOPLE)
+    found = lanes(segments, labels, least, people) if len(segments) else []
+    shown = longest([lane for lane in found if lane.kind == ANSWER], MOST_PEOPLE)
     length = max([row["duration_s"] or 0.0, *(float(lane.end_s.max()) for lane in found)])
-    places = {lane.track: place for place, lane in enumerate(people)}
+    places = {lane.track: place for place, lane in enumerate(shown)}
     still = not row["duration_s"]
     rows = 1 + int(max(0.0, length - 1e-6) // ROW_S)
     words = [w.replace("_", " ") for w in (row["status"], *row["reasons"], *row["notes"])]
@@ -62,8 +64,8 @@ def video_page(
         told=", ".join([duration(row["duration_s"] or 0.0), *words]),
         error=names.error(row["error"], row["uri"]),
         models=models,
-        people=[_person(lane, labels, pictures) for lane in people],
-        more_people=len({lane.track for lane in found}) - len(people),
+        people=[_person(lane, labels, pictures) for lane in shown],
+        more_people=len({lane.track for lane in found}) - len(shown),
         still=still,
         rows=[
             _row(found, labels, number * ROW_S, length if rows == 1 else ROW_S, places, still)

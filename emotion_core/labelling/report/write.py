@@ -10,6 +10,7 @@ import pyarrow as pa
 from emotion_core import storage
 from emotion_core.corpora.inputs import Wanted
 from emotion_core.errors import UsageError
+from emotion_core.labelling.people.table import names
 from emotion_core.labelling.report.overview import Names, choose
 from emotion_core.labelling.report.summary import Facts, summary_page
 from emotion_core.labelling.report.thumbnails import Thumbnails
@@ -73,6 +74,7 @@ def write_report(
     """
     chosen = {row["clip_id"]: row for row in _chosen(videos, options.videos)}
     _remove_others(out, chosen)
+    people = _names(tables.out, chosen)
     with Thumbnails() as thumbnails:
         for clip_id, segments in tables.by_video(list(chosen)):
             check()
@@ -80,7 +82,7 @@ def write_report(
             pictures = thumbnails.of(row, segments, MOST_PEOPLE) if options.faces else {}
             data = video_page(
                 row, segments, tables.labels, tables.min_confidence, facts.models, options.names,
-                pictures,
+                pictures, people.get(clip_id, {}),
             )  # fmt: skip
             storage.write_bytes(_place(out, clip_id), data)
     if thumbnails.trouble:
@@ -100,6 +102,15 @@ def _chosen(videos: pa.Table, patterns: Collection[str]) -> list[dict[str, Any]]
     found = choose(like, len(like))
     if not found:
         raise UsageError(f"--videos {' '.join(patterns)}: nothing was labelled in these videos")
+    return found
+
+
+def _names(labels: str, chosen: Mapping[str, Any]) -> dict[str, dict[int, str]]:
+    """Names that ``jobs/people.py`` gave to tracks of these videos, by video."""
+    found: dict[str, dict[int, str]] = {}
+    for (clip_id, track), name in names(labels).items():
+        if clip_id in chosen:
+            found.setdefault(clip_id, {})[track] = name
     return found
 
 

@@ -21,15 +21,18 @@ from tests.support.browser import BROWSER, Browser
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 
 
+CALLED = {1: "Ann & Bob"}  # the second person has a name
+
+
 def lanes_of(*rows: dict) -> list[Lane]:
-    return lanes(segments_table(list(rows)), EMOTIONS, near_chance(len(EMOTIONS)))
+    return lanes(segments_table(list(rows)), EMOTIONS, near_chance(len(EMOTIONS)), CALLED)
 
 
 def html_of(rows: list[dict], min_confidence: float = 0.0, **values: Any) -> str:
     (row,) = videos_table([video("a", **({"happy": 1.0} | values))]).to_pylist()
     pictures = {0: b"jpeg"}
     return video_page(
-        row, segments_table(rows), EMOTIONS, min_confidence, (), Names(), pictures
+        row, segments_table(rows), EMOTIONS, min_confidence, (), Names(), pictures, CALLED
     ).decode()
 
 
