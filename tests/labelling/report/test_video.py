@@ -56,7 +56,7 @@ def test_an_answer_stands_for_its_own_seconds_and_sound_comes_last() -> None:
         segment("a", 0, 4, 0, "happy", labelled=2),
         segment("a", 0, 4, 1, "angry"),
     )
-    assert [lane.name for lane in found] == ["person 0", "person 1", "sound"]
+    assert [lane.name for lane in found] == ["person 0", "Ann & Bob", "sound"]
     assert list(zip(found[0].start_s, found[0].end_s, found[0].window_s, strict=True)) == [
         (0, 2, 4), (2, 4, 6)
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_moments_are_the_strongest_windows_that_do_not_overlap() -> None:
     found = moments(lanes_of(*rows), HAPPY)
     assert len(found) == 20
     assert [(m.start_s, m.who) for m in found[:4]] == [
-        (198, "person 1"), (198, "person 0"), (194, "person 0"), (190, "person 0")
+        (198, "Ann & Bob"), (198, "person 0"), (194, "person 0"), (190, "person 0")
     ]  # fmt: skip
     assert found[0].p == pytest.approx(0.95) and found[0].end_s == 202
 
