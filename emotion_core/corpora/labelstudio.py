@@ -43,6 +43,8 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
             label that is known.
     """
     uri = storage.absolute(uri)
+    if not uri.lower().endswith(".json"):
+        raise UsageError(f"{uri}: no JSON file; looked for {LOOKS_FOR}")
     left_out: Counter[str] = Counter()
     chosen: dict[str, tuple[str, _Json, _Json]] = {}
     for where, task in _tasks(uri):

@@ -2,12 +2,12 @@
 
 Columns: ``path`` (or ``uri``, ``url``, ``place``) and ``label`` (or ``emotion``), in any spelling
 that ``emotions.canonical`` knows; if they are there ``speaker`` (who is never on two sides of a
-split), ``start_s`` and ``end_s`` (or ``start`` and ``end``) of a stretch of the file, ``corpus``,
-``intensity``, ``statement`` and ``channel``. A relative path means the file beside the table where
-there is one, as in every list.
+split), ``start_s`` and ``end_s`` of a stretch of the file, ``corpus``, ``intensity``, ``statement``
+and ``channel``. A relative path means the file beside the table where there is one, as in every
+list.
 
 ``segments.csv`` of ``jobs/export.py`` is such a table as it is: its column ``who`` says that
-several people may share a stretch (``listed.clips_of``).
+several people may share a stretch (``listed.clips_of``), ``start`` and ``end`` are its times again.
 """
 
 import csv
@@ -71,8 +71,10 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
 
 def _stretch(row: dict[str, str], where: str) -> tuple[float | None, float | None]:
     """Start and end that a row names, seconds; None where it does not."""
+    again = row if LANE in row else {}  # in a table of one's own these may mean anything
     start_s, end_s = (
-        _same_time(row.get(f"{edge}_s", ""), row.get(edge, ""), where) for edge in ("start", "end")
+        _same_time(row.get(f"{edge}_s", ""), again.get(edge, ""), where)
+        for edge in ("start", "end")
     )
     if start_s is not None and start_s == end_s:
         return None, None  # what an export says of a still picture

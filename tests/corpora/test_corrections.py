@@ -124,6 +124,11 @@ def test_what_is_no_export_is_one_line(folder: Path, tasks: list, line: str) -> 
     assert "\n" not in str(caught.value) and "project.json" in str(caught.value)
 
 
+def test_a_folder_is_no_export(folder: Path) -> None:
+    with pytest.raises(UsageError, match="no JSON file; looked for Label Studio's export"):
+        scan_all([f"labelstudio={folder}"])
+
+
 def table(folder: Path, text: str) -> Scan:
     (folder / "mine.csv").write_text(text, "utf-8-sig")
     (found,) = scan_all([f"manifest={folder / 'mine.csv'}"])
