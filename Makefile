@@ -4,6 +4,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Test modules side by side: many tests wait for Ray to start. JOBS=0 runs them one by one.
+JOBS ?= 2
 
 # The stamp's name holds a checksum of what was installed: with nothing changed, env does nothing.
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | tr ' ' '-')
@@ -35,11 +37,11 @@ demo: env
 
 # every promise of the README once
 test: env
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
 # the slow ones too: many kills, all recipes, whole corpora
 test-all: env
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: env
 	@$(BIN)/ruff check .

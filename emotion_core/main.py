@@ -20,6 +20,9 @@ PROGRAM = "emotion-core"
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "label": ("emotion_core.labelling.command", "Videos -> who felt what when, in Parquet."),
+        "report": ("emotion_core.labelling.report.command", "Labels -> pages to look at."),
+        "people": ("emotion_core.labelling.people.command", "Who is the same person, by name."),
+        "erase": ("emotion_core.labelling.erasing.command", "A video or a person leaves all."),
         "export": ("emotion_core.exports.command", "Labels -> CSV, subtitles, ELAN, Praat ..."),
         "fetch": ("emotion_core.fetching.command", "A published corpus -> your folder or bucket."),
         "preprocess": ("emotion_core.preprocessing.command", "Corpora -> features in Parquet."),

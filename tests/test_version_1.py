@@ -21,10 +21,12 @@ from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.evaluation import command as evaluate
 from emotion_core.labelling import command as label
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.dataset import load_features
 from emotion_core.models.networks import build_network
 from emotion_core.preprocessing import command as preprocess
+from emotion_core.preprocessing.rows import FEATURES_SCHEMA_VERSION
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.loop import Training
@@ -224,8 +226,9 @@ def test_an_output_is_not_gone_on_with(
     with pytest.raises(UsageError) as error:
         job(tmp_path, out, **options)
 
+    version = LABELS_SCHEMA_VERSION if kind == "labels" else FEATURES_SCHEMA_VERSION
     assert str(error.value) == (
-        f"{out} holds {kind} of schema version 1, this version writes 2: choose another --out, or "
-        "pass --overwrite"
+        f"{out} holds {kind} of schema version 1, this version writes {version}: choose another "
+        "--out, or pass --overwrite"
     )
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

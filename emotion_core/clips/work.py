@@ -95,9 +95,13 @@ class ClipWork:
             a pretrained encoder.
         segments: what the label step made.
         n_tracks: people that the label step told apart.
+        tracks: how each of these looks, float32 (size,) of length 1, by number; None for one of
+            whom nothing tells. None as a whole: nobody asked (``labelling.identity``).
         notes: words of ``NOTES`` that describe what the label step saw.
         no_face_s, no_sound_s: seconds in which it saw no face, heard no sound; None: nobody looked
             or listened.
+        speech_s, no_speech_s: seconds in which it heard somebody speak, and the others; None:
+            nobody looked for speech.
         duration_s: seconds of media.
         decoder: which library gave the pictures.
         face_provider: what ran the face detector (``Detector.provider``); None: none ran.
@@ -112,9 +116,12 @@ class ClipWork:
     audio_features: np.ndarray | None = None
     segments: tuple[Segment, ...] = ()
     n_tracks: int = 0
+    tracks: tuple[np.ndarray | None, ...] | None = None
     notes: tuple[str, ...] = ()
     no_face_s: float | None = None
     no_sound_s: float | None = None
+    speech_s: float | None = None
+    no_speech_s: float | None = None
     duration_s: float | None = None
     decoder: str | None = None
     face_provider: str | None = None

@@ -6,14 +6,17 @@ side by a fixed rule:
 * ``luna5``, ``emobox6``: two men and two women (odd and even actors), the first ones met going
   through the folds after the test fold, in order and around, each fold in order of its numbers;
 * ``savee4``: the next speaker (DC, JE, JK, KL, and around);
+* ``cremad5``: the first nine of the next fold, in order of their numbers and around;
 * ``elte`` has published validation speakers.
+
+``cremad5`` is ours as a whole: EmoBox divides CREMA-D clip by clip, all 91 actors on both sides.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from emotion_core.corpora import ravdess, savee
+from emotion_core.corpora import cremad, ravdess, savee
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ EMOBOX6 = (
     _actors(6, 13, 17, 22),
 )
 
+# Ours: every fifth actor, 1001 in the first fold, 1002 in the second, 1006 in the first again. So
+# each fold tests 18 or 19 people, 7 to 12 of them men.
+CREMAD5 = tuple(cremad.SPEAKERS[fold::5] for fold in range(5))
+
+
+def _cremad_fold(fold: int) -> Sides:
+    validation = CREMAD5[(fold + 1) % len(CREMAD5)][:9]
+    return with_rest("cremad", cremad.SPEAKERS, validation, CREMAD5[fold])
+
 
 def _ravdess_fold(folds: tuple[tuple[str, ...], ...], fold: int) -> Sides:
     after = [actor for step in range(1, len(folds)) for actor in folds[(fold + step) % len(folds)]]
@@ -87,5 +99,6 @@ PROTOCOLS: Mapping[str, tuple[Sides, ...]] = MappingProxyType(
             )
             for speaker in savee.SPEAKERS
         ),
+        "cremad5": tuple(_cremad_fold(fold) for fold in range(len(CREMAD5))),
     }
 )

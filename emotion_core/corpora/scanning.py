@@ -1,7 +1,7 @@
 """What the corpus modules share: the result of a scan, and taking an utterance once."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from emotion_core.clips.clip import Clip
@@ -12,6 +12,9 @@ from emotion_core.storage import FileInfo, list_files, path_of
 # audio protocol applies to the first, and decoding it costs a hundredth.
 CHOICES = ("audio-visual", "audio", "video")
 
+# ``--channel``: what is sung, what is not, or both.
+CHANNELS = ("speech", "song", "all")
+
 # By what a file's name says (``media.suffixes.kind_of``). A video is expected to have sound; one
 # without is noticed when it is decoded.
 MODALITIES = {"video": "audio-visual", "audio": "audio", "image": "image"}
@@ -21,7 +24,7 @@ MODALITIES = {"video": "audio-visual", "audio": "audio", "image": "image"}
 class Scan:
     """What was found below a corpus's URI.
 
-    Every media file is in exactly one of the four:
+    Every media file is in exactly one of the first four, or counted in the last:
 
     Attributes:
         clips: the labelled clips, sorted by URI.
@@ -29,12 +32,14 @@ class Scan:
         duplicates: files of an utterance that is in ``clips`` already, in another modality or as a
             copy.
         other_modality: files of utterances that do not exist in the modality asked for.
+        left_out: what else is no clip, and how often: words between "3" and "are left out".
     """
 
     clips: list[Clip]
     unparsed: list[str] = field(default_factory=list)
     duplicates: int = 0
     other_modality: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def stem(uri: str) -> str:
@@ -79,6 +84,15 @@ def scan_names(
     return Scan(clips, unparsed)
 
 
+def find_beside(uri: str, name: str) -> str | None:
+    """URI of the file of this name, in any case, below ``uri``: the first, None without one."""
+    suffix = frozenset({PurePosixPath(name).suffix.lower()})
+    for info in list_files(uri, suffix):
+        if PurePosixPath(path_of(info.uri)).name.lower() == name.lower():
+            return info.uri
+    return None
+
+
 def _files(uri: str, suffixes: frozenset[str], mixed: bool) -> Iterator[FileInfo]:
     """Files below ``uri``, and those inside the ZIP files that lie there, as RAVDESS comes."""
     archives, outside = [], 0
@@ -94,17 +108,21 @@ def _files(uri: str, suffixes: frozenset[str], mixed: bool) -> Iterator[FileInfo
 
 
 def take_once(
-    scan: Scan, utterance: Callable[[Clip], Hashable], modality: str | None = None
+    scan: Scan,
+    utterance: Callable[[Clip], Hashable],
+    modality: str | None = None,
+    second: Callable[[Clip], bool] = lambda clip: False,
 ) -> Scan:
     """``scan`` with each utterance once: of ``modality``, or of the first of ``CHOICES`` it has.
 
     Of several files of one utterance in one modality (archives are often unpacked twice) the first
-    by URI is taken.
+    by URI is taken, and none that is ``second`` where another is there.
     """
     wanted = CHOICES if modality is None else (modality,)
     best: dict[Hashable, Clip] = {}
     others: dict[Hashable, int] = {}
-    for clip in sorted(scan.clips, key=lambda clip: (_rank(clip, CHOICES), clip.uri)):
+    order = sorted(scan.clips, key=lambda c: (_rank(c, CHOICES), second(c), c.uri))
+    for clip in order:
         key = utterance(clip)
         if key in best or clip.modality not in wanted:
             others[key] = others.get(key, 0) + 1
@@ -116,6 +134,28 @@ def take_once(
         duplicates=sum(count for key, count in others.items() if key in best),
         other_modality=sum(count for key, count in others.items() if key not in best),
     )
+
+
+def of_channel(scan: Scan, channel: str, uri: str) -> Scan:
+    """``scan`` with the clips of one of ``CHANNELS``; the others are told in ``left_out``.
+
+    What no corpus calls a song is speech: most name no channel, having one only.
+
+    Raises:
+        UsageError: no such channel, or none of the clips at ``uri`` is of it.
+    """
+    if channel not in CHANNELS:
+        raise UsageError(f"no channel '{channel}': choose one of {', '.join(CHANNELS)}")
+    if channel == "all":
+        return scan
+    kept = [clip for clip in scan.clips if (clip.channel == "song") == (channel == "song")]
+    other = len(scan.clips) - len(kept)
+    if not kept:
+        raise UsageError(f"{uri}: no {channel} there, {other} other clips: pass --channel all")
+    if not other:
+        return scan
+    what = f"clips of {uri} that are {'speech' if channel == 'song' else 'songs'} (--channel)"
+    return replace(scan, clips=kept, left_out={**scan.left_out, what: other})
 
 
 def _rank(clip: Clip, order: Iterable[str]) -> int:

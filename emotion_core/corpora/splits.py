@@ -1,10 +1,10 @@
 """Who trains, who validates, who tests: the published protocols, as data.
 
 A spec names a protocol and, where it has folds, the fold: ``elte``, ``luna5:0`` to ``luna5:4``,
-``emobox6:0`` to ``emobox6:5``, ``savee4:0`` to ``savee4:3``, ``loso:05`` or ``loso:ravdess/05``,
-``random`` or ``random:tess``, ``fer2013``, ``fer2013:private``, ``everybody`` or
-``everybody:savee``, whose clips all train; ``A+B`` joins protocols of different corpora. ``:all``
-stands for every fold (``expand``).
+``emobox6:0`` to ``emobox6:5``, ``savee4:0`` to ``savee4:3``, ``cremad5:0`` to ``cremad5:4``,
+``loso:05`` or ``loso:ravdess/05``, ``random`` or ``random:tess``, ``fer2013``, ``fer2013:private``,
+``everybody`` or ``everybody:savee``, whose clips all train; ``A+B`` joins protocols of different
+corpora. ``:all`` stands for every fold (``expand``). ``explained`` says when to use which.
 
 Validation clips always come from the training side: for protocols with fixed speakers as
 ``protocols`` says, for the others by a fixed rule:
@@ -23,6 +23,7 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 
+from emotion_core.corpora.explained import EXPLAINED
 from emotion_core.corpora.protocols import PROTOCOLS, Sides, speakers_after, with_rest
 from emotion_core.errors import UsageError
 from emotion_core.storage import path_of
@@ -33,9 +34,7 @@ TRAIN, VALIDATION, TEST = SIDES = ("train", "validation", "test")
 COLUMNS = ("clip_id", "uri", "member", "corpus", "speaker", "emotion", "statement", "subset")
 
 
-KNOWN = (
-    "elte, luna5:0..4, emobox6:0..5, savee4:0..3, loso:SPEAKER, random, fer2013, everybody, or A+B"
-)
+KNOWN = f"{', '.join(each.spec for each in EXPLAINED)}, or A+B"
 
 
 def assign_split(spec: str, clips: pa.Table, seed: int = 0) -> np.ndarray:
@@ -92,6 +91,11 @@ def expand(spec: str, clips: pa.Table | None = None) -> list[str]:
 def is_speaker_independent(spec: str) -> bool:
     """False when a speaker may be on two sides: ``random``, and ``fer2013``, which names nobody."""
     return not any(term.split(":")[0] in ("random", "fer2013") for term in _terms(spec))
+
+
+def is_published(spec: str) -> bool:
+    """True when a part of it is a protocol with fixed speakers; all of these are of speech."""
+    return any(term.partition(":")[0] in PROTOCOLS for term in _terms(spec))
 
 
 Row = dict[str, str | None]

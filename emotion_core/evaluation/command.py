@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from emotion_core.evaluation.answering import Evaluation
     from emotion_core.evaluation.metrics import Assessment
 
-METRICS, PREDICTIONS = "metrics.json", "predictions.parquet"
+METRICS, PREDICTIONS, LATEX = "metrics.json", "predictions.parquet", "tables.tex"
 SIDES_OR_ALL = ("test", "validation", "train", "all")
 
 
@@ -42,6 +42,10 @@ def main(
         typer.Option(
             "--trust-code", help="run a model's own network, which is code of whoever made it"
         ),
+    ] = False,
+    latex: Annotated[
+        bool,
+        typer.Option("--latex", help="write the tables shown to tables.tex too, with booktabs"),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="replace another evaluation at --out")
@@ -86,6 +90,7 @@ def main(
         title = f"{metrics['recipe']}, {metrics['split'] or 'no split'}, {side}"
         claim.check()
         files = _write(out, title, found, answered, metrics)
+        files += _write_latex(out, title, found, metrics) if latex else ()
         record = storage.RunRecord(
             job="evaluate",
             arguments=arguments,
@@ -123,13 +128,26 @@ def _write(
     return METRICS, PREDICTIONS, *pictures
 
 
+def _write_latex(
+    out: str, title: str, found: "Assessment", metrics: dict[str, Any]
+) -> tuple[str, ...]:
+    from emotion_core.evaluation.latex import latex_document
+    from emotion_core.evaluation.report import evaluation_tables
+
+    text = latex_document(evaluation_tables(found, metrics, title))
+    storage.write_bytes(storage.join(out, LATEX), text.encode())
+    return (LATEX,)
+
+
 def _show(title: str, found: "Assessment", metrics: dict[str, Any]) -> None:
+    from emotion_core.evaluation.channels import songs_remark
     from emotion_core.evaluation.report import evaluation_tables
     from emotion_core.evaluation.speakers import strangers_remark
 
     for table in evaluation_tables(found, metrics, title):
         console.print(table)
     if metrics["side"] == "test":
-        remark = strangers_remark(metrics["split"], len(metrics["speakers_known_to_model"]))
-        if remark:
+        known = len(metrics["speakers_known_to_model"])
+        split, channels = metrics["split"], metrics["channels"]
+        for remark in filter(None, (strangers_remark(split, known), songs_remark(split, channels))):
             console.print(f"[yellow]warning:[/] {as_markup(remark)}")

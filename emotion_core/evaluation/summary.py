@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emotion_core.evaluation.answering import Evaluation, assess_all
+from emotion_core.evaluation.channels import channels_of
 from emotion_core.evaluation.fold_queries import FoldQuery
 from emotion_core.evaluation.metrics import SHARES, STD_OF, Assessment, mean_and_std
 
@@ -35,6 +36,7 @@ def metrics_of(
         "split": first.split if folded is None else folded,
         "side": side,
         "seed": first.infos[0].seed,
+        "channels": channels_of([each.clips for each in answered]),
         "speakers": sorted({name for query in queries for name in query.speakers}),
         "speakers_known_to_model": sorted({name for each in queries for name in each.known}),
         "models": [model for query in queries for model in _models(query)],

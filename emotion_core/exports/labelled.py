@@ -2,8 +2,8 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from emotion_core import storage
 from emotion_core.corpora.scanning import stem
 from emotion_core.errors import UsageError
+from emotion_core.labelling.people.table import names as people_names
 from emotion_core.labelling.report.overview import lane_name
-from emotion_core.labelling.tables import SEGMENTS, VIDEOS
+from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS
 from emotion_core.storage.parts import parts
 from emotion_core.text import printable
 
@@ -25,7 +26,8 @@ class Stretch:
     """An answer for the seconds that it alone stands for.
 
     Attributes:
-        lane: ``person 0``, ``person 1``, ... or ``sound``, which is nobody's in particular.
+        lane: ``person 0``, ``person 1``, ..., the person's name where ``people/`` knows one, or
+            ``sound``, which is nobody's in particular.
         start_s, end_s: seconds from the start of the file; equal for a still picture.
         emotion: the label.
         confidence: 0 to 1.
@@ -90,8 +92,10 @@ class Labels:
         """
         places = parts(storage.join(self.uri, VIDEOS))  # once: a job may be adding more
         names = names_of(storage.read_parquet(places, ["clip_id", "uri"]))
+        people = people_names(self.uri)
         for place in places:
             rows = storage.read_parquet([place])
+            rows = rows.drop_columns([name for name in rows.column_names if name == TRACKS])
             details = storage.join(self.uri, SEGMENTS, place.rsplit("/", 1)[-1])
             found = storage.read_parquet([details]) if storage.exists(details) else None
             if found is None and pc.any(pc.greater(rows["n_segments"], 0)).as_py():
@@ -103,14 +107,16 @@ class Labels:
                 mine = None
                 if found is not None:
                     mine = found.filter(pc.equal(found["clip_id"], row["clip_id"]))
-                yield LabelledVideo(names[row["clip_id"]], row, self._stretches(mine))
+                yield LabelledVideo(names[row["clip_id"]], row, self._stretches(mine, people))
 
-    def _stretches(self, segments: pa.Table | None) -> tuple[Stretch, ...]:
+    def _stretches(
+        self, segments: pa.Table | None, people: Mapping[tuple[str, int], str]
+    ) -> tuple[Stretch, ...]:
         if segments is None:
             return ()
         found = [
             Stretch(
-                lane_name(row["track_id"]),
+                people.get((row["clip_id"], row["track_id"])) or lane_name(row["track_id"]),
                 row["start_s"],
                 row["start_s"] + row["labelled_s"],
                 row["emotion"],
@@ -124,7 +130,24 @@ class Labels:
                 [("track_id", "ascending"), ("start_s", "ascending")]
             ).to_pylist()
         ]
-        return tuple(found)
+        return _one_at_a_time(found) if people else tuple(found)
+
+
+def _one_at_a_time(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
+    """Lanes of which several tracks may have one name: an answer counts until the next one."""
+    lanes: dict[str, list[Stretch]] = {}
+    for stretch in stretches:
+        lanes.setdefault(stretch.lane, []).append(stretch)
+    found = []
+    for lane in lanes.values():
+        lane.sort(key=lambda stretch: stretch.start_s)
+        for now, after in zip(lane, [*lane[1:], None], strict=True):
+            found.append(now if after is None else _until(now, after.start_s))
+    return tuple(found)
+
+
+def _until(stretch: Stretch, end_s: float) -> Stretch:
+    return replace(stretch, end_s=max(stretch.start_s, min(stretch.end_s, end_s)))
 
 
 def open_labels(uri: str) -> Labels:

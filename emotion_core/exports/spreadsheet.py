@@ -16,6 +16,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class CsvFiles:
     """Writes ``segments.csv`` and ``videos.csv``, row by row.
 
+    ``segments.csv`` is a corpus too, once its column ``emotion`` is corrected
+    (``corpora.manifest``), for which it names the place of each video.
+
     No lists, no hashes; words in place of codes; times as ``h:mm:ss`` beside seconds. Empty cells
     are what is not known.
 
@@ -31,7 +34,7 @@ class CsvFiles:
         self._labels = tuple(labels)
         self._segments, self._videos = (_writer(f, delimiter) for f in (segments, videos))
         self._row(self._segments, _BOM + "video", "who", "start", "end", "start_s", "end_s",
-                  "emotion", "confidence", "unsure", *self._labels)  # fmt: skip
+                  "emotion", "confidence", "unsure", *self._labels, "place")  # fmt: skip
         self._row(self._videos, _BOM + "video", "place", "status", "reasons", "notes", "error",
                   "length", "length_s", "people", "emotion",
                   *(f"share_{label}" for label in self._labels))  # fmt: skip
@@ -43,7 +46,7 @@ class CsvFiles:
                 self._segments, video.name, each.lane, clock(each.start_s), clock(each.end_s),
                 f"{each.start_s:.3f}", f"{each.end_s:.3f}", each.emotion,
                 f"{each.confidence:.3f}", "yes" if each.unsure else "no",
-                *(f"{p:.4f}" for p in each.probabilities),
+                *(f"{p:.4f}" for p in each.probabilities), video.row["uri"],
             )  # fmt: skip
         row = video.row
         length_s = row["duration_s"]

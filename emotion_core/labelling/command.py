@@ -1,5 +1,6 @@
 """Videos -> who felt what when, in Parquet: one row in videos/ for every input."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -9,8 +10,10 @@ import pyarrow.compute as pc
 import typer
 
 from emotion_core import cli, storage
-from emotion_core.clips.clip import manifest_table
+from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.corpora.inputs import Wanted, collect
+from emotion_core.errors import UsageError
+from emotion_core.faces.likeness import ALIKE
 from emotion_core.labelling.limits import VIDEO_TIMEOUT_S, Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.windows import Windowing
@@ -61,6 +64,14 @@ def main(
             "else one a second and the first of each shot, and in between around known faces.",
         ),
     ] = False,
+    any_sound: Annotated[
+        bool,
+        typer.Option(
+            "--any-sound",
+            help="Ask about every sound that is not silent, also where nobody speaks: for voices "
+            "that are not found to be speech.",
+        ),
+    ] = False,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -83,6 +94,17 @@ def main(
             "folder, or a name on the Hugging Face hub."
         ),
     ] = None,
+    identify: Annotated[
+        str | None,
+        typer.Option(
+            help="A face-embedding network, FILE.onnx or a folder that holds one: people who come "
+            "back in a video keep their number, and jobs/people.py knows them in other videos. It "
+            "runs here; off by default."
+        ),
+    ] = None,
+    identify_threshold: Annotated[
+        float, typer.Option(help="Cosine from which on two faces are one person's.")
+    ] = ALIKE,
     video_timeout: Annotated[
         float,
         typer.Option(
@@ -115,6 +137,9 @@ def main(
             "--trust-code", help="Run a model's own network, which is code of whoever made it."
         ),
     ] = False,
+    no_faces: Annotated[
+        bool, typer.Option("--no-faces", help="No pictures of faces in the report.")
+    ] = False,
     compact_to: Annotated[
         str | None,
         typer.Option(help="A new folder for a copy in few large files; unfinished, remove it."),
@@ -133,20 +158,23 @@ def main(
     out = storage.absolute(out)
     from emotion_core.engine.patience import Patience
     from emotion_core.labelling.compact import compact, refuse_used
+    from emotion_core.labelling.identity import Identify
     from emotion_core.labelling.job import Labelling, label
-    from emotion_core.labelling.report.overview import choose
-    from emotion_core.labelling.report.page import MOST_VIDEOS, Facts, write_page
+    from emotion_core.labelling.report.cards import cards
+    from emotion_core.labelling.report.summary import Facts
+    from emotion_core.labelling.report.write import FILES, ReportOptions, write_report
     from emotion_core.labelling.step import LabelOptions
     from emotion_core.models.shipped import NAMES, TERMS, model_uri
 
     how = Labelling(
         tuple(model_uri(each) for each in model or NAMES),
-        LabelOptions(Windowing(window, hop), fps, min_face, exact),
+        LabelOptions(Windowing(window, hop), fps, min_face, exact, any_sound),
         detector,
         Limits(video_s=video_timeout),
         min_confidence,
         trust_code,
         None if encoder is None else encoder_place(encoder),
+        None if identify is None else Identify(os.path.abspath(identify), identify_threshold),
     )
     how.check()
     patience = Patience(most_s=stall_timeout)
@@ -155,7 +183,8 @@ def main(
     if compact_to is not None:
         refuse_used(compact_to, out)
     found = collect(videos, Wanted(tuple(include or ()), tuple(exclude or ()), limit))
-    manifest = manifest_table(found.clips)
+    manifest = manifest_table(_not_erased(found.clips, out))
+    videos = arguments["videos"] = _still_named(videos, out)
     if dry_run:
         from emotion_core.labelling.dry_run import forecast
         from emotion_core.labelling.report.forecast import show_forecast
@@ -170,10 +199,11 @@ def main(
         show = partial(_progress, len(manifest))
         rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check, patience)
         tables, counts = how.tables(out), count_statuses(rows)
-        chosen = choose(rows, MOST_VIDEOS)
-        sample = tables.segments([row["clip_id"] for row in chosen])
-        facts = Facts(tuple(videos), out, settings, len(found.others), clock.started)
-        write_page(storage.join(out, "report.html"), rows, chosen, sample, facts)
+        models = tuple(cards(settings["models"], how.models))
+        facts = Facts(tuple(videos), out, settings, len(found.others), clock.started, models)
+        shown = ReportOptions(faces=not no_faces)
+        with storage.reading_back():
+            write_report(out, tables, rows, facts, shown, claim.check, cli.say)
         claim.check()
         storage.write_run_record(
             out,
@@ -183,7 +213,7 @@ def main(
                 counts=counts,
                 seconds=clock.seconds,
                 started=clock.started,
-                files=["manifest.parquet", *tables.published.files(), "report.html"],
+                files=["manifest.parquet", *tables.published.files(), *FILES],
                 extra={
                     "schema_version": LABELS_SCHEMA_VERSION,
                     "labelled": done,
@@ -205,6 +235,27 @@ def main(
             cli.say(f"model {name}: {TERMS[name]}")
     cli.say(f"to look at: {storage.join(out, 'report.html')}")
     return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
+
+
+def _still_named(videos: list[str], out: str) -> list[str]:
+    """What the record and the report may say of the inputs: nothing of what was erased."""
+    from emotion_core.labelling.erasing.record import erased, mark_of
+
+    marks = erased(out)
+    return [each for each in videos if not marks or mark_of(storage.absolute(each)) not in marks]
+
+
+def _not_erased(clips: list[Clip], out: str) -> list[Clip]:
+    from emotion_core.labelling.erasing.record import ERASED, erased, mark_of
+
+    marks = erased(out)
+    left = [clip for clip in clips if mark_of(clip.uri) not in marks]
+    if len(left) < len(clips):
+        place = storage.join(out, ERASED)
+        cli.say(f"{len(clips) - len(left)} inputs were erased and are left out ({place})")
+        if not left:
+            raise UsageError(f"all inputs were erased: {place} says so")
+    return left
 
 
 def _progress(inputs: int, pending: int) -> AbstractContextManager[Callable[[int, str], None]]:

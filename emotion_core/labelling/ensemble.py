@@ -9,6 +9,7 @@ import numpy as np
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
 from emotion_core.labelling.views import pictures_for
+from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece
 from emotion_core.models.answers import mean_of_answers, require_one_label_set
 from emotion_core.models.bundle import Bundle, combined_id
@@ -78,7 +79,7 @@ class Ensemble:
         """What there is to ask about a window.
 
         One query for each track; the sound goes with it when it is the only one, else the sound is
-        a query of its own.
+        a query of its own. Sound without a voice is not asked about.
 
         Args:
             window: with the crops of ``views`` and sound at ``sample_rate``.
@@ -86,7 +87,8 @@ class Ensemble:
             pictures_end_s: when its pictures end: sound may go on.
         """
         seen_until_s = min(window.end_s, pictures_end_s)
-        sounds = [member.sound(window) for member in self._members]
+        voice = has_voice(window)
+        sounds = [member.sound(window) if voice else None for member in self._members]
         nothing = [None] * len(sounds)
         tracks = window.track_ids()
         for track_id in tracks:

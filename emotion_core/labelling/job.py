@@ -17,6 +17,7 @@ from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_grou
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id, load_detector, named_elsewhere
 from emotion_core.labelling.ensemble import Ensemble
+from emotion_core.labelling.identity import Identify
 from emotion_core.labelling.limits import Limits
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.step import LabelOptions, LabelStep, label_step
@@ -24,6 +25,7 @@ from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import Bundle, load_bundle
 from emotion_core.models.shipped import bundle_uri
+from emotion_core.sound.speech import speech_model_id
 
 # A part holds about this much of an archive, and so many videos at most: what a kill may cost.
 _BYTES_PER_PART = 1 << 30
@@ -47,6 +49,7 @@ class Labelling:
         trust_code: networks that are not of this package may be imported.
         encoder: where the speech encoder of the bundles lies; None: where they say. Its weights
             must be those that they were trained with.
+        identify: how people are known again within a video; None: they are not.
     """
 
     models: tuple[str, ...]
@@ -56,6 +59,7 @@ class Labelling:
     min_confidence: float = 0.0
     trust_code: bool = False
     encoder: str | None = None
+    identify: Identify | None = None
 
     @cached_property
     def ensemble(self) -> Ensemble:
@@ -80,6 +84,8 @@ class Labelling:
                 raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
         samplings(self.ensemble.views, self.options.fps)
         trained = _trained_detectors(self.ensemble.bundles)
+        if self.identify is not None:
+            self.identify.check(any(view.detect for view in self.ensemble.views))
         if not trained:
             return
         if len({each["weights_hash"] for each in trained}) > 1:
@@ -105,8 +111,15 @@ class Labelling:
             "fps": self.options.fps,
             "min_face": self.options.min_face,
             "exact": self.options.exact,
+            "any_sound": self.options.any_sound,
+            "speech_model": speech_model_id() if self._looks_for_speech else None,
             "min_confidence": self.min_confidence,
+            **({"identify": self.identify.settings()} if self.identify else {}),
         }
+
+    @property
+    def _looks_for_speech(self) -> bool:
+        return self.ensemble.hears and not self.options.any_sound
 
     def tables(self, out: str) -> LabelTables:
         """The tables that these labels go to."""
@@ -120,7 +133,8 @@ class Labelling:
         detector = None
         if trained:
             detector = load_detector(self._detector_spec(trained), device)
-        return LabelStep(bundles, detector, self.options, self.limits)
+        known_by = None if self.identify is None else self.identify.load(device)
+        return LabelStep(bundles, detector, self.options, self.limits, known_by=known_by)
 
     def _bundles(self, device: str) -> list[Bundle]:
         bundles = (load_bundle(bundle_uri(model), device, self.trust_code) for model in self.models)
@@ -184,7 +198,8 @@ def _parts(
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
-    groups = plan_groups(how, reach, _encoder_bytes(how.ensemble.bundles))
+    more_bytes = how.identify.memory_bytes() if how.identify else 0
+    groups = plan_groups(how, reach, _encoder_bytes(how.ensemble.bundles) + more_bytes)
     return run_groups(pending, groups, write, max(1, per_part), max(1, per_call), patience)
 
 
@@ -194,7 +209,7 @@ def plan_groups(how: Labelling, reach: Reach, more_bytes: int = 0) -> list[Group
     Args:
         how: see there.
         reach: the machines.
-        more_bytes: what the models' speech encoders hold in each worker.
+        more_bytes: what the models' speech encoders, and what knows faces, hold in each worker.
     """
     bare = replace(how)  # without the models, which every worker loads for itself
     return plan([label_step(bare.step, more_bytes)], reach)

@@ -28,8 +28,11 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
         "face_provider": work.face_provider,
         "n_segments": len(work.segments),
         "n_tracks": work.n_tracks,
+        "tracks": None if work.tracks is None else _tracks(work.tracks, work.segments),
         "no_face_s": work.no_face_s,
         "no_sound_s": work.no_sound_s,
+        "speech_s": work.speech_s,
+        "no_speech_s": work.no_speech_s,
         "labelled_s": float(sum(labelled_seconds(work.segments))),
         "emotion": None if shares is None else labels[dominant(work.segments, shares)],
         **{
@@ -38,6 +41,19 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
         },
         "processing_s": round(work.seconds, 4),
     }
+
+
+def _tracks(
+    looks: Sequence[np.ndarray | None], segments: Sequence[Segment]
+) -> list[dict[str, Any]]:
+    seconds = [0.0] * len(looks)
+    for segment, labelled_s in zip(segments, labelled_seconds(segments), strict=True):
+        if segment.track_id is not None:
+            seconds[segment.track_id] += labelled_s
+    return [
+        {"track_id": track, "embedding": embedding, "seconds": seconds[track]}
+        for track, embedding in enumerate(looks)
+    ]
 
 
 def labelled_seconds(segments: Sequence[Segment]) -> list[float]:

@@ -7,7 +7,17 @@ from emotion_core.storage.schemas import STATUS
 # Version of the two tables of ``jobs/label.py``, which rises when a column changes its meaning or
 # goes: in the metadata of each of their files (``schema_version``), in settings.json and run.json.
 # CHANGELOG.md has what changed.
-LABELS_SCHEMA_VERSION = 2
+LABELS_SCHEMA_VERSION = 3
+
+# How somebody looks: a vector of length 1, null where no face of theirs could tell; and the
+# labelled_s of their segments.
+TRACK = pa.struct(
+    [
+        pa.field("track_id", pa.int32(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32())),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
 
 
 def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
@@ -27,9 +37,13 @@ def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("face_provider", pa.string()),
             pa.field("n_segments", pa.int32(), nullable=False),
             pa.field("n_tracks", pa.int32(), nullable=False),  # people told apart
+            pa.field("tracks", pa.list_(TRACK)),  # each of them; null without --identify
             # null where no model looks at pictures, or none listens
             pa.field("no_face_s", pa.float64()),
             pa.field("no_sound_s", pa.float64()),
+            # null where no model listens, or --any-sound
+            pa.field("speech_s", pa.float64()),
+            pa.field("no_speech_s", pa.float64()),
             pa.field("labelled_s", pa.float64(), nullable=False),  # sum of its segments'
             pa.field("emotion", pa.string()),  # the one with the largest share
             # share of labelled_s whose segments say so; adding up to 1, null without any segment

@@ -2,11 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from emotion_core.clips.clip import fetched
 from emotion_core.clips.each import each
@@ -16,14 +14,17 @@ from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.errors import ClipError
 from emotion_core.faces.types import Detector
 from emotion_core.labelling.ensemble import Ensemble, Query
+from emotion_core.labelling.identity import TrackFaces
 from emotion_core.labelling.limits import Limits
+from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.tracks import TrackFinder
 from emotion_core.labelling.views import samplings
+from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece, Windowing, split, windows
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
 from emotion_core.models.bundle import Bundle
-from emotion_core.sound.features import SILENCE
+from emotion_core.sound.speech import SpeechFinder
 
 # Queries that the networks answer in one batch.
 BATCH = 32
@@ -31,9 +32,6 @@ BATCH = 32
 # One video at a time: its decoder keeps a CPU busy, and the networks share a GPU with three others.
 NEEDS = Needs(cpus=1, memory_bytes=900 << 20)
 GPU_SHARE = 0.25
-
-# Silence is looked for in stretches of this length.
-_STRETCH_S = 0.1
 
 
 def label_step(make: Callable[[str], "LabelStep"], more_bytes: int = 0) -> DeclaredStep:
@@ -64,46 +62,14 @@ class LabelOptions:
             see it; None leaves it to the models.
         exact: every picture is searched for faces as a whole, not only one a second and the first
             of each shot (``faces.following``). So it is anyway in a clip of one window.
+        any_sound: models hear every window that is not silent; else only those with speech.
     """
 
     windowing: Windowing = Windowing()
     fps: float | None = None
     min_face: int | None = None
     exact: bool = False
-
-
-@dataclass
-class _Seen:
-    """What a video turned out to hold, gathered while it streams by."""
-
-    tracks: set[int] = field(default_factory=set)
-    several_people: bool = False  # in one window
-    pictures: bool = False
-    info: MediaInfo | None = None
-    end_s: float = 0.0
-    no_face_s: float = 0.0
-    no_sound_s: float = 0.0
-    decoder: str = ""
-    troubles: dict[str, str] = field(default_factory=dict)  # message -> reason
-
-    def add(self, media: Media, piece: Piece) -> None:
-        self.info = media.info
-        self.pictures |= len(media.frames) > 0
-        self.tracks.update(piece.track_ids())
-        self.decoder = self.decoder or media.decoder
-        self.end_s = piece.end_s
-        self.no_face_s += _without_face(piece)
-        self.no_sound_s += _without_sound(piece)
-        for warning in media.warnings:
-            if not warning.startswith("decoder:"):
-                self.troubles.setdefault(warning, "cut")
-
-    def stopped(self, error: ClipError) -> None:
-        """The rest of the video is not to be had."""
-        message = " ".join(str(error).split())
-        word = message.split(":", 1)[0]
-        reason = word if word in ("timeout", "crash") else "cut"
-        self.troubles[f"stops at {self.end_s:.1f} s: {message}"] = reason
+    any_sound: bool = False
 
 
 class LabelStep:
@@ -118,6 +84,7 @@ class LabelStep:
         options: windows and pictures.
         limits: how long things may take.
         clock: seconds that pass.
+        known_by: makes what gathers the faces of a video's tracks; None: nobody is known again.
     """
 
     def __init__(
@@ -127,7 +94,9 @@ class LabelStep:
         options: LabelOptions = LabelOptions(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008
         clock: Callable[[], float] = time.monotonic,
+        known_by: Callable[[], TrackFaces] | None = None,
     ):
+        self.known_by = known_by
         self.ensemble = Ensemble(bundles)
         self.detector = detector
         self.windowing = options.windowing
@@ -135,6 +104,8 @@ class LabelStep:
         self.limits = limits
         self.clock = clock
         self.decoder = IsolatedDecoder(limits.piece_s)
+        rate = self.ensemble.sample_rate
+        self.speech = SpeechFinder(rate) if rate is not None and not options.any_sound else None
         views = self.ensemble.views
         if options.min_face is not None:
             views = tuple(replace(view, min_face=options.min_face) for view in views)
@@ -156,35 +127,43 @@ class LabelStep:
         return each(works, "label", self._label)
 
     def _label(self, work: ClipWork) -> ClipWork:
-        seen = _Seen()
+        seen = Seen(self.known_by() if self.known_by else None)
         segments: list[Segment] = []
         queries: list[Query] = []
         for window in windows(self._pieces(work, seen), self.windowing):
             seen.several_people |= len(window.track_ids()) > 1
+            seen.voice |= has_voice(window)
+            if seen.faces is not None:
+                seen.faces.saw(window.track_ids())
             queries += self._queries(window, seen)
             if len(queries) >= BATCH:
                 segments += self.ensemble.answers(queries)
                 queries = []
         segments += self.ensemble.answers(queries)
-        return work.with_(
+        done = work.with_(
             segments=tuple(segments),
             n_tracks=len(seen.tracks),
             no_face_s=seen.no_face_s if self.views else None,
             no_sound_s=seen.no_sound_s if self.ensemble.hears else None,
+            speech_s=seen.speech_s if self.speech is not None else None,
+            no_speech_s=max(0.0, seen.end_s - seen.speech_s) if self.speech is not None else None,
             duration_s=seen.end_s,
             decoder=seen.decoder or None,
             face_provider=self._provider if seen.pictures else None,
             outcome=self._outcome(work.outcome, seen, segments),
             notes=("several_people",) * seen.several_people,
         )
+        return done if seen.faces is None else seen.faces.applied(done)
 
-    def _queries(self, window: Piece, seen: _Seen) -> Iterator[Query]:
+    def _queries(self, window: Piece, seen: Seen) -> Iterator[Query]:
         assert seen.info is not None
         return self.ensemble.queries(window, seen.info.fps, seen.info.pictures_end_s)
 
-    def _pieces(self, work: ClipWork, seen: _Seen) -> Iterator[Piece]:
+    def _pieces(self, work: ClipWork, seen: Seen) -> Iterator[Piece]:
         finder: TrackFinder | None = None
         started = self.clock()
+        if self.speech is not None:
+            self.speech.begin()
         with fetched(work.clip) as path:
             chunks = self._chunks(path, started)
             while True:
@@ -198,8 +177,14 @@ class LabelStep:
                     seen.stopped(error)  # what was labelled before is worth keeping
                     return
                 if finder is None:
-                    finder = TrackFinder(self.views, self.detector, self._exact(media.info))
+                    exact = self._exact(media.info)
+                    finder = TrackFinder(self.views, self.detector, exact, seen.faces)
                 chunk = finder.piece(media, start_s, self._end(start_s, media))
+                if self.speech is not None:
+                    until_s = start_s + self.windowing.chunk_s
+                    chunk = replace(
+                        chunk, speech_s=self.speech.speech(media.audio, start_s, until_s)
+                    )
                 seen.add(media, chunk)
                 yield from split(chunk, self.windowing.piece_s)
 
@@ -241,7 +226,7 @@ class LabelStep:
         longest = max(media.info.duration_s, heard, seen, start_s)
         return min(start_s + self.windowing.chunk_s, longest)
 
-    def _outcome(self, outcome: Outcome, seen: _Seen, segments: list[Segment]) -> Outcome:
+    def _outcome(self, outcome: Outcome, seen: Seen, segments: list[Segment]) -> Outcome:
         info = seen.info
         if info is None:
             return outcome.fail("decode", "empty", "empty: no sound and no picture in it")
@@ -249,6 +234,8 @@ class LabelStep:
             outcome = outcome.degrade("decode", reason, message)
         if self.ensemble.hears and info.kind == "video" and not info.has_audio:
             outcome = outcome.degrade("decode", "no_audio", "no sound stream")
+        if self.speech is not None and seen.sounding and not seen.voice:
+            outcome = outcome.degrade("audio", "no_speech", "sound, but nobody speaks in it")
         if self.views and seen.pictures and not seen.tracks:
             outcome = outcome.degrade("faces", "no_face", "no face in any picture")
         if segments:
@@ -256,23 +243,3 @@ class LabelStep:
         if outcome.reasons:
             return outcome.fail("label", outcome.reasons[0], "so there was nothing to label")
         return outcome.fail("label", "empty", f"empty: {info.kind} without anything to label")
-
-
-def _without_face(piece: Piece) -> float:
-    """Seconds of a stretch whose pictures show no face; all of it without pictures."""
-    length = piece.end_s - piece.start_s
-    if not piece.times_s:
-        return length
-    with_face = {observation.time_s for observation in piece.observations}
-    return length * sum(time not in with_face for time in piece.times_s) / len(piece.times_s)
-
-
-def _without_sound(piece: Piece) -> float:
-    """Seconds of a stretch in which there is no sound, or nothing but silence."""
-    length = piece.end_s - piece.start_s
-    if not piece.sample_rate or not len(piece.audio):
-        return length
-    size = max(1, round(_STRETCH_S * piece.sample_rate))
-    loudest = np.maximum.reduceat(np.abs(piece.audio), np.arange(0, len(piece.audio), size))
-    sounding = size * int((loudest >= SILENCE).sum()) / piece.sample_rate
-    return max(0.0, length - sounding)

@@ -1,22 +1,21 @@
 """``videos/`` and ``segments/`` of a label job: published as ``storage.published`` promises."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.labelling.rows import segment_rows, video_rows
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
-from emotion_core.storage.parts import parts
 from emotion_core.storage.published import Published
 
 VIDEOS = "videos"
 SEGMENTS = "segments"
+TRACKS = "tracks"  # the column of videos/ that may be large
 
 
 @dataclass(frozen=True)
@@ -62,22 +61,25 @@ class LabelTables:
         return self.published.write(videos, segments, changed)
 
     def videos(self) -> pa.Table | None:
-        """``videos/`` as a table, None when nothing was published yet."""
-        return self.published.rows()
+        """``videos/`` as a table without embeddings, None when nothing was published yet."""
+        return self.published.rows([name for name in self.schemas[VIDEOS].names if name != TRACKS])
 
-    def segments(
-        self, clip_ids: Sequence[str] | None = None, columns: list[str] | None = None
-    ) -> pa.Table:
-        """``segments/``, or the rows of some videos; read in pieces, so that little is held."""
-        schema = self.schemas[SEGMENTS].remove_metadata()
-        names = schema.names if columns is None else columns
-        wanted = None if clip_ids is None else pa.array(clip_ids, pa.string())
-        found = [schema.empty_table().select(names)]
-        for uri in parts(storage.join(self.out, SEGMENTS)):
-            with storage.open_read(uri) as file:
-                for batch in pq.ParquetFile(file).iter_batches(columns=[*{*names, "clip_id"}]):
-                    rows = pa.Table.from_batches([batch])
-                    if wanted is not None:
-                        rows = rows.filter(pc.is_in(rows["clip_id"], value_set=wanted))
-                    found.append(rows.select(names).cast(found[0].schema))
-        return pa.concat_tables(found)
+    def by_video(self, clip_ids: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        """The rows of ``segments/`` of some videos, one video after the other.
+
+        Only the files that hold them are read, each once, and one is in memory at a time.
+
+        Args:
+            clip_ids: of published videos; the order of the files decides theirs.
+
+        Raises:
+            UsageError: a file cannot be read.
+        """
+        names = self.schemas[SEGMENTS].names
+        index = self.published.index().select(["file", "clip_id"])
+        index = index.filter(pc.is_in(index["clip_id"], value_set=pa.array(clip_ids, pa.string())))
+        for file in index.group_by("file").aggregate([("clip_id", "list")]).to_pylist():
+            place = storage.join(self.out, SEGMENTS, file["file"])
+            rows = storage.read_parquet([place], names)
+            for clip_id in file["clip_id_list"]:
+                yield clip_id, rows.filter(pc.equal(rows["clip_id"], clip_id))

@@ -10,6 +10,7 @@ from emotion_core.faces.following import FaceFollower
 from emotion_core.faces.shots import Shots, appearance
 from emotion_core.faces.tracks import FaceTracker
 from emotion_core.faces.types import Detections, Detector
+from emotion_core.labelling.identity import TrackFaces
 from emotion_core.labelling.windows import FaceObservation, Piece
 from emotion_core.media.types import Media
 from emotion_core.recipes.specs import VideoSpec
@@ -26,10 +27,17 @@ class TrackFinder:
             Empty: faces do not matter. All detect, or none does.
         detector: None only without views, or when they do not detect.
         exact: search every picture as a whole (see ``faces.following``).
+        faces: told of each picture's faces, to know people by; None: nobody wants to.
     """
 
-    def __init__(self, views: Sequence[VideoSpec], detector: Detector | None, exact: bool = False):
-        self.views = tuple(views)
+    def __init__(
+        self,
+        views: Sequence[VideoSpec],
+        detector: Detector | None,
+        exact: bool = False,
+        faces: TrackFaces | None = None,
+    ):
+        self.views, self.faces = tuple(views), faces
         self.follower = None
         if detector is not None:
             self.follower = FaceFollower(detector, self._any_good, 0.0 if exact else EVERY_S)
@@ -65,6 +73,8 @@ class TrackFinder:
             np.stack([appearance(frame, box) for box in faces.boxes]) if len(faces.boxes) else None
         )
         ids = self.tracker.update(time_s, faces, cut, appearances)
+        if self.faces is not None:
+            self.faces.add(frame, faces, ids)
         height, width = frame.shape[:2]
         crops = [self._crops(frame, faces, view) for view in self.views]
         return [

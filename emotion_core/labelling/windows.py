@@ -94,6 +94,8 @@ class Piece:
         sample_rate: of ``audio``, Hz; 0 without sound.
         times_s: of the pictures that were looked at.
         observations: the faces in them, in order of time.
+        speech_s: when speech was heard, a time for each frame of it (``sound.speech``); None:
+            nobody looked for speech.
     """
 
     start_s: float
@@ -102,6 +104,7 @@ class Piece:
     sample_rate: int
     times_s: tuple[float, ...]
     observations: tuple[FaceObservation, ...]
+    speech_s: tuple[float, ...] | None = None
 
     def track_ids(self) -> list[int]:
         """The tracks seen, ascending."""
@@ -117,6 +120,9 @@ def join(pieces: list[Piece]) -> Piece:
         max(piece.sample_rate for piece in pieces),
         tuple(time for piece in pieces for time in piece.times_s),
         tuple(observation for piece in pieces for observation in piece.observations),
+        None
+        if any(piece.speech_s is None for piece in pieces)
+        else tuple(time for piece in pieces for time in piece.speech_s or ()),
     )
 
 
@@ -141,6 +147,9 @@ def split(chunk: Piece, piece_s: float) -> Iterator[Piece]:
                 for observation in chunk.observations
                 if start_s <= observation.time_s < until_s
             ),
+            None
+            if chunk.speech_s is None
+            else tuple(time for time in chunk.speech_s if start_s <= time < until_s),
         )
 
 

@@ -20,7 +20,7 @@ from emotion_core.recipes.emotions import LABEL_SETS, LabelSet
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.storage.mapped import LocalCopy, listed
 from emotion_core.storage.ragged import Blobs, Ragged
-from emotion_core.storage.schemas import MANIFEST
+from emotion_core.storage.schemas import MANIFEST, VOTES
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,13 @@ class FeatureSet:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change when the clips, their labels or the settings do."""
+        """16 hex digits that change when the clips, their labels, votes or the settings do."""
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode())
         digest.update("\n".join(self.clips["clip_id"].to_pylist()).encode())
         digest.update(self.labels.astype("<i8").tobytes())
+        votes = [self.clips[field.name] for field in VOTES]
+        if any(column.null_count < len(column) for column in votes):
+            digest.update(json.dumps([column.to_pylist() for column in votes]).encode())
         if self.taught is not None:
             digest.update(self.taught.astype("<f4").tobytes())
         if self.hints is not None:

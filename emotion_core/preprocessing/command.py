@@ -17,8 +17,9 @@ def main(
     corpus: Annotated[
         list[str],
         typer.Option(
-            help="NAME=URI, repeatable: ravdess, savee, tess, fer2013 or folder, and where it lies "
-            "(a folder, a zip, s3://bucket/prefix)."
+            help="NAME=URI, repeatable: ravdess, savee, tess, cremad, fer2013 or folder, and where "
+            "it lies (a folder, a zip, s3://bucket/prefix); or manifest=FILE.csv, "
+            "labelstudio=FILE.json."
         ),
     ],
     out: Annotated[str, typer.Option(help="Folder for the features, local or s3://.")],
@@ -32,6 +33,13 @@ def main(
     modality: Annotated[
         str | None,
         typer.Option(help="Which file of an utterance: audio-visual, video or audio."),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            help="speech, song or all, of a corpus that has both (RAVDESS); default: the recipe's, "
+            "which is speech unless its authors took songs too."
+        ),
     ] = None,
     detector: Annotated[
         str, typer.Option(help="centerface, insightface:MODEL.onnx or insightface:PACK.")
@@ -92,7 +100,8 @@ def main(
     how.check()
     patience = Patience(most_s=stall_timeout)
     patience.check()
-    scans = scan_all(corpus, modality)
+    channel = channel or how.recipe.channel
+    scans = scan_all(corpus, modality, channel)
     _report_scans(scans)
     clips = list({clip.clip_id: clip for scan in scans for clip in scan.clips}.values())[:limit]
     settings = how.settings()
@@ -112,7 +121,7 @@ def main(
                 seconds=clock.seconds,
                 started=clock.started,
                 files=["manifest.parquet", "features/"],
-                extra={"decoded": decoded, "settings": settings},
+                extra={"decoded": decoded, "channel": channel, "settings": settings},
             ),
         )
     show_counts(cli.console, f"Features in {out}", rows, by="corpus")
@@ -125,6 +134,8 @@ def _report_scans(scans: list[Scan]) -> None:
     for scan in scans:
         if scan.duplicates:
             cli.console.print(f"{scan.duplicates} files hold an utterance taken from another file")
+        for what, count in scan.left_out.items():
+            cli.say(f"{count} {what} are left out")
         if scan.unparsed:
             cli.say(
                 f"{len(scan.unparsed)} names do not parse and are left out, "

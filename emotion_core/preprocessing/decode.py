@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from emotion_core.clips.clip import fetched
+from emotion_core.clips.clip import fetched, stretch_of
 from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork, Outcome
 from emotion_core.engine.needs import DeclaredStep, Needs, Variant
@@ -43,19 +43,30 @@ class DecodeStep:
 
     def _decode(self, work: ClipWork) -> ClipWork:
         clip = work.clip
+        start_s, end_s = stretch_of(clip["member"]) or (0.0, None)
         plan = DecodePlan(
             video=None if clip["modality"] == "audio" else self.video,
             sample_rate=self.audio.sample_rate if self.audio else None,
             decoder=self.decoder_name,
+            start_s=start_s,
+            end_s=end_s,
         )
         with fetched(clip) as path:
             media = self.decoder.decode(str(path), plan)
         return work.with_(
             media=media,
             outcome=judge(work.outcome, media, plan, clip["modality"]),
-            duration_s=media.info.duration_s,
+            duration_s=_length_s(media, plan),
             decoder=media.decoder or None,
         )
+
+
+def _length_s(media: Media, plan: DecodePlan) -> float:
+    """Seconds of the file, or of the stretch of it that was asked for, as far as there is one."""
+    whole_s = media.info.duration_s
+    if plan.end_s is None and plan.start_s == 0:
+        return whole_s
+    return max(0.0, min(whole_s, plan.end_s or whole_s) - plan.start_s)
 
 
 def judge(outcome: Outcome, media: Media, plan: DecodePlan, modality: str | None) -> Outcome:

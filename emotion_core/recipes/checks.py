@@ -52,6 +52,7 @@ _WORDS: Mapping[type, Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "norms": ("after", "before", "before+end"),
         },
         VideoSpec: {"sampling": ("uniform", "stride", "fps")},
+        Recipe: {"channel": ("speech", "song", "all")},
     }
 )
 # Values of the pictures of one clip: 2 GB as bytes.

@@ -162,6 +162,9 @@ class TrainSpec:
             erasing, Zhong et al. 2020).
         ema: decay of the running mean of the weights over steps, which then answers instead of the
             last step's; 0: the last step's do.
+        labels_from: ``intended``, the emotion that was to be played, or ``votes``: what people took
+            the clip for, as a soft label, where a clip has votes on what the network gets of it.
+            Figures and the choice of the epoch are against the intended emotion with both.
         teacher_share: with a teacher, how much of what is learned is his answer; the rest is the
             label.
         hint: with a teacher who mixes an encoder's layers, how much it counts to guess that mix,
@@ -192,6 +195,7 @@ class TrainSpec:
     zoom: float = 0.0
     erasing: float = 0.0
     ema: float = 0.0
+    labels_from: str = "intended"
     teacher_share: float = 0.7
     hint: float = 0.0
     precision: str = "auto"
@@ -202,6 +206,8 @@ class TrainSpec:
         object.__setattr__(self, "phases", tuple(self.phases))  # a list, in JSON
         if self.keep not in ("best", "last"):
             raise UsageError(f"training keep {self.keep!r}: choose one of best, last")
+        if self.labels_from not in ("intended", "votes"):
+            raise UsageError(f"labels from {self.labels_from!r}: choose one of intended, votes")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise UsageError(
                 f"training precision {self.precision!r}: choose one of auto, float32, bfloat16"
@@ -231,6 +237,8 @@ class Recipe:
             into segments, which are trained on one by one, and its answer is the mean of theirs.
             Sound must not be trimmed then, and pictures be sampled by ``fps``, so that both are cut
             alike: not thinned by ``VideoSpec.max_frames`` (``Recipe.view``).
+        channel: what of a corpus with songs its authors took, as ``preprocess --channel`` does:
+            ``speech``, ``song`` or ``all``.
     """
 
     name: str
@@ -245,6 +253,7 @@ class Recipe:
     training: TrainSpec = TrainSpec()
     published: str | None = None
     segment_s: float | None = None
+    channel: str = "speech"
 
     @property
     def view(self) -> VideoSpec | None:

@@ -11,7 +11,7 @@ What an URI may be, everywhere in this package:
 * any other ``scheme://`` that fsspec knows.
 """
 
-from emotion_core.storage.claims import Check, Claim, hold_output, unclaimed
+from emotion_core.storage.claims import Check, Claim, hold_output, sole_writer, unclaimed
 from emotion_core.storage.fetching import local_copy
 from emotion_core.storage.finding import is_pattern, list_pattern, look_up
 from emotion_core.storage.listing import GONE, UNREADABLE, FileInfo, exists, list_files
@@ -75,6 +75,7 @@ __all__ = [
     "reading_back",
     "remove",
     "remove_unfinished",
+    "sole_writer",
     "start_output",
     "unclaimed",
     "utc_now",

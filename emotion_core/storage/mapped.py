@@ -19,6 +19,7 @@ from emotion_core.storage.listing import FileInfo, list_files
 from emotion_core.storage.parts import SUFFIX
 from emotion_core.storage.ragged import Blobs, Ragged, blobs, end_to_end, matrices, matrix_type
 from emotion_core.storage.reading import stream_parquet
+from emotion_core.storage.schemas import ADDED
 from emotion_core.storage.temporary import shared_folder
 from emotion_core.storage.uris import absolute
 
@@ -122,7 +123,7 @@ def _write(source: Source, folder: str) -> None:
     columns += [source.blobs] if source.blobs else []
     writer: _Writer | None = None
     with ExitStack() as opened:
-        for table in stream_parquet([file.uri for file in source.files], columns):
+        for table in stream_parquet([file.uri for file in source.files], columns, ADDED):
             if writer is None:
                 writer = opened.enter_context(_Writer(source, folder, table.schema))
             try:

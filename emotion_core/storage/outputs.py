@@ -23,15 +23,18 @@ RUN = "run.json"
 _MADE_BY = "emotion-core"
 # Everything that jobs write below --out, folder by folder; --overwrite removes nothing else.
 MADE = (
-    SETTINGS, RUN, "manifest.parquet", "report.html", "folds.json", "predictions.parquet",
+    SETTINGS, RUN, "manifest.parquet", "report.html", "report/*.html", "folds.json",
+    "predictions.parquet", "tables.tex",
     "features/part-*.parquet", "videos/part-*.parquet", "segments/part-*.parquet",
-    "changed/*/part-*.parquet",
+    "changed/*/part-*.parquet", "people/people.parquet",
     "model.safetensors", "recipe.json", "metrics.json", "history.json", "README.md",
     "learning.png", "confusion_validation.png", "samples.png",
     "confusion.png", "recall.png", "reliability.png", "speakers.png",
     "segments.csv", "videos.csv", "labelstudio.json", "labelstudio.xml",
     "vtt/*.vtt", "srt/*.srt", "eaf/*.eaf", "textgrid/*.TextGrid", "video/*.mp4",
 )  # fmt: skip
+# What outlives even that: what was erased stays erased (``labelling.erasing``).
+KEPT = ("erased.json",)
 MADE_BELOW = ("checkpoints/run-", "refit/checkpoints/run-", "tensorboard/events.out.tfevents.")
 _PACKAGES = (
     "emotion-core", "ray", "torch", "torchaudio", "torchvision", "numpy", "pyarrow", "librosa",
@@ -98,7 +101,7 @@ def _earlier(out: str) -> dict[str, Any] | None:
         raise UsageError(f"{out} is a file: --out takes a folder")
     if mark := _mark_at(out):
         return mark
-    if list_files(out):
+    if any(file.uri.rsplit("/", 1)[-1] not in KEPT for file in list_files(out)):
         raise UsageError(f"{out} is not empty and was not made by this job: choose another --out")
     return None
 
@@ -164,6 +167,7 @@ def made_and_foreign(out: str) -> tuple[list[str], list[str]]:
     """Files below a job's output, hidden ones left out, relative to it: jobs' own, and others."""
     place = absolute(out).rstrip("/")
     names = [file.uri[len(place) + 1 :] for file in list_files(place)]
+    names = [name for name in names if name not in KEPT]
     inner = [name.rpartition("/")[0] for name in names if name.endswith(f"/{SETTINGS}")]
     folds = [folder for folder in inner if _mark_at(join(out, folder))]
     made = [name for name in names if _is_made(name, folds)]

@@ -283,7 +283,7 @@ class Published:
             if new is None and not len(keep):
                 remove(join(self.out, table, name))
             elif new is not None or (before is not None and len(after[0]) < len(before)):
-                self._write(table, name, pa.concat_tables(after))
+                self._write(table, name, pa.concat_tables(after, promote_options="default"))
 
     def _write(self, table: str, name: str, rows: pa.Table) -> str:
         order = self.order if table == self.details else ("uri",)

@@ -130,7 +130,9 @@ def _require(uri: str, columns: Sequence[str], there: Sequence[str]) -> None:
         raise UsageError(f"{uri}: no column {', '.join(missing)}")
 
 
-def stream_parquet(uris: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
+def stream_parquet(
+    uris: Sequence[str], columns: list[str], added: pa.Schema | None = None
+) -> Iterator[pa.Table]:
     """The row groups of Parquet files, in order; a few of them are in memory at once.
 
     The first row groups of the next files are read ahead: small files are many, and each is a wait
@@ -139,9 +141,10 @@ def stream_parquet(uris: Sequence[str], columns: list[str]) -> Iterator[pa.Table
     Args:
         uris: files.
         columns: only these, in this order.
+        added: columns that a file may lack; they are null then.
 
     Raises:
-        UsageError: a file cannot be read, or lacks a column.
+        UsageError: a file cannot be read, or lacks another column.
     """
     waiting = iter(uris)
     ahead: deque[tuple[str, Future[tuple[pa.Table, int]]]] = deque()
@@ -149,7 +152,7 @@ def stream_parquet(uris: Sequence[str], columns: list[str]) -> Iterator[pa.Table
 
         def read_ahead() -> None:
             for uri in itertools.islice(waiting, _AHEAD - len(ahead)):
-                ahead.append((uri, pool.submit(_row_group, uri, columns, 0)))
+                ahead.append((uri, pool.submit(_row_group, uri, columns, 0, added)))
 
         read_ahead()
         while ahead:
@@ -158,18 +161,26 @@ def stream_parquet(uris: Sequence[str], columns: list[str]) -> Iterator[pa.Table
             del first  # it would keep the table
             yield table
             for number in range(1, count):
-                table, _ = _row_group(uri, columns, number)
+                table, _ = _row_group(uri, columns, number, added)
                 yield table
             del table
             read_ahead()
 
 
-def _row_group(uri: str, columns: list[str], number: int) -> tuple[pa.Table, int]:
+def _row_group(
+    uri: str, columns: list[str], number: int, added: pa.Schema | None
+) -> tuple[pa.Table, int]:
     """One row group (an empty table where a file has none), and how many the file has."""
     with _parquet(uri) as file:
-        _require(uri, columns, file.schema_arrow.names)
+        there = file.schema_arrow.names
+        lacking = [field for field in added or () if field.name not in there]
+        held = [name for name in columns if name not in {field.name for field in lacking}]
+        _require(uri, held, there)
         wanted = [number] if file.num_row_groups else []
-        return file.read_row_groups(wanted, columns).select(columns), file.num_row_groups
+        table = file.read_row_groups(wanted, held)
+        for field in lacking:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+        return table.select(columns), file.num_row_groups
 
 
 def parquet_columns(uri: str) -> list[str]:

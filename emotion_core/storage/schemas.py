@@ -7,6 +7,13 @@ width and height (0 to 1, upright), scores and probabilities are in [0, 1].
 
 import pyarrow as pa
 
+# What people who only heard, only saw, or heard and saw a clip took it for: how many chose each of
+# ``recipes.emotions.EMOTIONS``, in that order; null where nobody was asked.
+VOTES = [
+    pa.field(name, pa.list_(pa.int32()))
+    for name in ("votes_audio", "votes_face", "votes_audio_visual")
+]
+
 MANIFEST = pa.schema(
     [
         pa.field("clip_id", pa.string(), nullable=False),
@@ -23,8 +30,12 @@ MANIFEST = pa.schema(
         pa.field("channel", pa.string()),
         pa.field("modality", pa.string()),
         pa.field("subset", pa.string()),
+        *VOTES,
     ]
 )
+
+# Columns that older features lack; they are read as null.
+ADDED = pa.schema(VOTES)
 
 # How a clip fared. ``reasons``: words a query can group by (see REASONS); ``error``: for people.
 STATUS = [
@@ -38,6 +49,7 @@ STATUSES = ("ok", "degraded", "failed")
 
 REASONS = {
     "no_audio": "a video without sound, or with nothing but silence",
+    "no_speech": "sound, but nobody speaks in it: no model was asked about it as a voice",
     "no_face": "pictures, but no face in any of them",
     "cut": "sound or picture stops before the end of the file; features: or it lasts over an hour",
     "unreadable": "not a media file, or damaged beyond reading",
@@ -51,4 +63,5 @@ REASONS = {
 # Words that describe a clip without saying that anything was missing: no status follows from them.
 NOTES = {
     "several_people": "more than one person in a window: its sound is nobody's in particular",
+    "erased": "somebody was erased from it: the rest of its row is about the others",
 }

@@ -12,6 +12,8 @@ LICENCES: Mapping[str, str] = {
     "ravdess": "RAVDESS (Livingstone & Russo 2018): CC BY-NC-SA 4.0, no commercial use",
     "savee": "SAVEE (Haq & Jackson, University of Surrey): research use",
     "tess": "TESS (Pichora-Fuller & Dupuis 2020): CC BY-NC-ND 4.0, no commercial use",
+    "cremad": "CREMA-D (Cao et al. 2014): Open Database License 1.0, its contents under the "
+    "Database Contents License 1.0",
     "fer2013": "FER2013 (Goodfellow et al. 2013): pictures from the web, research use",
 }
 
@@ -53,6 +55,9 @@ def model_card(
         + (f" In phases: {', '.join(training['phases'])}." if training["phases"] else "")
         + (f" With validation speakers, who chose that number, anew for {again} epochs; figures "
            "below are from before." if (again := training.get("refit_epochs")) else ""),
+        *(["- Labels: where people were asked what they take a clip for, their votes as shares; "
+           "figures are against the emotion that was to be played."]
+          if recipe.training.labels_from == "votes" else []),
         *([f"- Taught by {by}: learned its answers ({recipe.training.teacher_share:.0%}) beside "
            "the labels."] if (by := training.get("taught_by")) else []),
         *([f"- Begun with the weights of {by}."] if (by := training.get("begun_with")) else []),

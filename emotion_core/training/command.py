@@ -47,6 +47,13 @@ def main(
         bool,
         typer.Option("--refit", help="train anew, as long as was best, with validation speakers"),
     ] = False,
+    labels_from: Annotated[
+        Text,
+        typer.Option(
+            help="intended (the default), or votes: soft labels, what a crowd took a clip for "
+            "(CREMA-D); figures are against the intended emotion with both"
+        ),
+    ] = None,
     teacher: Annotated[
         Text,
         typer.Option(help="a model, or folds of the same split, whose answers are learned too"),
@@ -77,6 +84,9 @@ def main(
     list_recipes: Annotated[
         bool, typer.Option("--list-recipes", help="show what there is to train, and end")
     ] = False,
+    list_splits: Annotated[
+        bool, typer.Option("--list-splits", help="show who is tested in which split, and end")
+    ] = False,
 ) -> int:
     """Train a recipe on features and write a model bundle, or one for each fold of a protocol.
 
@@ -89,8 +99,13 @@ def main(
 
         console.print(recipes_table())
         return 0
+    if list_splits:
+        from emotion_core.training.splits_table import splits_table
+
+        console.print(splits_table())
+        return 0
     if features is None or out is None:
-        raise UsageError("--features and --out are needed (or --list-recipes)")
+        raise UsageError("--features and --out are needed (or --list-recipes, --list-splits)")
     if (teacher is None) != (teacher_features is None):
         raise UsageError("--teacher and --teacher-features belong together: give both, or neither")
     out = storage.absolute(out)
@@ -106,15 +121,24 @@ def main(
     from emotion_core.training.start import load_start, require_begun
     from emotion_core.training.task import divide, read_features
     from emotion_core.training.teacher import load_teacher
+    from emotion_core.training.votes import require_votes
 
     made = feature_settings(features)
     # without --recipe it is that of the features, with the options that they were made with
     base = load_recipe(recipe) if recipe else recipe_of_features(made, features)
     base = with_options(base, [*(() if recipe else made.get("options", ())), *(option or ())])
-    chosen = with_training(base, epochs=epochs, batch_size=batch_size, lr=lr, patience=patience)
+    chosen = with_training(
+        base,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        patience=patience,
+        labels_from=labels_from,
+    )
     chosen = completed(chosen, made)
     spec = split or chosen.split
     found = read_features(features, chosen)
+    require_votes(found, chosen)
     taught_by = None
     if teacher is not None and teacher_features is not None:
         taught_by = load_teacher(teacher, teacher_features, trust_code)

@@ -82,7 +82,8 @@ class Training:
         )
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
         self.corpus_weights = corpus_weights(self.train.clips, plan.recipe.training.balance)
-        self.targets = targets_of(self.train, plan.recipe.training.teacher_share)
+        spec = plan.recipe.training
+        self.targets = targets_of(self.train, spec.teacher_share, spec.labels_from)
         self.samples = DecodedClips(self.train)
         self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
+from emotion_core.training.votes import soft_labels
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,14 @@ def corpus_weights(clips: pa.Table, balanced: bool) -> np.ndarray:
     return (len(clips) / (len(count) * count[place])).astype(np.float32)[:, None]
 
 
-def targets_of(features: FeatureSet, teacher_share: float) -> np.ndarray:
+def targets_of(
+    features: FeatureSet, teacher_share: float, labels_from: str = "intended"
+) -> np.ndarray:
     """What each clip should be answered with, float32 (clips, classes), rows adding up to 1."""
+    labels = soft_labels(features) if labels_from == "votes" else features.one_hot
     if features.taught is None:
-        return features.one_hot
-    return (1 - teacher_share) * features.one_hot + teacher_share * features.taught
+        return labels
+    return (1 - teacher_share) * labels + teacher_share * features.taught
 
 
 def learning_rate(base: float, step: int, steps: int, warm_up: int) -> float:

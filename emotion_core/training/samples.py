@@ -36,7 +36,8 @@ def draw_samples(features: FeatureSet, seed: int, count: int = SAMPLES) -> list[
 
 def _caption(labels: Sequence[str], label: int, clip: dict) -> str:
     who = "/".join(str(name) for name in (clip["corpus"], clip["speaker"]) if name)
-    name = str(clip["member"] or clip["uri"]).rstrip("/").rsplit("/", 1)[-1]
+    name = str(clip["uri"]).rstrip("/").rsplit("/", 1)[-1]
+    name = f"{name} {clip['member']}" if clip["member"] else name
     return f"{labels[label]}   {who}   {name}"
 
 

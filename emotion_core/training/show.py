@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from emotion_core.corpora.splits import SIDES, is_speaker_independent
+from emotion_core.evaluation.channels import channels_of, songs_remark
 from emotion_core.evaluation.metrics import SHARES
 from emotion_core.evaluation.report import NAMES, folds_table
 from emotion_core.evaluation.speakers import shared_speakers, strangers_remark
@@ -19,6 +20,7 @@ from emotion_core.training.run import Outcome
 from emotion_core.training.snapshot import EpochRow
 from emotion_core.training.task import Task
 from emotion_core.training.validation import collapsed
+from emotion_core.training.votes import voted
 from emotion_core.training.workers import Workers
 
 
@@ -60,7 +62,14 @@ def remarks(task: Task) -> list[str]:
             f"sound: {lengths.mean():.1f} frames on average in training, {lengths.max()} in the "
             f"longest clip; {of} is padded to {task.plan.frames}"
         )
-    return lines + _warning(task.split, len(task.shared))
+    lines += _votes(task.sides["train"], recipe)
+    return lines + _warnings(task.split, len(task.shared), list(task.sides.values()))
+
+
+def _votes(train: FeatureSet, recipe: Recipe) -> list[str]:
+    if recipe.training.labels_from != "votes":
+        return []
+    return [f"votes on {voted(train).sum()} of {len(train)} clips, the others are as intended"]
 
 
 def _left_out(left_out: Mapping[str, int]) -> list[str]:
@@ -68,9 +77,10 @@ def _left_out(left_out: Mapping[str, int]) -> list[str]:
     return [f"left out: {', '.join(left)}"] if left else []
 
 
-def _warning(split: str, shared: int) -> list[str]:
-    remark = strangers_remark(split, shared)
-    return [f"[yellow]warning:[/] {as_markup(remark)}"] if remark else []
+def _warnings(split: str, shared: int, sides: Sequence[FeatureSet]) -> list[str]:
+    songs = songs_remark(split, channels_of([side.clips for side in sides]))
+    told = filter(None, (strangers_remark(split, shared), songs))
+    return [f"[yellow]warning:[/] {as_markup(remark)}" for remark in told]
 
 
 def folds_sides_table(folds: Folds) -> Table:
@@ -114,7 +124,8 @@ def folds_remarks(folds: Folds) -> list[str]:
         lines.append(
             f"sound is padded to {longest}{' frames' * bool(recipe.audio.max_frames)}{segment}"
         )
-    return lines + _warning(folds.names[0], shared)
+    lines += _votes(folds.features, recipe)
+    return lines + _warnings(folds.names[0], shared, [folds.features])
 
 
 @dataclass(frozen=True)

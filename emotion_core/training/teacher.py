@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from emotion_core.errors import UsageError
@@ -17,6 +18,7 @@ from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import Bundle, load_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
 from emotion_core.models.samples import Sample, make_batch
+from emotion_core.storage.schemas import VOTES
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,19 @@ def taught(
     validation, _ = asked(sides["validation"])
     others, known = asked(outside.select(_strangers(outside, test)))
     assert others.taught is not None
-    others = replace(others, labels=others.taught.argmax(axis=1)).select(known)
+    others = replace(others, labels=others.taught.argmax(axis=1), clips=_unvoted(others.clips))
+    others = others.select(known)
     learned = train.with_clips_of(others) if len(others) else train
     by = TaughtBy(bundle.recipe.name, bundle.model_id, bundle.info.speakers)
     return {"train": learned, "validation": validation, "test": test}, by
+
+
+def _unvoted(clips: pa.Table) -> pa.Table:
+    """``clips`` as if nobody had voted."""
+    for field in VOTES:
+        place = clips.schema.get_field_index(field.name)
+        clips = clips.set_column(place, field, pa.nulls(len(clips), field.type))
+    return clips
 
 
 def _bundle(teacher: Teacher, name: str, sides: Mapping[str, FeatureSet]) -> Bundle:

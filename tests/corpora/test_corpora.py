@@ -12,6 +12,8 @@ from emotion_core.corpora import CORPORA, Scan, scan, scan_all
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.media.stills import picture_of_line
 from emotion_core.media.suffixes import AUDIO, IMAGE, MEDIA, VIDEO, kind_of
+from emotion_core.preprocessing import command
+from tests.support.jobs import run_here
 
 
 def touch(root: Path, *names: str) -> str:
@@ -149,6 +151,40 @@ def test_a_modality_that_is_not_there_is_said(tmp_path: Path) -> None:
         scan("ravdess", root, "video")
     with pytest.raises(UsageError, match="choose one of audio-visual, audio, video"):
         scan("ravdess", root, "sound")
+
+
+def test_songs_are_left_out_and_told(tmp_path: Path) -> None:
+    speech, song = "03-01-05-02-01-01-07.wav", "03-02-05-02-01-01-07.wav"
+    root = touch(tmp_path / "ravdess", speech, song)
+    assert names(scan("ravdess", root)) == [speech, song]
+    assert names(scan("ravdess", root, channel="all")) == [speech, song]
+    for channel, taken in (("speech", speech), ("song", song)):
+        found = scan("ravdess", root, channel=channel)
+        assert names(found) == [taken]
+        assert list(found.left_out.values()) == [1]
+    # most corpora name no channel: they are not sung
+    folder = f"folder={touch(tmp_path / 'own', 'happy/1.wav')}"
+    assert len(scan_all([folder], channel="speech")[0].clips) == 1
+    with pytest.raises(UsageError, match="no song there, 1 other clips: pass --channel all"):
+        scan_all([folder], channel="song")
+    with pytest.raises(UsageError, match="no channel 'sung': choose one of speech, song, all"):
+        scan_all([folder], channel="sung")
+
+
+@pytest.mark.parametrize(
+    ("options", "channel"),
+    [((), "speech"), (("--recipe", "strip-cnn-lstm"), "all"), (("--channel", "song"), "song")],
+)
+def test_preprocess_asks_for_the_recipe_s_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], channel: str
+) -> None:
+    def asked(corpora: list[str], modality: str | None, channel: str) -> list[Scan]:
+        raise UsageError(f"asked for {channel}")
+
+    monkeypatch.setattr(command, "scan_all", asked)
+    place = ("--corpus", "ravdess=x", "--out", tmp_path / "out")
+    done = run_here("preprocess", *place, *options)
+    assert done.returncode == 2 and done.stderr.strip().endswith(f"asked for {channel}")
 
 
 # --- SAVEE -------------------------------------------------------------------------------------
@@ -345,17 +381,26 @@ def test_any_folders_named_by_emotion(tmp_path: Path) -> None:
         "pleasant surprise/3.png",
         "bored/4.mp4",
         "5.mp4",
-        "happy/deeper/6.mp4",
         "happy/notes.txt",
+        "happy/Anna/6.mp4",
+        "all/sad/ben/7.wav",
+        "happy/n/8.wav",  # neutral, or a speaker?
+        "happy/Anna/take 1/9.mp4",
     )
     found = scan("folder", root)
     assert [(c.emotion, c.modality) for c in found.clips] == [
         ("happy", "audio-visual"),
+        ("sad", "audio"),
+        ("happy", "audio-visual"),
         ("surprised", "image"),
         ("fearful", "audio"),
     ]
-    assert {(c.corpus, c.speaker) for c in found.clips} == {("folder", None)}
-    assert len(found.unparsed) == 3
+    assert [c.speaker for c in found.clips] == [None, "ben", "Anna", None, None]
+    assert {c.corpus for c in found.clips} == {"folder"}
+    assert len(found.unparsed) == 4
+    # a folder above the given one labels nothing but what lies in it
+    (alone,) = scan("folder", touch(tmp_path / "sad", "1.wav", "eve/2.wav")).clips
+    assert (alone.emotion, alone.speaker) == ("sad", None)
 
 
 # --- what users give ---------------------------------------------------------------------------
@@ -373,7 +418,10 @@ def test_scan_all_keeps_the_order_and_takes_any_uri(tmp_path: Path) -> None:
     [
         ("ravdess", "'ravdess': write NAME=URI"),
         ("ravdess=", "write NAME=URI"),
-        ("iemocap=/x", "no corpus 'iemocap': choose one of ravdess, savee, tess, fer2013, folder"),
+        (
+            "iemocap=/x",
+            "no corpus 'iemocap': choose one of ravdess, savee, tess, cremad, fer2013, folder",
+        ),
         ("savee=/none/x", "/none/x: no such file or folder"),
     ],
 )
@@ -384,7 +432,9 @@ def test_wrong_specs(spec: str, told: str) -> None:
         scan_all([])
 
 
-@pytest.mark.parametrize("name", [name for name in CORPORA if name != "manifest"])
+@pytest.mark.parametrize(
+    "name", [name for name in CORPORA if name not in ("manifest", "labelstudio")]
+)
 def test_a_folder_without_clips_says_what_was_looked_for(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="no media files there; looked for .*[A-Za-z]"):
         scan(name, str(tmp_path))

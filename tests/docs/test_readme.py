@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
@@ -14,6 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from emotion_core.corpora.splits import expand
 from emotion_core.labelling.schemas import (
@@ -59,8 +61,8 @@ def job_commands() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize(("job", "options"), job_commands().items(), ids=lambda x: str(x)[:20])
-def test_documented_options_exist(job: str, options: set[str]) -> None:
+@pytest.mark.parametrize("job", job_commands())
+def test_documented_options_exist(job: str) -> None:
     shown = subprocess.run(
         [sys.executable, job, "--help"],
         cwd=ROOT,
@@ -71,7 +73,9 @@ def test_documented_options_exist(job: str, options: set[str]) -> None:
     )
 
     assert shown.returncode == 0, shown.stderr
-    missing = {option for option in options if not re.search(rf"{option}\b", shown.stdout)}
+    missing = {
+        option for option in job_commands()[job] if not re.search(rf"{option}\b", shown.stdout)
+    }
     assert missing == set()
 
 
@@ -121,6 +125,7 @@ def test_the_runs_behind_the_results_name_recipes_and_splits_that_exist() -> Non
         "docs/design.md",
         "docs/labelling.md",
         "docs/results.md",
+        "docs/protocols.md",
     ],
 )
 def test_links_lead_somewhere(name: str) -> None:
@@ -138,8 +143,12 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_the_changelog_begins_with_the_versions_of_the_tables() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     latest = text[text.index("\n## ") :]
-    (version,) = re.findall(r"`schema_version` of .*: \*\*(\d+)\*\*", latest.split("\n## ")[1])
-    assert int(version) == LABELS_SCHEMA_VERSION == FEATURES_SCHEMA_VERSION
+    versions = re.findall(
+        r"`schema_version` of [^:]*: \*\*(\d+)\*\*; of `features/`: \*\*(\d+)", latest
+    )
+    assert [int(version) for version in versions[0]] == [
+        LABELS_SCHEMA_VERSION, FEATURES_SCHEMA_VERSION
+    ]  # fmt: skip
     names = {*segments_schema(LABELS).names, *videos_schema(LABELS).names, *FEATURES.names}
     renamed = re.findall(r"^\| `(?:segments|videos|features)/` \| `(\w+)` \| `(\w+)`", text, re.M)
     assert len(renamed) == 6
@@ -227,3 +236,12 @@ def test_the_demo_ends_with_its_figures_and_where_to_look(labels: Path) -> None:
     assert re.search(r"a .* ok .* several_people .* happy, sad", shown), shown
     assert re.search(r"b .* degraded .* no_audio, cut", shown), shown
     assert str(out / "eval" / "confusion.png") in shown
+
+
+def test_the_citation_is_of_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    assert cited["title"].startswith(project["name"])
+    assert {"cff-version", "message", "authors"} <= set(cited)

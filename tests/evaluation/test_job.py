@@ -27,6 +27,7 @@ from emotion_core.models.networks import build_network
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
+from emotion_core.storage.outputs import made_and_foreign
 from emotion_core.training.samples import draw_samples, samples_png
 from emotion_core.training.snapshot import EpochRow
 from jobs.evaluate import main
@@ -56,7 +57,9 @@ def bundle(**changes: Any) -> Bundle:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_features(tmp_path_factory.mktemp("features") / "f", rows())
+    given = rows()
+    given[0]["channel"] = "song"
+    return write_features(tmp_path_factory.mktemp("features") / "f", given)
 
 
 def test_predictions_and_figures_agree(place: str) -> None:
@@ -259,9 +262,12 @@ def folds(place: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_folds(tmp_path_factory.mktemp("folds"), SMALL, load_features(place, SMALL))
 
 
-def test_every_fold_on_its_own_test_side(folds: str, place: str, tmp_path: Path) -> None:
+def test_every_fold_on_its_own_test_side(
+    folds: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "e"
-    assert main([folds], [place], str(out)) == 0
+    assert main([folds], [place], str(out), latex=True) == 0
+    shown = " ".join(capsys.readouterr().out.split())
     metrics = json.loads((out / "metrics.json").read_text())
     table = pq.read_table(out / "predictions.parquet").to_pandas()
 
@@ -294,6 +300,16 @@ def test_every_fold_on_its_own_test_side(folds: str, place: str, tmp_path: Path)
     assert metrics["intervals"]["resampled"] == "speakers"
     assert metrics["intervals"]["units"] == 24 == len(metrics["per_speaker"])
     assert metrics["split"] == "luna5:all" and metrics["speakers_known_to_model"] == []
+    assert metrics["channels"] == {"song": 1}
+    assert "songs among the clips (1), and split luna5:all was published for speech" in shown
+    text = (out / "tables.tex").read_text()
+    mean, std = metrics["mean"], metrics["std"]
+    assert (
+        f"{mean['war']:.1%} ± {std['war']:.1%}".replace("%", r"\%").replace("±", r"$\pm$") in text
+    )
+    assert f"mean $\\pm$ deviation &  & {100 * mean['war']:.1f}" in text
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 6
+    assert made_and_foreign(str(out))[1] == []
 
 
 def test_folds_that_do_not_fit(folds: str, model: str, place: str, tmp_path: Path) -> None:

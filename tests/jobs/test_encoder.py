@@ -95,7 +95,7 @@ def test_evaluated_and_labelled(
     model: Path, features: Path, corpus: Path, encoder: Path, tmp_path: Path
 ) -> None:
     well(run_here("evaluate", "--model", model, "--features", features, "--out", tmp_path / "e"))
-    videos = ("--videos", corpus, "--model", model)
+    videos = ("--any-sound", "--videos", corpus, "--model", model)
     well(run_here("label", *videos, "--out", tmp_path / "here"))
     elsewhere = encoder.rename(encoder.with_name("elsewhere"))
     try:

@@ -46,7 +46,8 @@ def test_preprocessed_trained_evaluated_and_labelled(tmp_path: Path) -> None:
     assert 0 < apart < 5e-4, "it began with the encoder's weights, and moved a little"
 
     well(run_here("evaluate", "--model", model, "--features", features, "--out", tmp_path / "e"))
-    well(run_here("label", "--videos", corpus, "--model", model, "--out", tmp_path / "l"))
+    sounds = ("--any-sound", "--videos", corpus)
+    well(run_here("label", *sounds, "--model", model, "--out", tmp_path / "l"))
     segments = read_parts(str(tmp_path / "l" / "segments"))
     assert segments is not None and len(segments) >= 6
 

@@ -47,8 +47,9 @@ def test_a_label_job_with_such_names_gets_to_its_end(ray_address: None, tmp_path
         Path(os.fsdecode(os.path.join(folder, name))).write_bytes(b"nothing")
     out = tmp_path / "out[/b]"
     words = command(
-        "label", "--videos", tmp_path / "v", "--model", model, "--out", out, "--max-failed", 1
-    )
+        "label", "--any-sound", "--videos", tmp_path / "v", "--model", model, "--out", out,
+        "--max-failed", 1,
+    )  # fmt: skip
     given = [*map(os.fsencode, words), b"--videos", os.path.join(folder, b"caf\xe9.wav")]
 
     done = subprocess.run(

@@ -78,8 +78,8 @@ def test_the_example_goes_through_all_four_jobs(videos: Path, tmp_path: Path) ->
     assert "finished already" in job("train", *train)
     job("evaluate", *model, *features, "--out", places["evaluation"], "--trust-code",
         PYTHONPATH=WITH_EXAMPLE)  # fmt: skip
-    job("label", "--videos", videos, *model, "--out", places["labels"], "--trust-code",
-        PYTHONPATH=WITH_EXAMPLE)  # fmt: skip
+    job("label", "--any-sound", "--videos", videos, *model, "--out", places["labels"],
+        "--trust-code", PYTHONPATH=WITH_EXAMPLE)  # fmt: skip
 
     rows = duckdb.sql(f"SELECT status FROM '{places['labels']}/videos/*.parquet'").fetchall()
     assert rows == [("ok",)]

@@ -90,7 +90,7 @@ def appearance(winner: Job, loser: Job, out: str) -> None:
 
 def test_on_a_local_folder(model: Path, sounds: Path, tmp_path: Path) -> None:
     out = tmp_path / "labels"
-    job = command("label", "--videos", sounds, "--model", model, "--out", out)
+    job = command("label", "--any-sound", "--videos", sounds, "--model", model, "--out", out)
     winner, loser = both(job, tmp_path)
     appearance(winner, loser, str(out))
     assert UNCERTAIN not in winner.out.read_text()
@@ -99,7 +99,7 @@ def test_on_a_local_folder(model: Path, sounds: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_on_a_store(model: Path, sounds: Path, tmp_path: Path, any_s3: AnyS3) -> None:
     out = f"{any_s3.root}/labels"
-    job = command("label", "--videos", sounds, "--model", model, "--out", out)
+    job = command("label", "--any-sound", "--videos", sounds, "--model", model, "--out", out)
     winner, loser = both(job, tmp_path, **any_s3.env)
     appearance(winner, loser, out)
     assert winner.out.read_text().count(UNCERTAIN) == (any_s3.name == "rclone")

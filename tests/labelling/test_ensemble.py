@@ -8,14 +8,17 @@ import pytest
 
 from emotion_core.errors import UsageError
 from emotion_core.labelling.ensemble import Ensemble
+from emotion_core.labelling.rows import video_rows
+from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.labelling.views import pictures_for, samplings
-from emotion_core.labelling.windows import FaceObservation, Piece
+from emotion_core.labelling.windows import FaceObservation, Piece, Windowing
 from emotion_core.media.sampling import sample_times, span_times
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.specs import VideoSpec
 from emotion_core.sound.features import audio_features
-from tests.support.labelling import LABELS, labelled, untrained, what_was_seen
+from tests.support.labelling import LABELS, OneFace, labelled, untrained, what_was_seen, work_on
+from tests.support.media_clips import write_clip
 from tests.support.small_recipes import small
 
 RATE = 16000
@@ -202,3 +205,34 @@ def test_every_model_finds_its_own_pictures_among_those_looked_at():
 
 def test_labels_of_the_panel_are_the_models(models):
     assert ensemble(models, "sound", "faces").labels == LABELS
+
+
+def test_music_is_not_asked_as_a_voice(models, tmp_path):
+    """A tone instead of a voice: the face answers alone, and the row says why."""
+    path = write_clip(tmp_path / "tune.mp4", frames=50, faint=True)
+    bundles = [load_bundle(str(models[name])) for name in ("sound", "faces")]
+    done = LabelStep(bundles, OneFace())([work_on(path)])[0]
+    assert (done.outcome.status, done.outcome.reasons) == ("degraded", ("no_speech",))
+    assert what_was_seen(done) == [(0.0, 0, ("face",))]
+    assert (done.speech_s, done.no_speech_s) == (0, pytest.approx(2, abs=0.05))
+    (anyhow,) = LabelStep(bundles, OneFace(), LabelOptions(any_sound=True))([work_on(path)])
+    assert (anyhow.outcome.status, anyhow.speech_s) == ("ok", None)
+    assert what_was_seen(anyhow) == [(0.0, 0, ("audio", "face"))]
+    (heard,) = LabelStep(bundles[:1], None)([work_on(path)])
+    assert (heard.outcome.status, heard.outcome.reasons) == ("failed", ("no_speech",))
+    assert heard.segments == () and heard.duration_s == pytest.approx(2, abs=0.05)
+    (row,) = video_rows([heard], LABELS).to_pylist()
+    assert row["no_speech_s"] == row["duration_s"] and row["emotion"] is None
+
+
+def test_only_windows_with_speech_are_asked_as_voices_however_they_are_decoded(models, corpora):
+    """Speech from 0.6 to 2.2 s of three: the same frames in chunks of 0.5 and of 1 s."""
+    path = corpora / "clips" / "wild" / "lipnet_lrwp9a.mpg"
+    found = []
+    for windowing in (Windowing(0.5, 0.5), Windowing(1.0, 0.5)):
+        options = LabelOptions(windowing)
+        found.append(labelled(models["low sound"], path=path, options=options))
+    short, long = found
+    assert short.speech_s == long.speech_s == pytest.approx(1.7, abs=0.2)
+    assert [s.start_s for s in short.segments] == [0.5, 1.0, 1.5, 2.0]
+    assert short.speech_s + short.no_speech_s == pytest.approx(short.duration_s)

@@ -60,7 +60,7 @@ def test_every_input_has_one_row(labels, demo):
         "inputs": 8,
         **{status: by_status.count(status) for status in ("ok", "degraded", "failed")},
     }
-    assert record["extra"]["schema_version"] == LABELS_SCHEMA_VERSION == 2
+    assert record["extra"]["schema_version"] == LABELS_SCHEMA_VERSION == 3
     assert all(list(labels.glob(name)) for name in record["files"])
     for row in videos:
         mine = [s for s in segments if s["clip_id"] == row["clip_id"]]

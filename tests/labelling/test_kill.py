@@ -82,7 +82,9 @@ class Trial:
     def new(cls, model: Path, archive: Archive, folder: Path) -> "Trial":
         archive.restore()
         out = folder / f"out-{uuid.uuid4().hex[:8]}"
-        job = command("label", "--videos", archive.folder, "--model", model, "--out", out)
+        job = command(
+            "label", "--any-sound", "--videos", archive.folder, "--model", model, "--out", out
+        )
         return cls(job, out, set(), {})
 
     def look(self, told: str) -> None:

@@ -26,7 +26,7 @@ from tests.support.labelling import OneFace, work_on
 
 if __name__ == "__main__":
     model, video = sys.argv[1:]
-    step = LabelStep([load_bundle(model)], OneFace(), LabelOptions(fps=4.0))
+    step = LabelStep([load_bundle(model)], OneFace(), LabelOptions(fps=4.0, any_sound=True))
     (done,) = step([work_on(Path(video))])
     step.decoder.close()
     peaks = [resource.getrusage(who).ru_maxrss / 1024

@@ -123,16 +123,17 @@ def test_no_video_has_a_segment(tables, tmp_path):
     write(tables, wanted, a=Outcome().fail("decode", "unreadable", "unreadable: x"))
     assert held(tmp_path / "out") == ([("/a/a.mp4", "1", "failed")], [])
     assert run(tables, wanted) == []
-    assert tables.segments().num_rows == 0
 
 
-def test_segments_of_some_videos_and_columns(tables):
-    wanted = manifest(a="1", b="1")
+def test_segments_are_read_video_by_video(tables):
+    wanted = manifest(a="1", b="1", c="1")
     run(tables, wanted)
-    (clip_id,) = wanted.filter(pc.equal(wanted["uri"], "/a/b.mp4"))["clip_id"].to_pylist()
-    found = tables.segments([clip_id], ["uri", "start_s"])
-    assert found.to_pylist() == [{"uri": "/a/b.mp4", "start_s": s} for s in (0.0, 2.0)]
-    assert len(tables.segments()) == 4
+    ids = wanted.filter(pc.not_equal(wanted["uri"], "/a/a.mp4"))["clip_id"].to_pylist()
+    found = dict(tables.by_video(ids))
+    assert found.keys() == set(ids)
+    for clip_id, rows in found.items():
+        assert rows["start_s"].to_pylist() == [0.0, 2.0]
+        assert set(rows["clip_id"].to_pylist()) == {clip_id}
 
 
 def test_a_compact_copy_holds_the_same_in_few_files(tables, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":  # the decoder's child reads this file too
-    from emotion_core.labelling.report.thumbnails import thumbnails
+    from emotion_core.labelling.report.thumbnails import Thumbnails
     from emotion_core.labelling.rows import segment_rows, video_rows
     from emotion_core.preprocessing.decode import DecodeStep
     from tests.support.labelling import LABELS, OneFace, step, work_on
@@ -31,7 +31,8 @@ if __name__ == "__main__":  # the decoder's child reads this file too
     (done,) = labeller([work_on(clip)])
     labeller.decoder.close()
     videos, segments = video_rows([done], LABELS), segment_rows([done], LABELS, "m")
-    pictures = thumbnails(videos.to_pylist(), segments)
+    with Thumbnails() as thumbnails:
+        pictures = thumbnails.of(videos.to_pylist()[0], segments, 4)
     print(done.outcome.status, done.decoder, len(done.segments), len(pictures), mark.exists())
     decoding = DecodeStep(None, labeller.views[0], "auto", 60.0)
     decoding([work_on(clip)])

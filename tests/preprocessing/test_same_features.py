@@ -109,7 +109,7 @@ def asked(
     """What ``label`` asks the networks about a clip; without ``window_s`` it is one window."""
     if window_s is None:
         window_s = np.ceil(1000 * read_facts(str(path)).info.duration_s) / 1000
-    step = LabelStep(models, detector, LabelOptions(Windowing(window_s, window_s)))
+    step = LabelStep(models, detector, LabelOptions(Windowing(window_s, window_s), any_sound=True))
     step.decoder = Here()  # type: ignore[assignment]
     queries: list[Query] = []
     step.ensemble.answers = lambda more: queries.extend(more) or []  # type: ignore

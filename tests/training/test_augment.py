@@ -12,7 +12,14 @@ from emotion_core.recipes.specs import AudioSpec, TrainSpec
 from emotion_core.sound.features import audio_features
 from emotion_core.training.augment import augment, augment_audio, change_speed
 from emotion_core.training.augment_faces import augment_faces
-from emotion_core.training.augment_sound import augment_decibel, played_at
+from emotion_core.training.augment_sound import (
+    HUM_DB,
+    HUM_FALL_DB,
+    augment_decibel,
+    band_hertz,
+    hum,
+    played_at,
+)
 from tests.support.synthetic_features import SMALL, face, sound
 
 MEL = AudioSpec(kind="logmel", n_mels=80, n_fft=512, hop_length=160, scale="none")
@@ -168,3 +175,14 @@ def test_what_an_encoder_heard_stays_in_step_with_its_speeds(name: str) -> None:
     changed = augment(Sample(heard, (picture,)), np.random.default_rng(2), recipe)
     assert changed.audio is heard
     assert changed.faces[0] is not None and not np.array_equal(changed.faces[0], picture)
+
+
+def test_hum_is_deep_and_falls_with_every_octave() -> None:
+    hertz = band_hertz(MEL)
+    for seed in range(20):
+        found = hum(np.float32(10.0), np.random.default_rng(seed), MEL)
+        assert found.dtype == np.float32 and found.shape == (80,)
+        assert 10 + HUM_DB[0] <= found[0] <= 10 + HUM_DB[1]
+        octaves = np.log2(hertz[-1] / hertz[5])
+        low, high = (fall * octaves for fall in HUM_FALL_DB)
+        assert low - 1e-3 <= found[5] - found[-1] <= high + 1e-3

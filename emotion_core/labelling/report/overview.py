@@ -1,13 +1,12 @@
 """What a label job found, as numbers and words for people: sums, a choice of videos, names."""
 
-from collections import Counter
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
 
 from emotion_core.recipes.emotions import EMOTIONS
-from emotion_core.report.progress import duration
 from emotion_core.text import printable
 
 _MOST_LETTERS = 42
@@ -51,26 +50,49 @@ def choose(videos: pa.Table, most: int) -> list[dict]:
 
 def short_name(uri: str, most: int = _MOST_LETTERS) -> str:
     """The file's name, its middle left out when it is long, printable on one line."""
-    name = unquote(uri) if uri.startswith("file://") else uri  # undecodable bytes become U+FFFD
-    name = name.rstrip("/").rsplit("/", 1)[-1] or uri
-    name = printable(name)
+    name = split_name(uri)[1]
     if len(name) <= most:
         return name
     tail = most // 2 - 1
     return f"{name[: most - tail - 1]}…{name[-tail:]}"
 
 
-def distinct_names(uris: list[str]) -> list[str]:
-    """Short names; with their folder where the name alone would not tell files apart."""
-    counts = Counter(short_name(uri) for uri in uris)
-    return [
-        short_name(uri) if counts[short_name(uri)] == 1 else f"{_folder(uri)}/{short_name(uri)}"
-        for uri in uris
-    ]
+def split_name(uri: str) -> tuple[str, str]:
+    """A file's folder and its name, both printable on one line."""
+    place = unquote(uri) if uri.startswith("file://") else uri  # undecodable bytes become U+FFFD
+    folder, _, name = place.rstrip("/").rpartition("/")
+    return printable(folder), printable(name or uri)
 
 
-def _folder(uri: str) -> str:
-    return short_name(uri.rstrip("/").rpartition("/")[0], 24) if "/" in uri else "."
+@dataclass(frozen=True)
+class Names:
+    """How pages name files.
+
+    Attributes:
+        short: by the last part of their names only, also where an error names them.
+    """
+
+    short: bool = False
+
+    def place(self, uri: str) -> str:
+        """A file or a folder, whole or its last part."""
+        return split_name(uri)[1] if self.short else printable(uri)
+
+    def name(self, uri: str) -> str:
+        """A file's last part."""
+        return split_name(uri)[1]
+
+    def folder(self, uri: str) -> str:
+        """Where a file lies; empty where names are short."""
+        return "" if self.short else split_name(uri)[0]
+
+    def error(self, text: str | None, uri: str) -> str:
+        """What an error says of a file."""
+        text = text or ""
+        if self.short:
+            for whole in (uri, unquote(uri), unquote(uri).removeprefix("file://")):
+                text = text.replace(whole, split_name(uri)[1])
+        return printable(text)
 
 
 def lane_name(track_id: int | None) -> str:
@@ -78,10 +100,7 @@ def lane_name(track_id: int | None) -> str:
     return "sound" if track_id is None else f"person {track_id}"
 
 
-def shown_time(seconds: float, exact: bool = False) -> str:
-    """Seconds for people: ``7.5 s``, ``12 min``, ``3.2 h``; exact: ``4.5 s`` or ``1:05:09``."""
-    if exact and seconds >= 60:
-        minutes, rest = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-    return duration(seconds)
+def time_code(seconds: float) -> str:
+    """``h:mm:ss``, as players and spreadsheets take it; whole seconds, rounded down."""
+    minutes, rest = divmod(int(seconds + 1e-6), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -6,15 +6,15 @@ import pyarrow as pa
 import pytest
 
 from emotion_core.labelling.report.overview import (
+    Names,
     choose,
-    distinct_names,
     seconds_by_emotion,
     short_name,
+    time_code,
 )
-from emotion_core.labelling.report.timelines import stretches
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 from emotion_core.recipes.emotions import EMOTIONS
-from emotion_core.report.colours import EMOTION_COLOURS, colour_of
+from emotion_core.report.colours import EMOTION_COLOURS, PATTERNS, colour_of, ink_on
 
 MOST = 6
 
@@ -36,12 +36,15 @@ def segment(
     track: int | None,
     emotion: str,
     labelled: float | None = None,
+    p: float = 0.9,
+    unsure: bool = False,
 ) -> dict:
     return {
         "clip_id": clip_id, "uri": f"/archive/{clip_id}.mp4", "start_s": start, "end_s": end,
         "labelled_s": end - start if labelled is None else labelled,
-        "track_id": track, "emotion": emotion, "confidence": 0.9, "modalities": ["face"],
-        "model_id": "m", **{f"p_{label}": 0.1 for label in EMOTIONS},
+        "track_id": track, "emotion": emotion, "confidence": p, "modalities": ["face"],
+        "unsure": unsure, "model_id": "m",
+        **{f"p_{label}": (1 - p) / (len(EMOTIONS) - 1) for label in EMOTIONS}, f"p_{emotion}": p,
     }  # fmt: skip
 
 
@@ -51,23 +54,6 @@ def videos_table(rows: list[dict]) -> pa.Table:
 
 def segments_table(rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=segments_schema(EMOTIONS))
-
-
-def test_seconds_are_those_that_rows_alone_stand_for() -> None:
-    table = segments_table(
-        [
-            segment("a", 2, 6, 0, "sad", labelled=2),  # not in order of time
-            segment("a", 0, 4, 0, "happy", labelled=2),
-            segment("a", 4, 7, 0, "sad"),
-            segment("a", 0, 4, 1, "angry"),
-            segment("b", 0, 4, None, "calm"),
-        ]
-    )
-
-    found = stretches(table)
-    assert list(zip(found.clip, found.track, found.start_s, found.end_s, strict=True)) == [
-        ("a", 0, 0, 2), ("a", 0, 2, 4), ("a", 0, 4, 7), ("a", 1, 0, 4), ("b", -1, 0, 4)
-    ]  # fmt: skip
 
 
 def test_the_archive_is_added_up_from_its_videos() -> None:
@@ -115,12 +101,30 @@ def test_names_are_short_and_on_one_line(uri: str, shown: str) -> None:
     assert len(shown) <= 42
 
 
-def test_files_of_one_name_are_told_apart_by_their_folder() -> None:
-    uris = ["/a/one/x.mp4", "/a/two/x.mp4", "/a/two/y.mp4"]
+def test_short_names_hide_folders_also_in_errors() -> None:
+    uri, whole = "file:///a/Jane%20Doe/100%25.mp4", "/a/Jane Doe/100%.mp4"
+    short, long = Names(short=True), Names()
 
-    assert distinct_names(uris) == ["one/x.mp4", "two/x.mp4", "y.mp4"]
+    assert (short.place(uri), short.folder(uri)) == ("100%.mp4", "")
+    assert long.folder(uri) == "file:///a/Jane Doe"
+    assert short.error(f"cut: {whole} ends", uri) == "cut: 100%.mp4 ends"
+    assert "Jane" in long.error(f"cut: {whole} ends", uri)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code"), [(0, "0:00:00"), (59.9, "0:00:59"), (2949, "0:49:09"), (36000, "10:00:00")]
+)
+def test_time_codes_are_what_players_take(seconds: float, code: str) -> None:
+    assert time_code(seconds) == code
 
 
 def test_every_emotion_has_a_colour_of_its_own() -> None:
     assert set(EMOTION_COLOURS) == set(EMOTIONS)
     assert len({colour_of(e) for e in (*EMOTIONS, "bored")}) == len(EMOTIONS) + 1
+    patterns = [PATTERNS.get(emotion, "") for emotion in EMOTIONS]
+    assert len(set(patterns)) == len(EMOTIONS), "who sees no colours tells them apart too"
+
+
+@pytest.mark.parametrize(("colour", "ink"), [("#F0E442", "#000"), ("#0072B2", "#fff")])
+def test_words_on_a_colour_can_be_read(colour: str, ink: str) -> None:
+    assert ink_on(colour) == ink

@@ -1,0 +1,121 @@
+"""What ``jobs/erase.py`` does, in an order in which a kill costs a repetition and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emotion_core import storage
+from emotion_core.errors import UsageError
+from emotion_core.labelling.erasing.persons import drop_persons, rows_of_persons
+from emotion_core.labelling.erasing.record import add_erased, erased, mark_of
+from emotion_core.labelling.erasing.rewriting import (
+    FEATURES_FOLDERS,
+    drop_from_features,
+    drop_from_labels,
+    of_videos,
+    of_videos_and_speakers,
+)
+from emotion_core.labelling.tables import VIDEOS
+from emotion_core.storage.outputs import RUN
+from emotion_core.storage.parts import parts, read_parts
+from emotion_core.storage.schemas import STATUSES
+
+_REPORT = ("report.html", "report")
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """What is to be erased.
+
+    Attributes:
+        labels: URI of the labels.
+        videos: URIs of inputs, absolute.
+        persons: names or numbers of people.
+        dry_run: count only.
+    """
+
+    labels: str
+    videos: tuple[str, ...]
+    persons: tuple[str, ...]
+    dry_run: bool = False
+
+    def check(self) -> None:
+        """Raises ``UsageError`` for what is not there, so that a mistyped name is no success."""
+        if not parts(storage.join(self.labels, VIDEOS)) and not erased(self.labels):
+            raise UsageError(f"{self.labels} holds no labels: give the --out of jobs/label.py")
+        for video in self.videos:
+            found = drop_from_labels(self.labels, of_videos([video]), storage.unclaimed, True)
+            if not found and mark_of(video) not in erased(self.labels):
+                raise UsageError(f"--video {video}: {self.labels} holds no such input")
+        self.videos_of_persons()
+
+    def videos_of_persons(self) -> tuple[str, ...]:
+        """In which videos these people are, as far as ``people/`` knows."""
+        if not self.persons:
+            return ()
+        return tuple(set(rows_of_persons(self.labels, self.persons)["uri"].to_pylist()))
+
+    def from_labels(self, check: storage.Check) -> dict[str, int]:
+        """Erase, and remove the report; how many rows of each table go."""
+        gone = rows_of_persons(self.labels, self.persons) if self.persons else None
+        if not self.dry_run:
+            check()
+            for name in _REPORT:
+                storage.remove(storage.join(self.labels, name))
+            if self.videos:
+                add_erased(self.labels, self.videos)  # first: nothing of them comes back
+                check()
+        counts: dict[str, int] = {}
+        if self.videos:
+            counts = drop_from_labels(self.labels, of_videos(self.videos), check, self.dry_run)
+        if gone is not None:
+            of_people = drop_persons(self.labels, gone, check, self.dry_run)
+            counts = {t: counts.get(t, 0) + of_people.get(t, 0) for t in {**counts, **of_people}}
+        if not self.dry_run:
+            _correct_record(self.labels, VIDEOS, self.videos)
+        return counts
+
+    def from_features(
+        self, place: str, touched: Sequence[str], check: storage.Check
+    ) -> dict[str, int]:
+        """Erase from features the rows of these inputs, and of these people as speakers.
+
+        Args:
+            place: URI of the features, whose claim is held.
+            touched: inputs; of a person's too, because a crop does not say whose it is.
+            check: the claim's.
+        """
+        if not parts(storage.join(place, FEATURES_FOLDERS[0])):
+            raise UsageError(f"{place} holds no features: give the --out of jobs/preprocess.py")
+        gone = of_videos_and_speakers(touched, self.persons)
+        counts = drop_from_features(place, gone, check, self.dry_run)
+        if not self.dry_run:
+            _correct_record(place, FEATURES_FOLDERS[0], touched)
+        return counts
+
+
+def _correct_record(out: str, table: str, uris: Sequence[str]) -> None:
+    """``run.json`` without these inputs in its arguments, and with the counts of what is left."""
+    place = storage.join(out, RUN)
+    if not storage.exists(place):
+        return
+    record = _without(storage.read_json(place), set(uris))
+    rows = read_parts(storage.join(out, table), ["status"])
+    statuses = [] if rows is None else rows["status"].to_pylist()
+    counts = {status: statuses.count(status) for status in STATUSES}
+    storage.write_json(place, {**record, "counts": {"inputs": len(statuses), **counts}})
+
+
+def _without(value: Any, uris: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(inner, uris) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without(inner, uris) for inner in value if not _names(inner, uris)]
+    return None if _names(value, uris) else value
+
+
+def _names(value: Any, uris: set[str]) -> bool:
+    """Whether an argument is one of these inputs, however it was written."""
+    return isinstance(value, str) and bool(value) and (
+        value in uris or storage.absolute(value) in uris
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""A person leaves labels: their tracks' segments, embeddings and names; the videos stay."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emotion_core import storage
+from emotion_core.clips.work import Segment
+from emotion_core.errors import UsageError
+from emotion_core.labelling.erasing.rewriting import replace_file
+from emotion_core.labelling.people.table import FILE, read_people, write_people
+from emotion_core.labelling.rows import dominant, emotion_shares
+from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS
+from emotion_core.storage.parts import parts
+from emotion_core.storage.published import CHANGED
+
+NOTE = "erased"
+_SEVERAL = "several_people"
+
+
+def rows_of_persons(out: str, persons: Sequence[str]) -> pa.Table:
+    """The rows of ``people/`` about these people.
+
+    Args:
+        out: URI of the labels.
+        persons: names, or numbers of people (``person_id``).
+
+    Raises:
+        UsageError: one of them is nobody there, or a job was killed and has not been repeated.
+    """
+    rows = read_people(out)
+    if rows is None:
+        raise UsageError(f"{out} knows no people: run jobs/people.py --labels {out} first")
+    if parts(storage.join(out, CHANGED, VIDEOS)):
+        raise UsageError(f"{out}: a label job has not come to its end: repeat it first")
+    names = rows["name"].to_pylist()
+    numbers = [None if n is None else str(n) for n in rows["person_id"].to_pylist()]
+    found = pa.array([False] * len(rows))
+    for person in persons:
+        called = zip(names, numbers, strict=True)
+        mine = pa.array([person in (name, number) for name, number in called], pa.bool_())
+        if not pc.any(mine).as_py():
+            raise UsageError(f"--person {person}: nobody in {storage.join(out, FILE)} is called so")
+        found = pc.or_(found, mine)
+    return rows.filter(found)
+
+
+def drop_persons(out: str, gone: pa.Table, check: storage.Check, dry_run: bool) -> dict[str, int]:
+    """Drop tracks from every table of some labels; how many rows go, of ``videos/`` are rewritten.
+
+    What is left of each video's row is made anew from the segments that are left, with the note
+    ``erased``. ``people/`` comes last: after a kill the same command still knows whom it is about.
+
+    Args:
+        out: URI of the labels, whose claim is held.
+        gone: rows of ``people/``.
+        check: the claim's.
+        dry_run: count only.
+    """
+    tracks: dict[str, set[int]] = {}
+    for clip, track in zip(gone["clip_id"].to_pylist(), gone["track_id"].to_pylist(), strict=True):
+        tracks.setdefault(clip, set()).add(track)
+    counts = {SEGMENTS: 0, VIDEOS: 0}
+    for place in parts(storage.join(out, VIDEOS)):
+        ids = storage.read_parquet([place], ["clip_id"])["clip_id"].to_pylist()
+        if not tracks.keys() & set(ids):
+            continue
+        videos = storage.read_parquet([place])
+        details = storage.join(out, SEGMENTS, place.rsplit("/", 1)[-1])
+        segments = storage.read_parquet([details]) if storage.exists(details) else None
+        left = segments
+        if segments is not None:
+            left = segments.filter(pc.invert(_theirs(segments, tracks)))
+            counts[SEGMENTS] += len(segments) - len(left)
+        counts[VIDEOS] += len(tracks.keys() & set(ids))
+        if not dry_run:
+            check()
+            # the rows need what is left: a kill in between is seen by their counts
+            if left is not None:
+                replace_file(details, left)
+            replace_file(place, _videos(videos, left, tracks))
+    people = read_people(out)
+    if people is not None and not dry_run:
+        check()
+        write_people(out, people.filter(pc.invert(_theirs(people, tracks))))
+    return {**counts, "people": len(gone)}
+
+
+def _theirs(rows: pa.Table, tracks: Mapping[str, set[int]]) -> pa.Array:
+    pairs = zip(rows["clip_id"].to_pylist(), rows["track_id"].to_pylist(), strict=True)
+    return pa.array([track in tracks.get(clip, ()) for clip, track in pairs], pa.bool_())
+
+
+def _videos(
+    videos: pa.Table, segments: pa.Table | None, tracks: Mapping[str, set[int]]
+) -> pa.Table:
+    rows = [
+        row if row["clip_id"] not in tracks else _video(row, segments, tracks[row["clip_id"]])
+        for row in videos.to_pylist()
+    ]
+    return pa.Table.from_pylist(rows, schema=videos.schema)
+
+
+def _video(row: dict[str, Any], segments: pa.Table | None, gone: set[int]) -> dict[str, Any]:
+    """A row of ``videos/`` as its other people and its sound make it."""
+    labels = [name.removeprefix("share_") for name in row if name.startswith("share_")]
+    left = []
+    if segments is not None:
+        left = segments.filter(pc.equal(segments["clip_id"], row["clip_id"])).to_pylist()
+    answers = [_segment(segment, labels) for segment in left]
+    shares = emotion_shares(answers)
+    others = [track for track in row[TRACKS] or () if track["track_id"] not in gone]
+    starts = [segment["start_s"] for segment in left if segment["track_id"] is not None]
+    notes = [note for note in row["notes"] if note not in (_SEVERAL, NOTE)]
+    return {
+        **row,
+        "notes": [*notes, *[_SEVERAL] * (len(set(starts)) < len(starts)), NOTE],
+        "n_segments": len(left),
+        "n_tracks": len(others),
+        TRACKS: others,
+        "labelled_s": float(sum(segment["labelled_s"] for segment in left)),
+        "emotion": None if shares is None else labels[dominant(answers, shares)],
+        **{
+            f"share_{label}": None if shares is None else float(shares[place])
+            for place, label in enumerate(labels)
+        },
+    }
+
+
+def _segment(row: Mapping[str, Any], labels: Sequence[str]) -> Segment:
+    answer = np.array([row[f"p_{label}"] for label in labels], np.float32)
+    return Segment(row["start_s"], row["end_s"], row["track_id"], None, None, None, answer, ())
