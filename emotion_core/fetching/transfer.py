@@ -73,8 +73,8 @@ def fetch_file(
         check: called before anything is written for good.
 
     Raises:
-        UsageError: it is not there, or access is refused.
-        StorageError: it does not come, is not what was published, or cannot be written.
+        UsageError: it is not there, access is refused, or it is not what was published.
+        StorageError: it does not come, or cannot be written.
     """
     target = storage.join(out, wanted.name)
     if (size := _there(target, wanted)) is not None:
@@ -88,7 +88,9 @@ def fetch_file(
             fault = bringing.all()
         if fault:
             bringing.partial.forget()
-            raise StorageError(f"{wanted.place}: {fault}: nothing of it was kept")
+            raise UsageError(
+                f"{wanted.place}: {fault}: not what was published, nothing of it is kept"
+            )
         check()
         bringing.partial.finish()
     finally:

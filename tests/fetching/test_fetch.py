@@ -84,7 +84,7 @@ def test_a_later_command_goes_on_unless_the_file_has_changed(web: Web, tmp_path:
 
 def test_a_wrong_checksum_keeps_nothing(web: Web, tmp_path: Path) -> None:
     other = wanted(web, checksum=Checksum("md5", "0" * 32))
-    with pytest.raises(StorageError, match=r"its MD5 is .*, published is 0+: nothing") as error:
+    with pytest.raises(UsageError, match=r"its MD5 is .*, published is 0+: not what") as error:
         fetch_file(other, str(tmp_path), lambda n: None, AT_ONCE)
     assert "\n" not in str(error.value) and names(tmp_path) == []
     # a first half that is wrong: it comes again as a whole, and is right then
@@ -222,7 +222,7 @@ def test_a_mirror_is_held_to_the_published_checksums(
     mirror.mkdir()
     content = zenodo.files["/files/Video_Speech_Actor_01.zip"]
     (mirror / "Video_Speech_Actor_01.zip").write_bytes(content[:-1] + b"x")
-    with pytest.raises(StorageError, match="published is"):
+    with pytest.raises(UsageError, match="published is"):
         fetch("ravdess", tmp_path / "b", from_=str(mirror), **options)
     # a record that nobody can read any more is said, and known checksums stay
     zenodo.files["/record"] = b"<html>"
