@@ -143,6 +143,8 @@ def test_three_real_clips_train_on_their_votes(corpora: Path, tmp_path: Path) ->
     np.testing.assert_allclose(
         training.targets, [[of.get(label, 0) for label in SEVEN] for of in wanted], atol=1e-6
     )
+    # a class that nobody played, but people saw, counts
+    assert training.class_weights[SEVEN.index("neutral")] == pytest.approx(3 / 6 / (1 / 7 + 7 / 6))
     state = training.run(lambda _: None)
     assert state is not None and len(state.history) == 1 and state.history[0].loss > 0
     assert "votes on 3 of 3 clips, the others are as intended" in remarks(task)
