@@ -35,6 +35,7 @@ from emotion_core.training.plan import (
 from emotion_core.training.snapshot import EpochRow, Snapshot, is_best, weights_of
 from emotion_core.training.start import begin
 from emotion_core.training.validation import Validation, Validator
+from emotion_core.training.votes import soft_labels
 
 # called on every worker after each epoch
 Report = Callable[[Snapshot], None]
@@ -77,13 +78,13 @@ class Training:
         self.learner = (self.hinted or self.network).to(self.device)
         self.model: nn.Module = self.learner
         self.average: AveragedModel | None = None
-        self.class_weights = class_weights(
-            self.train.labels, classes, plan.recipe.training.class_weights
-        )
-        self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
-        self.corpus_weights = corpus_weights(self.train.clips, plan.recipe.training.balance)
         spec = plan.recipe.training
-        self.targets = targets_of(self.train, spec.teacher_share, spec.labels_from)
+        voted = soft_labels(self.train) if spec.labels_from == "votes" else None
+        counted = self.train.labels if voted is None else voted
+        self.class_weights = class_weights(counted, classes, spec.class_weights)
+        self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
+        self.corpus_weights = corpus_weights(self.train.clips, spec.balance)
+        self.targets = targets_of(self.train, spec.teacher_share, voted)
         self.samples = DecodedClips(self.train)
         self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
-from emotion_core.training.votes import soft_labels
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,14 @@ def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarra
 
     ``balanced``: inversely proportional to how often the class occurs, 1 on average over the clips.
     A class that does not occur weighs nothing.
+
+    Args:
+        labels: int (clips,), or soft ones, float (clips, classes).
+        classes: how many.
+        balanced: else each weighs 1.
     """
-    count = np.bincount(labels, minlength=classes)
+    soft = labels.ndim > 1
+    count = labels.sum(axis=0, dtype=float) if soft else np.bincount(labels, minlength=classes)
     if not balanced:
         return np.ones(classes, np.float32)
     present = count > 0
@@ -84,10 +89,16 @@ def corpus_weights(clips: pa.Table, balanced: bool) -> np.ndarray:
 
 
 def targets_of(
-    features: FeatureSet, teacher_share: float, labels_from: str = "intended"
+    features: FeatureSet, teacher_share: float, soft: np.ndarray | None = None
 ) -> np.ndarray:
-    """What each clip should be answered with, float32 (clips, classes), rows adding up to 1."""
-    labels = soft_labels(features) if labels_from == "votes" else features.one_hot
+    """What each clip should be answered with, float32 (clips, classes), rows adding up to 1.
+
+    Args:
+        features: see there.
+        teacher_share: how much of it is the teacher's answer, if there is one.
+        soft: what takes the place of the labels, likewise.
+    """
+    labels = features.one_hot if soft is None else soft
     if features.taught is None:
         return labels
     return (1 - teacher_share) * labels + teacher_share * features.taught

@@ -77,6 +77,8 @@ def test_class_weights() -> None:
     np.testing.assert_allclose(weights, [12 / 18, 12 / 9, 0, 12 / 9])
     assert weights[labels].mean() == pytest.approx(1)
     assert class_weights(labels, 4, balanced=False).tolist() == [1, 1, 1, 1]
+    soft = np.eye(4, dtype=np.float32)[labels]
+    assert class_weights(soft, 4, balanced=True).tolist() == weights.tolist()
 
 
 def test_learning_rate_rises_then_falls() -> None:

@@ -19,7 +19,8 @@ from emotion_core.preprocessing.rows import FEATURES, feature_rows
 from emotion_core.recipes import load_recipe, with_training
 from emotion_core.recipes.emotions import EMOTIONS, LABEL_SETS
 from emotion_core.recipes.specs import Recipe
-from emotion_core.storage.schemas import VOTES
+from emotion_core.storage.published import Published
+from emotion_core.storage.schemas import MANIFEST, VOTES
 from emotion_core.training.loop import Training
 from emotion_core.training.show import remarks
 from emotion_core.training.task import divide
@@ -82,6 +83,17 @@ def test_older_features_have_no_votes_beside_newer_ones_that_do(tmp_path: Path) 
 
     told = dict(zip(found.clips["emotion"].to_pylist(), voted(found), strict=True))
     assert told == {"neutral": True, "happy": True, "sad": False, "angry": False}
+    # a clip of the old part changed: its new row takes the place of the old one there
+    made[2].update(clip_id="f" * 32, version="2")
+    manifest = pa.Table.from_pylist([{n: row[n] for n in MANIFEST.names} for row in made], MANIFEST)
+    held = Published(str(tmp_path), "features")
+
+    def work(todo: pa.Table, changed: frozenset[str]) -> None:
+        assert changed == {"f" * 32} == set(todo["clip_id"].to_pylist())
+        held.write(pa.Table.from_pylist(made[2:3], FEATURES), None, changed)
+
+    assert held.fill(manifest, work) == 1
+    assert voted(load_features(str(tmp_path), SMALL)).sum() == 3
 
 
 def test_votes_that_nobody_gave_are_refused(tmp_path: Path) -> None:
@@ -143,6 +155,8 @@ def test_three_real_clips_train_on_their_votes(corpora: Path, tmp_path: Path) ->
     np.testing.assert_allclose(
         training.targets, [[of.get(label, 0) for label in SEVEN] for of in wanted], atol=1e-6
     )
+    # a class that nobody played, but people saw, counts
+    assert training.class_weights[SEVEN.index("neutral")] == pytest.approx(3 / 6 / (1 / 7 + 7 / 6))
     state = training.run(lambda _: None)
     assert state is not None and len(state.history) == 1 and state.history[0].loss > 0
     assert "votes on 3 of 3 clips, the others are as intended" in remarks(task)
