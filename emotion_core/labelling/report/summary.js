@@ -85,6 +85,7 @@
     const emotion = chosen("emotion"), status = chosen("status");
     shown = rows.filter(({ row, words: mine }) =>
       mine.includes(words) &&
+      (!byId("paged").checked || row[PAGE]) &&
       (status === null || row[STATUS] === status) &&
       (emotion === null || row[SHARES][emotion] > 0));
     const value = KEYS[key];
@@ -96,7 +97,7 @@
   }
 
   byId("find").addEventListener("input", update);
-  byId("status").addEventListener("change", update);
+  for (const id of ["status", "paged"]) byId(id).addEventListener("change", update);
   byId("emotion").addEventListener("change", () => {
     if (chosen("emotion") !== null) [key, way] = ["share", -1];
     update();

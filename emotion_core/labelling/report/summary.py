@@ -102,7 +102,6 @@ def summary_page(
     """
     seconds = seconds_by_emotion(videos)
     statuses = Counter(videos["status"].to_pylist())
-    labelled = pc.sum(pc.greater(videos["n_segments"], 0)).as_py()
     table = video_list(videos, labels, pages, names)
     values = {
         "rows": table.rows, "folders": table.folders, "why": table.why, "labels": list(labels),
@@ -126,7 +125,8 @@ def summary_page(
         reasons=reasons(videos, names),
         notes=notes(videos),
         emotions=_emotions(seconds, labels),
-        said_of_pages=_said_of_pages(len(pages), labelled),
+        pages=len(pages),
+        labelled_videos=pc.sum(pc.greater(videos["n_segments"], 0)).as_py() or 0,
         table=table,
         first=[_shown(row, table, labels) for row in table.rows[:_FIRST]],
         data=data_block(values),
@@ -196,16 +196,6 @@ def _shown(row: tuple, table: VideoList, labels: Sequence[str]) -> dict[str, Any
         "people": people, "page": linked,
         "said": f"{labels[emotion]} {shares[emotion] / 1000:.0%}" if shares else "",
     }  # fmt: skip
-
-
-def _said_of_pages(pages: int, labelled: int | None) -> str:
-    holds = "with curves and the strongest moments"
-    if pages == labelled:
-        return f"Each in which something was labelled has a page of its own, {holds}."
-    return (
-        f"{pages:,} of {labelled or 0:,} in which something was labelled have a page of their own, "
-        f"{holds}. python jobs/report.py --labels LABELS --videos NAME makes those of others."
-    )
 
 
 def _emotions(

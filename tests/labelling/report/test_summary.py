@@ -170,8 +170,12 @@ def test_a_browser_filters_and_sorts(tmp_path: Path) -> None:
         assert len(names()) == 50
         choose("find", "V007")
         assert names() == ["v007.mp4"]
+        choose("find", "v")
+        browser.run("document.getElementById('paged').click()")
+        assert names() == ["v007.mp4"]
         link = browser.run("document.querySelector('#videos a').getAttribute('href')")
         assert link == "report/v007.html"
+        browser.run("document.getElementById('paged').click()")
         choose("find", "")
         choose("emotion", str(EMOTIONS.index("happy")))
         assert names()[:2] == ["v119.mp4", "v118.mp4"], "the largest share first"
