@@ -18,14 +18,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
+from rich.progress import track
 from rich.table import Table
 
 from emotion_core import cli
 from emotion_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from emotion_core.labelling.step import LabelStep
+    from emotion_core.labelling.windows import Piece
 
 FPS = 25
 RATE = 16_000
@@ -33,7 +38,9 @@ HEIGHT = 288
 LATE_S = 1.5
 LONGEST_S = 8.0
 _KINDS = ("own", "turns", "late", "off-screen")
+_HOP_S = 1.0
 _LEAST_SHARE = 0.9  # of a window, of which the last one may have less
+_MIXED_S = 0.3  # both speak in a window where the first one's turn ends so far inside it
 
 
 @dataclass(frozen=True)
@@ -185,44 +192,71 @@ class Given:
     right: bool
 
 
-def judge(made: Composite, segments: Sequence, window_s: float) -> list[Given]:
-    """One entry for each whole window whose sound was asked about."""
-    found = []
-    for segment in segments:
-        if "audio" not in segment.modalities:
-            continue
-        if segment.end_s - segment.start_s < _LEAST_SHARE * window_s:
-            continue
-        side = None
-        if segment.face_box is not None:
-            left = made.left.frames.shape[2]
-            share = left / (left + made.right.frames.shape[2])
-            side = int((segment.face_box[0] + segment.face_box[2]) / 2 > share)
-        truth = made.truth(segment.start_s, segment.end_s)
-        right = side is not None and side == truth
-        found.append(Given(made.kind, made.speaker, side is not None, right))
-    return found
+def judge(
+    made: Composite, start_s: float, end_s: float, box: Sequence[float] | None
+) -> Given | None:
+    """What became of the sound of a window; None where both people speak in it.
+
+    Args:
+        made: the composite.
+        start_s, end_s: the window.
+        box: of the face that the sound was given to, fractions of the picture; None: nobody's.
+    """
+    turns_s = made.turns_s
+    if turns_s is not None and start_s + _MIXED_S < turns_s < end_s - _MIXED_S:
+        return None
+    side = None
+    if box is not None:
+        left = made.left.frames.shape[2]
+        side = int((box[0] + box[2]) / 2 > left / (left + made.right.frames.shape[2]))
+    right = side is not None and side == made.truth(start_s, end_s)
+    return Given(made.kind, made.speaker, side is not None, right)
 
 
-def measure(talks: Sequence[Talk], window_s: float, partners: int) -> list[Given]:
-    """Label all composites in this process, with the models that come with the package."""
-    from emotion_core.clips.clip import Clip, manifest_table
-    from emotion_core.clips.work import ClipWork
+def measure(
+    talks: Sequence[Talk], lengths_s: Sequence[float], partners: int
+) -> dict[float, list[Given]]:
+    """What becomes of every window with speech, one a second, for each length of windows."""
     from emotion_core.labelling.job import Labelling
     from emotion_core.labelling.step import LabelOptions
     from emotion_core.labelling.windows import Windowing
 
-    options = LabelOptions(Windowing(window_s, window_s), speakers=True)
+    options = LabelOptions(Windowing(4.0, _HOP_S), speakers=True)
     step = Labelling(("voice", "face"), options).step()
-    found = []
+    found: dict[float, list[Given]] = {length: [] for length in lengths_s}
     with tempfile.TemporaryDirectory() as folder:
-        for made in composites(talks, partners):
-            path = write(made, Path(folder) / "composite.mkv")
-            (row,) = manifest_table([Clip(str(path), 0, "")]).to_pylist()
-            (done,) = step([ClipWork(row)])
-            found += judge(made, done.segments, window_s)
+        for made in track(list(composites(talks, partners)), "composites"):
+            pieces = _pieces(step, write(made, Path(folder) / "composite.mkv"))
+            for length in lengths_s:
+                found[length] += _judged(made, pieces, length)
     step.decoder.close()
     return found
+
+
+def _pieces(step: LabelStep, path: Path) -> list[Piece]:
+    """The video as the ensemble would get it, in pieces of a second: no model has to answer."""
+    from emotion_core.clips.clip import Clip, manifest_table
+    from emotion_core.clips.work import ClipWork
+    from emotion_core.labelling.seen import Seen
+
+    (row,) = manifest_table([Clip(str(path), 0, "")]).to_pylist()
+    return list(step._pieces(ClipWork(row), Seen()))
+
+
+def _judged(made: Composite, pieces: Sequence[Piece], length_s: float) -> Iterator[Given]:
+    from emotion_core.labelling.speakers import voice_of
+    from emotion_core.labelling.voices import has_voice
+    from emotion_core.labelling.windows import Windowing, windows
+
+    for window in windows(pieces, Windowing(length_s, _HOP_S)):
+        whole = window.end_s - window.start_s >= _LEAST_SHARE * length_s
+        if not whole or len(window.track_ids()) < 2 or not has_voice(window):
+            continue
+        track_id = voice_of(window).track_id
+        boxes = [seen.box for seen in window.observations if seen.track_id == track_id]
+        given = judge(made, window.start_s, window.end_s, boxes[0] if boxes else None)
+        if given is not None:
+            yield given
 
 
 def _share(hits: Sequence[bool], speakers: Sequence[str]) -> str:
@@ -250,10 +284,9 @@ def main(
     for heading in ("window", "sound", "windows", "right", "wrong", "nobody",
                     "right of those given", "given"):  # fmt: skip
         table.add_column(heading, justify="right")
-    for length, kind in itertools.product(window or (1.0, 2.0, 3.0, 4.0), _KINDS):
-        if kind == _KINDS[0]:
-            found = measure(talks, length, partners)
-        mine = [each for each in found if each.kind == kind]
+    found = measure(talks, window or (1.0, 2.0, 3.0, 4.0), partners)
+    for length, kind in itertools.product(found, _KINDS):
+        mine = [each for each in found[length] if each.kind == kind]
         given = [each for each in mine if each.given]
         table.add_row(
             f"{length:g} s", kind, str(len(mine)),

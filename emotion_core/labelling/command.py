@@ -66,7 +66,7 @@ def main(
         typer.Option(
             "--speakers",
             help="Where several people are in view, give the voice to the one whose mouth goes "
-            "with it, where that is clear; takes about twice as long.",
+            "with it, where that is clear; takes three to four times as long.",
         ),
     ] = False,
     any_sound: Annotated[

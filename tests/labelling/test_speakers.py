@@ -32,8 +32,9 @@ def test_the_sound_goes_to_who_speaks(step, talks, tmp_path, side):
     seen = (one, other) if side == 0 else (other, one)
     made = Composite("own", one.speaker, *seen, one.sound, side)
     (done,) = step([work_on(write(made, tmp_path / "two.mkv"))])
-    (found,) = judge(made, done.segments, 4.0)
-    assert found.given and found.right
+    (heard,) = [s for s in done.segments if "audio" in s.modalities]
+    found = judge(made, heard.start_s, heard.end_s, heard.face_box)
+    assert found is not None and found.given and found.right
     assert (done.outcome.status, done.notes) == ("ok", ("several_people",))
     speaking = {s.modalities: s.speaking for s in done.segments}
     assert set(speaking) == {("face",), ("audio", "face")}
