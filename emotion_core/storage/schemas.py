@@ -51,5 +51,5 @@ REASONS = {
 
 # Words that describe a clip without saying that anything was missing: no status follows from them.
 NOTES = {
-    "several_people": "several people in a window: its sound is nobody's, unless `--speakers` tells whose",
+    "several_people": "several people in a window: whose its sound is, `--speakers` tells",
 }
