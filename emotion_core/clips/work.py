@@ -67,6 +67,8 @@ class Segment:
         modalities: what it rests on: ``audio``, ``face`` or both.
         audio_probabilities, face_probabilities: float32 (labels,): the answers from the sound and
             from the face alone; None for what was not asked.
+        speaking: how well the track's mouth goes with the sound, -1 to 1; None where that was not
+            asked.
     """
 
     start_s: float
@@ -79,6 +81,7 @@ class Segment:
     modalities: tuple[str, ...]
     audio_probabilities: np.ndarray | None = None
     face_probabilities: np.ndarray | None = None
+    speaking: float | None = None
 
 
 @dataclass(frozen=True)

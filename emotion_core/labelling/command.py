@@ -64,6 +64,14 @@ def main(
             "else one a second and the first of each shot, and in between around known faces.",
         ),
     ] = False,
+    speakers: Annotated[
+        bool,
+        typer.Option(
+            "--speakers",
+            help="Where several people are in view, give the voice to the one whose mouth goes "
+            "with it, where that is clear; takes three to four times as long.",
+        ),
+    ] = False,
     any_sound: Annotated[
         bool,
         typer.Option(
@@ -168,7 +176,7 @@ def main(
 
     how = Labelling(
         tuple(model_uri(each) for each in model or NAMES),
-        LabelOptions(Windowing(window, hop), fps, min_face, exact, any_sound),
+        LabelOptions(Windowing(window, hop), fps, min_face, exact, any_sound, speakers),
         detector,
         Limits(video_s=video_timeout),
         min_confidence,

@@ -8,6 +8,7 @@ import numpy as np
 
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
+from emotion_core.labelling.speakers import voice_of
 from emotion_core.labelling.views import pictures_for
 from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece
@@ -29,6 +30,7 @@ class Query:
         samples: what each model of the ensemble gets to see and hear; a model that cannot judge
             anything of it has an empty sample.
         box, score, time_s: where and when the face was seen best, and the detector's score there.
+        speaking: how well the track's mouth goes with the sound; None where that was not asked.
     """
 
     start_s: float
@@ -38,6 +40,7 @@ class Query:
     box: tuple[float, ...] | None = None
     score: float | None = None
     time_s: float | None = None
+    speaking: float | None = None
 
 
 class Ensemble:
@@ -78,8 +81,8 @@ class Ensemble:
     ) -> Iterator[Query]:
         """What there is to ask about a window.
 
-        One query for each track; the sound goes with it when it is the only one, else the sound is
-        a query of its own. Sound without a voice is not asked about.
+        One query for each track; the sound goes with the one whose it is (``speakers.voice_of``),
+        else it is a query of its own. Sound without a voice is not asked about.
 
         Args:
             window: with the crops of ``views`` and sound at ``sample_rate``.
@@ -87,8 +90,8 @@ class Ensemble:
             pictures_end_s: when its pictures end: sound may go on.
         """
         seen_until_s = min(window.end_s, pictures_end_s)
-        voice = has_voice(window)
-        sounds = [member.sound(window) if voice else None for member in self._members]
+        heard, voice = has_voice(window), voice_of(window)
+        sounds = [member.sound(window) if heard else None for member in self._members]
         nothing = [None] * len(sounds)
         tracks = window.track_ids()
         for track_id in tracks:
@@ -101,7 +104,7 @@ class Ensemble:
             samples = tuple(
                 Sample(sound, member.faces(window, track_id, fps, seen_until_s))
                 for member, sound in zip(
-                    self._members, sounds if len(tracks) == 1 else nothing, strict=True
+                    self._members, sounds if voice.track_id == track_id else nothing, strict=True
                 )
             )
             if any(map(_holds_something, samples)):
@@ -113,8 +116,9 @@ class Ensemble:
                     best.box,
                     best.score,
                     best.time_s,
+                    voice.scores.get(track_id),
                 )
-        if len(tracks) != 1 and any(sound is not None for sound in sounds):
+        if voice.track_id is None and any(sound is not None for sound in sounds):
             samples = tuple(Sample(sound) for sound in sounds)
             yield Query(window.start_s, window.end_s, None, samples)
 
@@ -140,6 +144,7 @@ class Ensemble:
                     face_box=query.box,
                     face_score=query.score,
                     face_time_s=query.time_s,
+                    speaking=query.speaking,
                     probabilities=answer,
                     audio_probabilities=heard,
                     face_probabilities=seen,

@@ -83,6 +83,12 @@ class Labelling:
             if not seconds > 0:
                 raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
         samplings(self.ensemble.views, self.options.fps)
+        views = self.ensemble.views
+        if self.options.speakers and not (self.ensemble.hears and views and views[0].detect):
+            raise UsageError(
+                "--speakers holds voices against faces: it takes models that hear and models that "
+                "look for faces, such as voice and face; leave it out"
+            )
         trained = _trained_detectors(self.ensemble.bundles)
         if self.identify is not None:
             self.identify.check(any(view.detect for view in self.ensemble.views))
@@ -111,6 +117,7 @@ class Labelling:
             "fps": self.options.fps,
             "min_face": self.options.min_face,
             "exact": self.options.exact,
+            "speakers": self.options.speakers,
             "any_sound": self.options.any_sound,
             "speech_model": speech_model_id() if self._looks_for_speech else None,
             "min_confidence": self.min_confidence,

@@ -140,6 +140,7 @@ def _segments(
                 "face_score",
                 "face_time_s",
                 "modalities",
+                "speaking",
             )
         },
         "labelled_s": labelled_seconds(segments),

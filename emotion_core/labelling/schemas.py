@@ -58,7 +58,8 @@ def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
 
     ``p_<label>`` is the answer. ``audio_p_<label>`` and ``face_p_<label>`` are those from the sound
     and from the face alone, null where that was not asked; ``modalities`` says on which of them the
-    answer rests. The sound is asked about with a person only while nobody else is in view.
+    answer rests. The sound is asked about with a person only while nobody else is in view, or where
+    that person is found to speak.
     """
     return pa.schema(
         [
@@ -73,6 +74,8 @@ def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("face_box", pa.list_(pa.float32())),
             pa.field("face_score", pa.float32()),
             pa.field("face_time_s", pa.float64()),  # when the face was seen best
+            # how well the mouth goes with the sound, -1 to 1; null: not asked (--speakers)
+            pa.field("speaking", pa.float32()),
             pa.field("emotion", pa.string(), nullable=False),
             pa.field("confidence", pa.float32(), nullable=False),
             # below --min-confidence: the model does not know, whatever ``emotion`` says

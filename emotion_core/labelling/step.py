@@ -16,6 +16,7 @@ from emotion_core.faces.types import Detector
 from emotion_core.labelling.ensemble import Ensemble, Query
 from emotion_core.labelling.identity import TrackFaces
 from emotion_core.labelling.limits import Limits
+from emotion_core.labelling.mouths import MouthReader, with_mouths
 from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.tracks import TrackFinder
 from emotion_core.labelling.views import samplings
@@ -63,6 +64,7 @@ class LabelOptions:
         exact: every picture is searched for faces as a whole, not only one a second and the first
             of each shot (``faces.following``). So it is anyway in a clip of one window.
         any_sound: models hear every window that is not silent; else only those with speech.
+        speakers: mouths are looked at, to tell whose the sound is (``speakers.voice_of``).
     """
 
     windowing: Windowing = Windowing()
@@ -70,6 +72,7 @@ class LabelOptions:
     min_face: int | None = None
     exact: bool = False
     any_sound: bool = False
+    speakers: bool = False
 
 
 class LabelStep:
@@ -122,6 +125,7 @@ class LabelStep:
             span_s=options.windowing.window_s,
             short_s=options.windowing.short_s,
         )
+        self.speakers = options.speakers and detects and self.ensemble.hears
 
     def __call__(self, works: list[ClipWork]) -> list[ClipWork]:
         return each(works, "label", self._label)
@@ -161,6 +165,7 @@ class LabelStep:
 
     def _pieces(self, work: ClipWork, seen: Seen) -> Iterator[Piece]:
         finder: TrackFinder | None = None
+        mouths: MouthReader | None = None
         started = self.clock()
         if self.speech is not None:
             self.speech.begin()
@@ -179,14 +184,23 @@ class LabelStep:
                 if finder is None:
                     exact = self._exact(media.info)
                     finder = TrackFinder(self.views, self.detector, exact, seen.faces)
-                chunk = finder.piece(media, start_s, self._end(start_s, media))
+                    mouths = self._mouths(media.info)
+                looked_at = media if mouths is None else mouths.for_models(media)
+                chunk = finder.piece(looked_at, start_s, self._end(start_s, media))
+                if mouths is not None:
+                    chunk = replace(chunk, mouths=mouths.read(media, chunk))
                 if self.speech is not None:
                     until_s = start_s + self.windowing.chunk_s
-                    chunk = replace(
-                        chunk, speech_s=self.speech.speech(media.audio, start_s, until_s)
-                    )
+                    heard = self.speech.speech(media.audio, start_s, until_s)
+                    chunk = replace(chunk, speech_s=heard)
                 seen.add(media, chunk)
                 yield from split(chunk, self.windowing.piece_s)
+
+    def _mouths(self, info: MediaInfo) -> MouthReader | None:
+        if not self.speakers:
+            return None
+        assert self.detector is not None
+        return MouthReader(self.plan, info, self.detector)
 
     def _exact(self, info: MediaInfo) -> bool:
         """Also for a clip of one window: it is shown to the models as ``preprocess`` shows it."""
@@ -197,7 +211,8 @@ class LabelStep:
         """Each chunk of the file with its place, as long as the time limits allow."""
         chunk_s, most_s = self.windowing.chunk_s, self.limits.video_s
         self.decoder.timeout_s = self.limits.piece_s
-        chunks = self.decoder.stream(str(path), self.plan, chunk_s)
+        plan = with_mouths(self.plan) if self.speakers else self.plan
+        chunks = self.decoder.stream(str(path), plan, chunk_s)
         number = 0
         while True:
             left_s = started + most_s - self.clock()

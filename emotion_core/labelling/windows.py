@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotion_core.errors import UsageError
+from emotion_core.faces.mouths import MouthPicture
 
 # A tail shorter than this share of a piece is no window of its own: containers round durations up.
 SHORT_TAIL = 0.1
@@ -96,6 +97,7 @@ class Piece:
         observations: the faces in them, in order of time.
         speech_s: when speech was heard, a time for each frame of it (``sound.speech``); None:
             nobody looked for speech.
+        mouths: the mouths of its tracks, in order of time; None: nobody looked at them.
     """
 
     start_s: float
@@ -105,6 +107,7 @@ class Piece:
     times_s: tuple[float, ...]
     observations: tuple[FaceObservation, ...]
     speech_s: tuple[float, ...] | None = None
+    mouths: tuple[MouthPicture, ...] | None = None
 
     def track_ids(self) -> list[int]:
         """The tracks seen, ascending."""
@@ -123,6 +126,9 @@ def join(pieces: list[Piece]) -> Piece:
         None
         if any(piece.speech_s is None for piece in pieces)
         else tuple(time for piece in pieces for time in piece.speech_s or ()),
+        None
+        if any(piece.mouths is None for piece in pieces)
+        else tuple(mouth for piece in pieces for mouth in piece.mouths or ()),
     )
 
 
@@ -150,6 +156,9 @@ def split(chunk: Piece, piece_s: float) -> Iterator[Piece]:
             None
             if chunk.speech_s is None
             else tuple(time for time in chunk.speech_s if start_s <= time < until_s),
+            None
+            if chunk.mouths is None
+            else tuple(mouth for mouth in chunk.mouths if start_s <= mouth.time_s < until_s),
         )
 
 

@@ -62,6 +62,6 @@ REASONS = {
 
 # Words that describe a clip without saying that anything was missing: no status follows from them.
 NOTES = {
-    "several_people": "more than one person in a window: its sound is nobody's in particular",
+    "several_people": "several people in a window: whose its sound is, `--speakers` tells",
     "erased": "somebody was erased from it: the rest of its row is about the others",
 }

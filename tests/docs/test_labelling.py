@@ -309,6 +309,12 @@ NULL_WHEN: dict[str, Callable[[Row], bool]] = {
     ),
     "no model listens, or it could not be opened": lambda row: "unreadable" in row["reasons"],
     "without `--identify`, or it could not be opened": lambda row: True,
+    "no model listens, with `--any-sound`, or it could not be opened": (
+        lambda row: "unreadable" in row["reasons"]
+    ),
+    "without `--speakers`, no `track_id`, no speech, or the mouth was not seen well": (
+        lambda row: True  # without it; tests/labelling/test_speakers.py has it
+    ),
     "it has no segment": lambda row: row["n_segments"] == 0,
     "it is the window's sound, which is nobody's in particular": (
         lambda row: row["modalities"] == ["audio"] and row["face_box"] is None
