@@ -179,12 +179,17 @@ def test_r_reads_what_the_page_for_it_says(labels: str, tmp_path: Path) -> None:
     """The lines of docs/labelling.md, on these labels."""
     main(labels, str(tmp_path / "out" / "export"), [Format.csv])
     document = (ROOT / "docs" / "labelling.md").read_text()
-    code = document.split("```r\n")[1].split("```")[0]
+    blocks = [part.split("```")[0] for part in document.split("```r\n")[1:]]
+    code = '\ncat("---\\n")\n'.join([*blocks, "rowSums(shares)"])
     done = subprocess.run(
         ["Rscript", "-e", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    sums, _, statuses, whole = done.stdout.split("---\n")
+    assert whole.split() == ["0", "1"], "the shares of the only minute add up to 1"
+    assert {"ok", "failed"} <= set(statuses.split())
+    assert (tmp_path / "Rplots.pdf").stat().st_size > 1000
+    rows = [line.split() for line in sums.splitlines()[1:]]
     name = names(labels)["/archive/one/session.mp4"]
     found = {tuple(row[2:4] + row[4:]) for row in rows if row[1] == name}
     assert found == {
