@@ -3,6 +3,9 @@
 from emotion_core.errors import UsageError
 from emotion_core.faces.types import Detector
 
+# Where no model says with which one it goes.
+DEFAULT = "centerface"
+
 _KNOWN = "centerface, insightface:PATH (an SCRFD .onnx file) or insightface:PACK (e.g. buffalo_l)"
 
 

@@ -35,7 +35,8 @@ def main(
         list[str] | None,
         typer.Option(
             help="voice or face, which come with the package, or what jobs/train.py wrote to --out."
-            " Several answer together, each about what it can judge; by default voice and face."
+            " Several answer together, each about what it can judge; by default voice and face. "
+            "Other people's: onnx:FILE.onnx, with FILE.json beside it, and hf:NAME_OR_FOLDER."
         ),
     ] = None,
     include: Annotated[
@@ -172,7 +173,7 @@ def main(
     from emotion_core.labelling.report.summary import Facts
     from emotion_core.labelling.report.write import FILES, ReportOptions, write_report
     from emotion_core.labelling.step import LabelOptions
-    from emotion_core.models.shipped import NAMES, TERMS, model_uri
+    from emotion_core.models.shipped import NAMES, model_uri
 
     how = Labelling(
         tuple(model_uri(each) for each in model or NAMES),
@@ -207,7 +208,8 @@ def main(
         show = partial(_progress, len(manifest))
         rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check, patience)
         tables, counts = how.tables(out), count_statuses(rows)
-        models = tuple(cards(settings["models"], how.models))
+        foreign = [each.facts() for each in how.foreign]
+        models = tuple(cards(settings["models"], how.models, foreign))
         facts = Facts(tuple(videos), out, settings, len(found.others), clock.started, models)
         shown = ReportOptions(faces=not no_faces)
         with storage.reading_back():
@@ -227,7 +229,8 @@ def main(
                     "labelled": done,
                     "not_media": len(found.others),
                     "settings": settings,
-                    "terms": {name: TERMS[name] for name in how.models if name in TERMS},
+                    "terms": how.terms(),
+                    **({"foreign": foreign} if foreign else {}),
                 },
             ),
         )
@@ -238,9 +241,8 @@ def main(
     show_counts(cli.console, f"Labels in {out}", rows)
     show_reasons(cli.console, rows.filter(pc.field("status") != "ok"))
     cli.console.print(f"{done} of {len(rows)} inputs labelled, {clock.seconds:.1f} s")
-    for name in how.models:
-        if name in TERMS:
-            cli.say(f"model {name}: {TERMS[name]}")
+    for name, terms in how.terms().items():
+        cli.say(f"model {name}: {terms}")
     cli.say(f"to look at: {storage.join(out, 'report.html')}")
     return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
 

@@ -13,10 +13,11 @@ from emotion_core.labelling.views import pictures_for
 from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece
 from emotion_core.models.answers import mean_of_answers, require_one_label_set
-from emotion_core.models.bundle import Bundle, combined_id
+from emotion_core.models.bundle import combined_id
+from emotion_core.models.foreign.model import in_one_label_set
+from emotion_core.models.member import Member
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.specs import VideoSpec
-from emotion_core.sound.backends import batch_features
 from emotion_core.sound.features import is_silent
 
 
@@ -51,14 +52,15 @@ class Ensemble:
     judges both gives its answer to both at once, and to each with the other one hidden.
 
     Args:
-        bundles: at least one; their order does not matter.
+        bundles: at least one; their order does not matter. Models of other projects take on the
+            classes of the others (``foreign.model.in_one_label_set``).
 
     Raises:
         UsageError: the models answer with other classes, or one is there twice.
     """
 
-    def __init__(self, bundles: Sequence[Bundle]):
-        bundles = sorted(bundles, key=lambda bundle: bundle.model_id)
+    def __init__(self, bundles: Sequence[Member]):
+        bundles = sorted(in_one_label_set(bundles), key=lambda bundle: bundle.model_id)
         require_one_label_set([bundle.label_set for bundle in bundles])
         for one, other in zip(bundles, bundles[1:], strict=False):
             if one.model_id == other.model_id:
@@ -166,18 +168,17 @@ _Answers = tuple[np.ndarray, np.ndarray]
 class _Member:
     """One model of an ensemble."""
 
-    def __init__(self, bundle: Bundle, view: int | None):
+    def __init__(self, bundle: Member, view: int | None):
         self._bundle = bundle
         self._view = view
-        recipe, learned = bundle.recipe, bundle.info.modalities
+        recipe, learned = bundle.recipe, bundle.modalities
         # what the network was never trained on it cannot judge, even if its recipe has a use
         # for it
         self.hears = recipe.audio is not None and "audio" in learned
         self._sees = recipe.video is not None and "face" in learned
         self.sample_rate = recipe.audio.sample_rate if recipe.audio else 0
         if recipe.audio and self.hears:
-            backend = bundle.info.made_with("audio_backend")
-            self._features = batch_features(recipe.audio, backend, bundle.device)
+            self._features = bundle.features()
 
     def sound(self, window: Piece) -> np.ndarray | None:
         """Features of the window's sound, None for silence."""

@@ -1,6 +1,7 @@
 """Videos to emotions: what ``jobs/label.py`` runs on Ray Data."""
 
-from collections.abc import Iterator, Sequence
+import platform
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -15,16 +16,24 @@ from emotion_core.engine.plan import Group, plan
 from emotion_core.engine.reach import Reach
 from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
 from emotion_core.errors import UsageError
-from emotion_core.faces.detectors import detector_id, load_detector, named_elsewhere
+from emotion_core.faces.detectors import DEFAULT, detector_id, load_detector, named_elsewhere
 from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.identity import Identify
 from emotion_core.labelling.limits import Limits
+from emotion_core.labelling.members import (
+    finds_faces,
+    load_member,
+    model_bytes,
+    trained_detectors,
+)
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.step import LabelOptions, LabelStep, label_step
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
-from emotion_core.models.bundle import Bundle, load_bundle
-from emotion_core.models.shipped import bundle_uri
+from emotion_core.models.bundle import combined_id
+from emotion_core.models.foreign.model import ForeignModel
+from emotion_core.models.member import Member
+from emotion_core.models.shipped import TERMS
 from emotion_core.sound.speech import speech_model_id
 
 # A part holds about this much of an archive, and so many videos at most: what a kill may cost.
@@ -40,7 +49,8 @@ class Labelling:
     """How videos are labelled.
 
     Attributes:
-        models: URIs of the bundles, which answer together; or names of shipped ones.
+        models: URIs of the bundles, which answer together; or names of shipped ones, or other
+            people's as ``models.foreign.places`` has them.
         options: windows and pictures.
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.
@@ -50,6 +60,7 @@ class Labelling:
         encoder: where the speech encoder of the bundles lies; None: where they say. Its weights
             must be those that they were trained with.
         identify: how people are known again within a video; None: they are not.
+        model_id: what the models must be, loaded in a worker; None: whatever they are.
     """
 
     models: tuple[str, ...]
@@ -60,6 +71,7 @@ class Labelling:
     trust_code: bool = False
     encoder: str | None = None
     identify: Identify | None = None
+    model_id: str | None = None
 
     @cached_property
     def ensemble(self) -> Ensemble:
@@ -89,10 +101,10 @@ class Labelling:
                 "--speakers holds voices against faces: it takes models that hear and models that "
                 "look for faces, such as voice and face; leave it out"
             )
-        trained = _trained_detectors(self.ensemble.bundles)
+        trained = trained_detectors(self.ensemble.bundles)
         if self.identify is not None:
             self.identify.check(any(view.detect for view in self.ensemble.views))
-        if not trained:
+        if not finds_faces(self.ensemble.bundles):
             return
         if len({each["weights_hash"] for each in trained}) > 1:
             told = " and ".join(_told(each) for each in trained)
@@ -101,7 +113,7 @@ class Labelling:
                 "only models with the same one can be combined"
             )
         found = detector_id(self._detector_spec(trained))
-        if found["weights_hash"] != trained[0]["weights_hash"]:
+        if trained and found["weights_hash"] != trained[0]["weights_hash"]:
             raise UsageError(
                 f"{self.models[0]} was trained on faces found by {_told(trained[0])}, not by "
                 f"{_told(found)}: pass that one as --detector"
@@ -122,7 +134,29 @@ class Labelling:
             "speech_model": speech_model_id() if self._looks_for_speech else None,
             "min_confidence": self.min_confidence,
             **({"identify": self.identify.settings()} if self.identify else {}),
+            **self._foreign_settings(),
         }
+
+    @property
+    def foreign(self) -> list[ForeignModel]:
+        """Those of the models that are other people's."""
+        return [each for each in self.ensemble.bundles if isinstance(each, ForeignModel)]
+
+    def terms(self) -> dict[str, str]:
+        """On what terms models may be used, by what ``models`` calls them, where that is known."""
+        shipped = {name: TERMS[name] for name in self.models if name in TERMS}
+        return shipped | {each.place: each.about.licence for each in self.foreign}
+
+    def _foreign_settings(self) -> dict[str, Any]:
+        if not self.foreign:
+            return {}
+        bundles = self.ensemble.bundles
+        trained = trained_detectors(bundles)
+        # where a model of this package says with which detector it goes, its model_id does
+        finds = finds_faces(bundles) and not trained
+        found = detector_id(self._detector_spec(trained))["weights_hash"] if finds else None
+        hashes = {each.model_id: each.weights_hash for each in self.foreign}
+        return {"foreign_weights": hashes, **({"detector": found} if found else {})}
 
     @property
     def _looks_for_speech(self) -> bool:
@@ -136,20 +170,24 @@ class Labelling:
     def step(self, device: str = "cpu") -> LabelStep:
         """What labels videos, with models and detector of its own."""
         bundles = self._bundles(device)
-        trained = _trained_detectors(bundles)
+        if self.model_id not in (None, combined_id(bundles)):
+            raise UsageError(
+                f"node {platform.node()}: at {' and '.join(self.models)} lie other models than "
+                "where the job was started: give places that mean the same on every node"
+            )
+        trained = trained_detectors(bundles)
         detector = None
-        if trained:
+        if finds_faces(bundles):
             detector = load_detector(self._detector_spec(trained), device)
         known_by = None if self.identify is None else self.identify.load(device)
         return LabelStep(bundles, detector, self.options, self.limits, known_by=known_by)
 
-    def _bundles(self, device: str) -> list[Bundle]:
-        bundles = (load_bundle(bundle_uri(model), device, self.trust_code) for model in self.models)
-        return [_with_encoder(bundle, self.encoder) for bundle in bundles]
+    def _bundles(self, device: str) -> list[Member]:
+        return [load_member(model, device, self.trust_code, self.encoder) for model in self.models]
 
-    def _detector_spec(self, trained: Sequence[dict[str, str]]) -> str:
-        """The detector to load: the one asked for, or the one that the bundles name."""
-        return self.detector or named_elsewhere(trained[0]["name"])
+    def _detector_spec(self, trained: Sequence[Mapping[str, str]]) -> str:
+        """The detector to load: the one asked for, the one that the bundles name, or ours."""
+        return self.detector or (named_elsewhere(trained[0]["name"]) if trained else DEFAULT)
 
 
 def label(
@@ -206,7 +244,8 @@ def _parts(
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
     more_bytes = how.identify.memory_bytes() if how.identify else 0
-    groups = plan_groups(how, reach, _encoder_bytes(how.ensemble.bundles) + more_bytes)
+    same = replace(how, model_id=how.ensemble.model_id)
+    groups = plan_groups(same, reach, model_bytes(how.ensemble.bundles) + more_bytes)
     return run_groups(pending, groups, write, max(1, per_part), max(1, per_call), patience)
 
 
@@ -216,34 +255,12 @@ def plan_groups(how: Labelling, reach: Reach, more_bytes: int = 0) -> list[Group
     Args:
         how: see there.
         reach: the machines.
-        more_bytes: what the models' speech encoders, and what knows faces, hold in each worker.
+        more_bytes: what speech encoders, other people's models and what knows faces hold in each
+            worker.
     """
     bare = replace(how)  # without the models, which every worker loads for itself
     return plan([label_step(bare.step, more_bytes)], reach)
 
 
-def _with_encoder(bundle: Bundle, place: str | None) -> Bundle:
-    audio = bundle.recipe.audio
-    if place is None or audio is None or not audio.encoded:
-        return bundle
-    moved = replace(bundle.recipe, audio=replace(audio, encoder=place, revision=None))
-    return replace(bundle, info=replace(bundle.info, recipe=moved))
-
-
-def _encoder_bytes(bundles: Sequence[Bundle]) -> int:
-    specs = [bundle.recipe.audio for bundle in bundles]
-    encoded = [spec for spec in specs if spec is not None and spec.encoded]
-    if not encoded:
-        return 0
-    from emotion_core.sound.pretrained import memory_bytes
-
-    return sum(memory_bytes(spec) for spec in encoded)
-
-
-def _trained_detectors(bundles: Sequence[Bundle]) -> list[dict[str, str]]:
-    found = (b.info.made_with("detector") for b in bundles if b.recipe.video)
-    return [each for each in found if each is not None]
-
-
-def _told(detector: dict[str, str]) -> str:
+def _told(detector: Mapping[str, str]) -> str:
     return f"{detector['name']} (weights {detector['weights_hash'][:12]})"

@@ -24,7 +24,7 @@ from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece, Windowing, split, windows
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
-from emotion_core.models.bundle import Bundle
+from emotion_core.models.member import Member
 from emotion_core.sound.speech import SpeechFinder
 
 # Queries that the networks answer in one batch.
@@ -92,7 +92,7 @@ class LabelStep:
 
     def __init__(
         self,
-        bundles: Sequence[Bundle],
+        bundles: Sequence[Member],
         detector: Detector | None,
         options: LabelOptions = LabelOptions(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008

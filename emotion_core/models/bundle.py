@@ -25,12 +25,14 @@ from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.models.answers import probabilities
 from emotion_core.models.bundle_info import BundleInfo, info_from_json, info_to_json
+from emotion_core.models.member import Features, Member
 from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.models.samples import Sample
 from emotion_core.models.temperature import tempered
 from emotion_core.models.weights import check_fit, size_of
 from emotion_core.recipes.emotions import LabelSet
 from emotion_core.recipes.specs import Recipe
+from emotion_core.sound.backends import batch_features
 
 __all__ = ["Bundle", "BundleInfo", "combined_id", "load_bundle", "save_bundle"]
 
@@ -68,6 +70,21 @@ class Bundle:
     def label_set(self) -> LabelSet:
         """What the columns of ``predict`` mean."""
         return self.info.label_set
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What the network was trained on, and so can judge."""
+        return self.info.modalities
+
+    @property
+    def detector(self) -> Mapping[str, str] | None:
+        """The face detector that its features were made with; None without pictures."""
+        return self.info.made_with("detector") if self.recipe.video else None
+
+    def features(self) -> Features:
+        """What makes the features of sound that it was trained on."""
+        assert self.recipe.audio is not None
+        return batch_features(self.recipe.audio, self.info.made_with("audio_backend"), self.device)
 
     def predict(self, samples: Sequence[Sample], hide: Sequence[str] = ()) -> np.ndarray:
         """Probabilities, float32 (clips, classes), each row adding up to 1.
@@ -177,9 +194,9 @@ def load_bundle(
     return Bundle(info, network.eval().to(device), model_id, device)
 
 
-def combined_id(bundles: Sequence[Bundle]) -> str:
+def combined_id(models: Sequence[Member]) -> str:
     """The ``model_id`` of models that answer together: one model's own, else a hash of them all."""
-    ids = sorted(bundle.model_id for bundle in bundles)
+    ids = sorted(model.model_id for model in models)
     return ids[0] if len(ids) == 1 else hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
 
 

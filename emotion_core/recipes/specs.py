@@ -23,7 +23,8 @@ class AudioSpec:
         kind: ``mfcc``, ``logmel``, ``mfcc+logmel`` (both side by side), or ``encoder``: what a
             pretrained speech encoder makes of the sound (``sound.encoder``), float16, chosen layers
             side by side. It alone uses the settings from ``encoder`` on, and of the others
-            ``sample_rate`` and ``trim_db`` only.
+            ``sample_rate`` and ``trim_db`` only. ``waveform``, the sound itself, is what
+            other people's models are played (``models.foreign``): no recipe to train has it.
         sample_rate: Hz; sound is mixed to mono and resampled to it.
         n_mfcc: coefficients (unused by ``logmel``).
         n_mels: mel bands.

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class ModelCard:
 
     Attributes:
         name: what the command calls it, or the last part of its place.
-        terms: on what terms it may be used, where it came with the package.
+        terms: on what terms it may be used, where that is known.
         figure: how right it is, in a sentence.
         figures, limits: paragraphs of these sections of its card.
     """
@@ -35,15 +35,18 @@ class ModelCard:
     limits: tuple[str, ...] = ()
 
 
-def cards(model_ids: Sequence[str], places: Sequence[str]) -> list[ModelCard]:
+def cards(
+    model_ids: Sequence[str], places: Sequence[str], foreign: Sequence[Mapping[str, Any]] = ()
+) -> list[ModelCard]:
     """The cards of the models that made labels.
 
     Args:
         model_ids: of the models, as the labels' settings have them.
         places: where they may lie: URIs, or names of shipped ones. A model is known by its id; one
             that is not found there has a card that says so.
+        foreign: what ``run.json`` says of other people's models (``ForeignModel.facts``).
     """
-    found = {}
+    found = {each["model_id"]: _foreign_card(each) for each in foreign}
     for place in dict.fromkeys([*places, *NAMES]):
         try:
             uri = bundle_uri(place)
@@ -68,6 +71,20 @@ def _card(place: str, metrics: dict[str, Any], text: str) -> ModelCard:
         printable(name), TERMS.get(place, ""), _figure(metrics), _section(text, "Figures"),
         _section(text, "Limits"),
     )  # fmt: skip
+
+
+def _foreign_card(facts: Mapping[str, Any]) -> ModelCard:
+    known = ", ".join(facts["emotions"])
+    at = f" ({facts['url']})" if facts["url"] else ""
+    return ModelCard(
+        printable(facts["name"]),
+        printable(facts["licence"]),
+        f"another project's model{printable(at)}; how right it is was not measured here.",
+        limits=(
+            f"It knows {printable(known)}; what it does not know has no probability from it.",
+            f"Weights {printable(facts['weights_hash'])}.",
+        ),
+    )
 
 
 def _figure(metrics: dict[str, Any]) -> str:

@@ -46,13 +46,16 @@ def open_finished(labels: str) -> Finished:
     tables = LabelTables(labels, shares, settings["model_id"], min_confidence)
     record = _record(labels)
     arguments = record.get("arguments", {})
+    extra = record.get("extra", {})
     facts = Facts(
         source=tuple(arguments.get("videos") or ()),
         out=labels,
         settings=settings,
-        not_media=record.get("extra", {}).get("not_media", 0),
+        not_media=extra.get("not_media", 0),
         made=record.get("started", storage.utc_now()),
-        models=tuple(cards(settings["models"], arguments.get("model") or ())),
+        models=tuple(
+            cards(settings["models"], arguments.get("model") or (), extra.get("foreign", ()))
+        ),
         finished=bool(record),
     )
     return Finished(tables, videos, facts)

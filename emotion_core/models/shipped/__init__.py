@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
+from emotion_core.models.foreign.places import foreign_uri, is_foreign
 
 # What ``--model`` calls them, and on what terms: their LICENSE says it in full.
 TERMS: Mapping[str, str] = MappingProxyType(
@@ -27,8 +28,13 @@ def bundle_uri(model: str) -> str:
         model: ``voice``, ``face``, or a URI. A folder of that name is ``./voice``.
 
     Raises:
-        UsageError: this installation has no such model.
+        UsageError: this installation has no such model, or it is another project's.
     """
+    if is_foreign(model):
+        raise UsageError(
+            f"{model}: another project's model only labels (jobs/label.py); here give one that "
+            "jobs/train.py made, or one that comes with the package"
+        )
     if model not in NAMES:
         return model
     if not (_HERE / model / "recipe.json").is_file():
@@ -41,4 +47,6 @@ def bundle_uri(model: str) -> str:
 
 def model_uri(model: str) -> str:
     """What ``--model`` says, as it is kept: a shipped model's name, else an absolute URI."""
+    if is_foreign(model):
+        return foreign_uri(model)
     return model if model in NAMES else storage.absolute(model)

@@ -1,0 +1,144 @@
+"""Another project's model as a member of an ensemble."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from emotion_core.errors import ClipError
+from emotion_core.models.foreign.description import About, Crops
+from emotion_core.models.foreign.labels import label_set_for, onto
+from emotion_core.models.member import Features
+from emotion_core.models.samples import Sample
+from emotion_core.recipes.emotions import LabelSet
+from emotion_core.recipes.specs import AudioSpec, Recipe, VideoSpec
+
+
+class Network(Protocol):
+    """What computes."""
+
+    def answers(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities, float32 (n, outputs), each row adding up to 1.
+
+        Args:
+            inputs: sounds, float32 (samples,) at the model's rate; or faces, uint8 (size, size, 3)
+                RGB or (size, size) grey.
+        """
+
+
+@dataclass(frozen=True)
+class ForeignModel:
+    """A model that is no bundle of this package.
+
+    Attributes:
+        place: what ``--model`` calls it, with absolute paths.
+        about: whose it is, and on what terms.
+        recipe: what it sees or hears, as labelling needs it; there is nothing to train in it.
+        emotions: what each output stands for, None for outputs that are left out.
+        label_set: what ``predict`` answers with (``answering``).
+        network: what computes.
+        model_id: 16 hex digits over the weights and all that decides how it is asked.
+        weights_hash: SHA-256 of the weights.
+        revision: the hub's commit.
+        memory_bytes: about what a worker holds with it.
+    """
+
+    place: str
+    about: About
+    recipe: Recipe
+    emotions: tuple[str | None, ...]
+    label_set: LabelSet
+    network: Network
+    model_id: str
+    weights_hash: str
+    revision: str | None
+    memory_bytes: int
+
+    # it has not learned from faces that one of this package's detectors found
+    detector: Mapping[str, str] | None = None
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """``audio`` or ``face``."""
+        return ("audio",) if self.recipe.audio else ("face",)
+
+    def answering(self, label_set: LabelSet) -> "ForeignModel":
+        """The same model, whose answers are in these classes (``labels.onto``)."""
+        return replace(self, label_set=label_set)
+
+    def features(self) -> Features:
+        """The sound itself, as matrices (samples, 1)."""
+        return lambda sounds: [sound[:, None] for sound in sounds]
+
+    def predict(self, samples: Sequence[Sample]) -> np.ndarray:
+        """Probabilities, float32 (samples, classes); of several faces the mean of theirs.
+
+        Raises:
+            ClipError: the network answers with what is no number.
+        """
+        if self.recipe.audio:
+            groups = [[] if s.audio is None else [s.audio[:, 0]] for s in samples]
+        else:
+            groups = [[face for face in s.faces if face is not None] for s in samples]
+        given = self.network.answers([each for group in groups for each in group])
+        if not np.isfinite(given).all():
+            raise ClipError("label", f"error: model {self.about.name} answers with no number")
+        ends = np.cumsum([len(group) for group in groups])[:-1]
+        means = np.stack([each.mean(axis=0) for each in np.split(given, ends)])
+        return onto(means, self.emotions, self.label_set)
+
+    def facts(self) -> dict[str, Any]:
+        """What ``run.json`` says of it: JSON values."""
+        return {
+            "model_id": self.model_id,
+            "name": self.about.name,
+            "url": self.about.url,
+            "licence": self.about.licence,
+            "weights_hash": self.weights_hash,
+            "revision": self.revision,
+            "emotions": sorted({each for each in self.emotions if each is not None}),
+        }
+
+
+def seeing(about: About, size: int, grey: bool, crops: Crops) -> Recipe:
+    """What a model of faces is shown of a window."""
+    view = VideoSpec(
+        sampling="uniform", count=crops.pictures, face_size=size, margin=crops.margin, grey=grey
+    )
+    return _recipe(about, None, view)
+
+
+def hearing(about: About, sample_rate: int) -> Recipe:
+    """What a model of sound is played of a window."""
+    spec = AudioSpec(kind="waveform", sample_rate=sample_rate, trim_db=None, scale="none")
+    return _recipe(about, spec, None)
+
+
+def _recipe(about: About, audio: AudioSpec | None, video: VideoSpec | None) -> Recipe:
+    return Recipe(
+        name=about.name,
+        summary="another project's model",
+        source=about.url,
+        label_set="emotions7",
+        split="",
+        audio=audio,
+        video=video,
+        network="",
+    )
+
+
+def in_one_label_set(models: Sequence[Any]) -> list[Any]:
+    """Models with every foreign one answering in the classes of the others.
+
+    Args:
+        models: members of an ensemble. Those of this package have classes of their own, which the
+            foreign ones take on; with foreign ones alone there is calm where one of them knows it.
+    """
+    foreign = [model for model in models if isinstance(model, ForeignModel)]
+    own = [model.label_set for model in models if not isinstance(model, ForeignModel)]
+    if own:
+        label_set = own[0]
+    else:
+        label_set = label_set_for([each for model in foreign for each in model.emotions])
+    return [m.answering(label_set) if isinstance(m, ForeignModel) else m for m in models]

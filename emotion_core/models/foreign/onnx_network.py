@@ -1,0 +1,142 @@
+"""An ONNX network of somebody else's, fed as its description says."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from emotion_core.errors import UsageError
+from emotion_core.faces.onnx_session import open_session
+from emotion_core.models.foreign.description import AudioInput, Description, FaceInput
+
+# Shorter sounds are filled up with zeros to so many seconds: many networks take no shorter ones.
+LEAST_S = 0.5
+_AT_ONCE = 16
+# How far from 1 the sum of probabilities may lie.
+_OFF = 1e-2
+
+
+class OnnxNetwork:
+    """A network in ONNX Runtime.
+
+    Args:
+        data: the ONNX file.
+        what: its description.
+        where: what messages call it.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        UsageError: no network, one with weights in other files, or one that does not take and give
+            what its description says; or ``cuda`` cannot be had.
+    """
+
+    def __init__(self, data: bytes, what: Description, where: str, device: str):
+        try:
+            self._session = open_session(data, device)
+        except UsageError:
+            raise
+        except Exception as error:  # ONNX Runtime has its own, which have nothing in common
+            raise UsageError(
+                f"{where} is no ONNX network in one file ({_line(error)}): weights that lie in "
+                "files beside it are not read"
+            ) from error
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+            told = ", ".join(f"{each.name} {each.type}" for each in inputs)
+            raise UsageError(f"{where} takes {told}: it should take one tensor of floats")
+        (self._input,) = inputs
+        batch = self._input.shape[0] if self._input.shape else 0
+        if isinstance(batch, int) and batch != 1:
+            raise UsageError(f"{where} takes {batch} inputs at once: it should take one, or any")
+        self._output, self._outputs = what.output, len(what.labels)
+        self._prepared: Callable[[np.ndarray], np.ndarray]
+        if what.face is not None:
+            face = what.face
+            self._prepared = lambda picture: prepared_face(picture, face)
+            self._at_once = 1 if batch == 1 else _AT_ONCE
+            trial = np.full((face.size, face.size, 3)[: 2 + (face.colour != "grey")], 128, np.uint8)
+        else:
+            assert what.audio is not None
+            audio = what.audio
+            self._prepared = lambda sound: prepared_sound(sound, audio)
+            self._at_once = 1  # of any length
+            trial = _noise(LEAST_S, audio.sample_rate)
+        self._try(trial, where)
+
+    def answers(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities, float32 (n, outputs); see ``model.Network``."""
+        found = []
+        for start in range(0, len(inputs), self._at_once):
+            some = np.stack([self._prepared(e) for e in inputs[start : start + self._at_once]])
+            found.append(self._run(some))
+        given = np.concatenate(found).astype(np.float32)
+        if self._output == "logits":
+            given = np.exp(given - given.max(axis=1, keepdims=True))
+        return given / given.sum(axis=1, keepdims=True)
+
+    def _run(self, some: np.ndarray) -> np.ndarray:
+        return np.asarray(self._session.run(None, {self._input.name: some})[0])
+
+    def _try(self, trial: np.ndarray, where: str) -> None:
+        """One input of each kind, so that what does not fit is known before the first video."""
+        try:
+            given = self._run(self._prepared(trial)[None])
+        except Exception as error:
+            raise UsageError(
+                f"{where} does not take what its description says ({_line(error)})"
+            ) from error
+        if given.shape != (1, self._outputs):
+            raise UsageError(
+                f"{where} gives {list(given.shape)}, its description has {self._outputs} labels: "
+                f"its first output should be [1, {self._outputs}]"
+            )
+        adds_up = abs(float(given.sum()) - 1) < _OFF and bool((given >= 0).all())
+        if adds_up != (self._output == "probabilities"):
+            raise UsageError(
+                f"{where} gives {'probabilities' if adds_up else 'no probabilities'}, its "
+                f"description says output {self._output}"
+            )
+
+
+def prepared_face(picture: np.ndarray, face: FaceInput) -> np.ndarray:
+    """A face as the network wants it.
+
+    Args:
+        picture: uint8 (size, size, 3) RGB, or (size, size) grey.
+        face: see there.
+
+    Returns:
+        float32 (channels, size, size) or (size, size, channels).
+    """
+    values = picture[:, :, None] if picture.ndim == 2 else picture
+    if face.colour == "bgr":
+        values = values[:, :, ::-1]
+    mean, std = np.asarray(face.mean, np.float32), np.asarray(face.std, np.float32)
+    scaled = (values.astype(np.float32) / np.float32(face.divide_by) - mean) / std
+    return np.ascontiguousarray(
+        scaled.transpose(2, 0, 1) if face.layout == "channels_first" else scaled
+    )
+
+
+def prepared_sound(sound: np.ndarray, audio: AudioInput) -> np.ndarray:
+    """A sound as the network wants it, float32 (samples,).
+
+    Args:
+        sound: float32 (samples,) at its rate.
+        audio: see there.
+    """
+    if audio.seconds is not None:
+        sound = sound[: round(audio.seconds * audio.sample_rate)]
+    if audio.standardise:
+        sound = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)
+    least = round((audio.seconds or LEAST_S) * audio.sample_rate)
+    return np.pad(sound, (0, max(0, least - len(sound)))).astype(np.float32)
+
+
+def _noise(seconds: float, sample_rate: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (0.1 * rng.standard_normal(round(seconds * sample_rate))).astype(np.float32)
+
+
+def _line(error: Any) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
