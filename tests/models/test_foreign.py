@@ -1,6 +1,7 @@
 """Other people's models: fed as their descriptions say, and their classes told by name."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 import transformers
 
 from emotion_core.errors import ClipError, UsageError
+from emotion_core.models.foreign.description import hub_description, onnx_description
 from emotion_core.models.foreign.labels import emotions_of, onto
 from emotion_core.models.foreign.load import load_foreign
 from emotion_core.models.foreign.model import ForeignModel, in_one_label_set
@@ -25,6 +27,7 @@ from tests.support.foreign import (
     loudness_network,
     voice_classifier,
 )
+from tests.support.jobs import ROOT
 
 torch.set_num_threads(1)
 SEVEN = LABEL_SETS["emotions7"]
@@ -218,6 +221,22 @@ def test_folders_that_are_not_taken(
     with pytest.raises(UsageError, match=words) as error:
         load_foreign(f"hf:{folder}")
     assert "\n" not in str(error.value) and not (folder / "ran").exists()
+
+
+def test_descriptions_that_come_with_the_repository(tmp_path: Path) -> None:
+    """Those of examples/models, which nobody could run here, and the one that the page shows."""
+    text = (ROOT / "docs" / "labelling.md").read_text(encoding="utf-8")
+    (page,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "faces.json").write_text(page)
+    examples = sorted((ROOT / "examples" / "models").glob("*.json"))
+    assert len(examples) == 3
+    for place in (tmp_path / "faces.json", *examples):
+        of_hub = "model" in json.loads(place.read_text())
+        said = (hub_description if of_hub else onnx_description)(str(place))
+        assert said.licence and said.url
+        if not of_hub:
+            known = set(emotions_of(said.labels, said.merge, place.name))
+            assert None in known and {"neutral", "happy", "angry"} <= known
 
 
 def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
