@@ -128,9 +128,9 @@ def take_once(
             others[key] = others.get(key, 0) + 1
         else:
             best[key] = clip
-    return Scan(
-        sorted(best.values(), key=lambda clip: clip.uri),
-        scan.unparsed,
+    return replace(
+        scan,
+        clips=sorted(best.values(), key=lambda clip: clip.uri),
         duplicates=sum(count for key, count in others.items() if key in best),
         other_modality=sum(count for key, count in others.items() if key not in best),
     )
