@@ -82,6 +82,13 @@ def test_a_later_command_goes_on_unless_the_file_has_changed(web: Web, tmp_path:
         (tmp_path / "a.zip").unlink()
 
 
+def test_a_kill_after_the_last_step_leaves_nothing_behind(web: Web, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(CONTENT)
+    (tmp_path / ".a.zip.partial.json").write_text(json.dumps({"checksum": MD5.value}))
+    assert not fetch_file(wanted(web), str(tmp_path), lambda size: None, AT_ONCE).new
+    assert names(tmp_path) == ["a.zip"]
+
+
 def test_a_wrong_checksum_keeps_nothing(web: Web, tmp_path: Path) -> None:
     other = wanted(web, checksum=Checksum("md5", "0" * 32))
     with pytest.raises(UsageError, match=r"its MD5 is .*, published is 0+: not what") as error:
