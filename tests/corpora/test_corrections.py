@@ -188,6 +188,11 @@ def test_an_exported_table_comes_back_corrected(folder: Path, delimiter: str) ->
     assert found.left_out == {"stretches with two labels": 1}
 
 
+def test_a_table_of_contradictions_says_so(folder: Path) -> None:
+    with pytest.raises(UsageError, match="no clip is left .1 stretches with two labels."):
+        table(folder, "path,who,label\na.mp4,Anna,happy\na.mp4,Ben,sad\n")
+
+
 def test_a_spreadsheet_that_makes_2_000_into_2000_is_found_out(folder: Path) -> None:
     place = exported(folder)
     place.write_text(place.read_text("utf-8-sig").replace("2.000", "2000"), "utf-8-sig")
