@@ -49,9 +49,9 @@ def segment(
 
 
 def test_a_member_of_an_archive_has_its_own_name() -> None:
-    uri = "zip://holiday/day 1.mp4::/home/me/a.zip"
-    assert (Names().name(uri), Names().folder(uri)) == ("day 1.mp4", "/home/me/a.zip/holiday")
-    told = Names(short=True).error("gone: /home/me/a.zip: no such file", uri)
+    uri = "zip://holiday/day 1.mp4::/data/me/a.zip"
+    assert (Names().name(uri), Names().folder(uri)) == ("day 1.mp4", "/data/me/a.zip/holiday")
+    told = Names(short=True).error("gone: /data/me/a.zip: no such file", uri)
     assert told == "gone: a.zip: no such file"
 
 
