@@ -15,6 +15,10 @@ from tests.support.s3 import any_s3, moto_server, s3_env, s3_server
 __all__ = ["any_s3", "moto_server", "ray_cluster", "s3_env", "s3_server"]
 
 
+# On a machine that is busy with other tests a node of Ray takes longer to start than Ray waits.
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
+
+
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of real corpora and clips that ``EMOTION_CORPORA`` names; skips where unset."""

@@ -17,7 +17,8 @@ class Outcome:
     """How a clip fared: the ``status stage reasons error`` columns of every table of clips.
 
     ``ok``: everything the recipe wants and the clip is said to hold was there. ``degraded``: some
-    of it was missing, the rest was used. ``failed``: there was nothing to work with.
+    of it was missing, the rest was used. ``failed``: there was nothing to work with; of a video to
+    be labelled, nothing could be decoded, or only broken parts of it.
     """
 
     status: str = "ok"

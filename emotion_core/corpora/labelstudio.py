@@ -48,6 +48,7 @@ def scan(uri: str, modality: str | None = None) -> scanning.Scan:
     left_out: Counter[str] = Counter()
     chosen: dict[str, tuple[str, _Json, _Json]] = {}
     for where, task in _tasks(uri):
+        _require_form(task, where)
         place = _place(task["data"], uri, where)
         annotation = _last(task, left_out)
         if annotation is None:
@@ -82,6 +83,32 @@ def _tasks(uri: str) -> Iterator[tuple[str, _Json]]:
         yield where, task
 
 
+def _require_form(task: _Json, where: str) -> None:
+    """Raises ``UsageError`` where annotations are none that Label Studio writes."""
+    for annotation in _listed(task, "annotations", where):
+        for region in _listed(annotation, "result", where):
+            value, meta = region.get("value") or {}, region.get("meta") or {}
+            if not isinstance(value, dict) or not isinstance(meta, dict):
+                raise UsageError(_formless(where, "a region"))
+            labels = (value.get(kind) or [] for kind in _KINDS)
+            lane = meta.get("text") or ""
+            if not all(isinstance(each, list) for each in labels) or not (
+                isinstance(lane, (str, list)) and all(isinstance(each, str) for each in lane)
+            ):
+                raise UsageError(_formless(where, "a region"))
+
+
+def _listed(holder: _Json, name: str, where: str) -> list[_Json]:
+    given = holder.get(name) or []
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise UsageError(_formless(where, name))
+    return given
+
+
+def _formless(where: str, what: str) -> str:
+    return f"{where}: {what} not as Label Studio writes it; looked for {LOOKS_FOR}"
+
+
 def _place(data: _Json, uri: str, where: str) -> str:
     given = next((data[name] for name in _MEDIA if isinstance(data.get(name), str)), "")
     if not given:
@@ -91,7 +118,7 @@ def _place(data: _Json, uri: str, where: str) -> str:
         given = "".join(parse_qs(urlsplit(given).query).get("d", []))
     if holds_secret(given):
         raise UsageError(without_secret(given, where))
-    return placed(given, uri.rpartition("/")[0])
+    return placed(utf8(given, where), uri.rpartition("/")[0])
 
 
 def _last(task: _Json, left_out: Counter[str]) -> _Json | None:

@@ -128,9 +128,9 @@ def take_once(
             others[key] = others.get(key, 0) + 1
         else:
             best[key] = clip
-    return Scan(
-        sorted(best.values(), key=lambda clip: clip.uri),
-        scan.unparsed,
+    return replace(
+        scan,
+        clips=sorted(best.values(), key=lambda clip: clip.uri),
         duplicates=sum(count for key, count in others.items() if key in best),
         other_modality=sum(count for key, count in others.items() if key not in best),
     )
@@ -180,4 +180,7 @@ def checked(scan: Scan, name: str, uri: str, looks_for: str) -> Scan:
             f"{uri}: none of {len(scan.unparsed)} media files has a {name} name, for example "
             f"{PurePosixPath(path_of(scan.unparsed[0])).name}; looked for {looks_for}"
         )
+    if scan.left_out:
+        told = ", ".join(f"{count} {what}" for what, count in scan.left_out.items())
+        raise UsageError(f"{uri}: no clip is left ({told}); looked for {looks_for}")
     raise UsageError(f"{uri}: no media files there; looked for {looks_for}")

@@ -14,7 +14,7 @@ from emotion_core.corpora.scanning import stem
 from emotion_core.errors import UsageError
 from emotion_core.labelling.people.table import names as people_names
 from emotion_core.labelling.report.overview import lane_name
-from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS
+from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS, published_labels
 from emotion_core.storage.parts import parts
 from emotion_core.text import printable
 
@@ -162,9 +162,8 @@ def open_labels(uri: str) -> Labels:
             f"{uri} holds no labels: give the --out of jobs/label.py, once its first videos are "
             "done"
         )
-    columns = storage.parquet_columns(found[0])
-    labels = tuple(name.removeprefix("share_") for name in columns if name.startswith("share_"))
-    if not labels or "status" not in columns:
+    labels = published_labels(uri)
+    if not labels:
         raise UsageError(f"{found[0]} is no table of jobs/label.py: it lacks its columns")
     return Labels(uri, labels)
 

@@ -131,7 +131,7 @@ def elsewhere(place: str, names: Iterable[str], told: Mapping[str, Wanted]) -> l
         return _stored(place, told)
     last = unquote(PurePosixPath(urlsplit(place).path).name)
     if last.lower().endswith((".zip", ".csv")):
-        return [_as_told(last, place, told)]
+        return [_as_told(_inside(last, place), place, told)]
     names = list(names)
     if not names:
         raise UsageError(f"--from {place}: a web server lists no files: give the URL of one .zip")
@@ -152,17 +152,26 @@ def _as_told(name: str, place: str, told: Mapping[str, Wanted]) -> Wanted:
 def _stored(place: str, told: Mapping[str, Wanted]) -> list[Wanted]:
     root = storage.absolute(place).rstrip("/")
     if root.lower().endswith(tuple(_TAKEN)):  # one file, and not what is inside the archive
-        name = PurePosixPath(storage.path_of(root)).name
+        name = _inside(PurePosixPath(storage.path_of(root)).name, root)
         return [Wanted(name, root, stored_size(root), _of(told, name))]
     found = []
+    above = storage.path_of(root).rstrip("/")
     for info in storage.list_files(root, _TAKEN):
-        name = info.uri.removeprefix(root).lstrip("/")
         if info.version in (storage.GONE, storage.UNREADABLE):
             raise UsageError(f"{info.uri}: cannot be read")
+        # by paths: a name that is not UTF-8 has another kind of URI than its folder
+        name = _inside(storage.path_of(info.uri).removeprefix(above).lstrip("/"), info.uri)
         found.append(Wanted(name, info.uri, info.size, _of(told, PurePosixPath(name).name)))
     if not found:
         raise UsageError(f"--from {place}: no media files, archives or tables there")
     return found
+
+
+def _inside(name: str, place: str) -> str:
+    """A name at ``--from``: as it is there, but written nowhere else than below ``--out``."""
+    if not name or name.startswith("/") or {"", ".", ".."} & set(name.split("/")):
+        raise UsageError(f"{place}: a name that leads out of its folder: rename it there")
+    return name
 
 
 def stored_size(uri: str) -> int:

@@ -79,6 +79,9 @@ def fetch_file(
     target = storage.join(out, wanted.name)
     if (size := _there(target, wanted)) is not None:
         advance(size)
+        if (left := partial_of(target)).origin():  # killed between giving it its name and this
+            check()
+            left.forget()
         return Fetched(wanted.name, size, None, False, new=False)
     bringing = _Bringing(wanted, partial_of(target), advance, patience or Patience())
     try:

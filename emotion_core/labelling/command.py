@@ -192,19 +192,20 @@ def main(
     if compact_to is not None:
         refuse_used(compact_to, out)
     found = collect(videos, Wanted(tuple(include or ()), tuple(exclude or ()), limit))
-    manifest = manifest_table(_not_erased(found.clips, out))
-    videos = arguments["videos"] = _still_named(videos, out)
     if dry_run:
         from emotion_core.labelling.dry_run import forecast
         from emotion_core.labelling.report.forecast import show_forecast
 
         if not overwrite:
             storage.check_output(out, "labels", how.settings())
+        manifest = manifest_table(_not_erased(found.clips, out))
         told = forecast(manifest, how, out, overwrite, retry_failed, prune)
         show_forecast(cli.console, out, told)
         return 0
     settings = how.settings()
     with storage.hold_output(out, "labels", settings, overwrite, say=cli.say) as claim:
+        manifest = manifest_table(_not_erased(found.clips, out))
+        videos = arguments["videos"] = _still_named(videos, out)
         show = partial(_progress, len(manifest))
         rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check, patience)
         tables, counts = how.tables(out), count_statuses(rows)

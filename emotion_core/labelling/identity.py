@@ -189,7 +189,9 @@ def _mean(first: Segment, second: Segment) -> Segment:
         probabilities=both,
         audio_probabilities=_average(first.audio_probabilities, second.audio_probabilities),
         face_probabilities=_average(first.face_probabilities, second.face_probabilities),
-        modalities=tuple(dict.fromkeys((*first.modalities, *second.modalities))),
+        modalities=tuple(sorted({*first.modalities, *second.modalities})),
+        # the sound went with one of them, whichever face was seen better
+        speaking=max((s for s in (first.speaking, second.speaking) if s is not None), default=None),
     )
 
 

@@ -30,6 +30,9 @@ from emotion_core.sound.speech import SpeechFinder
 # Queries that the networks answer in one batch.
 BATCH = 32
 
+# With nothing but these, what there was has been labelled, if it was nothing.
+NOBODY = frozenset({"no_audio", "no_face", "no_speech"})
+
 # One video at a time: its decoder keeps a CPU busy, and the networks share a GPU with three others.
 NEEDS = Needs(cpus=1, memory_bytes=900 << 20)
 GPU_SHARE = 0.25
@@ -255,6 +258,8 @@ class LabelStep:
             outcome = outcome.degrade("faces", "no_face", "no face in any picture")
         if segments:
             return outcome
-        if outcome.reasons:
+        if set(outcome.reasons) - NOBODY:
             return outcome.fail("label", outcome.reasons[0], "so there was nothing to label")
+        if outcome.reasons:  # all of it was looked at: nobody is in it
+            return outcome.degrade("label", outcome.reasons[0], "so there is nothing to label")
         return outcome.fail("label", "empty", f"empty: {info.kind} without anything to label")

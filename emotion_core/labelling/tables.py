@@ -11,11 +11,19 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.labelling.rows import segment_rows, video_rows
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
+from emotion_core.storage.parts import parts
 from emotion_core.storage.published import Published
 
 VIDEOS = "videos"
 SEGMENTS = "segments"
 TRACKS = "tracks"  # the column of videos/ that may be large
+
+
+def published_labels(out: str) -> tuple[str, ...]:
+    """The labels that the tables at ``out`` are about; empty where nothing was published yet."""
+    found = parts(storage.join(out, VIDEOS))
+    columns = storage.parquet_columns(found[0]) if found else ()
+    return tuple(name.removeprefix("share_") for name in columns if name.startswith("share_"))
 
 
 @dataclass(frozen=True)

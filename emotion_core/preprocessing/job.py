@@ -18,6 +18,7 @@ from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_grou
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import detector_id
 from emotion_core.preprocessing.decode import decode_step
+from emotion_core.preprocessing.described import describe_anew
 from emotion_core.preprocessing.faces import GPU_SHARE, face_step
 from emotion_core.preprocessing.rows import FEATURES_SCHEMA_VERSION, feature_rows
 from emotion_core.preprocessing.sound import sound_step
@@ -111,7 +112,8 @@ def preprocess(
 ) -> tuple[pa.Table, int]:
     """Features of every clip of the manifest, one row each whatever happens.
 
-    Clips that have their row already are left alone; those that changed are done again.
+    Clips that have their row already are left alone; those that changed are done again. Of all of
+    them the rows say what the manifest says now: labels, speakers and votes.
 
     Args:
         manifest: schema ``MANIFEST``.
@@ -142,6 +144,7 @@ def preprocess(
 
     done = table.fill(manifest, work, retry_failed, prune)
     with storage.reading_back():
+        describe_anew(storage.join(out, FEATURES_FOLDER), manifest, check)
         rows = table.rows(OUTCOME_COLUMNS)
     assert rows is not None
     return rows, done

@@ -116,6 +116,18 @@ def test_the_last_annotation_counts_and_the_rest_is_counted(folder: Path) -> Non
         ([task("gone.mp4", region(0, 1, "sad"))], "task 1: .*gone.mp4 is no file"),
         ([task("a.mp4", region(0, 1, "bored"))], "none of 1 media files"),
         ([{"data": {"text": 1}, "annotations": []}], "task 1: data names no file"),
+        ([{"data": {"video": "\ud800.mp4"}}], "task 1: a name that is not UTF-8"),
+        *(
+            ([{"data": {"video": "a.mp4"}, "annotations": given}], "task 1: .* not as Label Studio")
+            for given in (
+                3,
+                ["x"],
+                [{"result": "x"}],
+                [{"result": [{"value": ["sad"]}]}],
+                [{"result": [{"value": {"labels": "sad"}}]}],
+                [{"result": [{"value": {"labels": ["sad"]}, "meta": {"text": [1]}}]}],
+            )
+        ),
     ],
 )
 def test_what_is_no_export_is_one_line(folder: Path, tasks: list, line: str) -> None:
@@ -174,6 +186,11 @@ def test_an_exported_table_comes_back_corrected(folder: Path, delimiter: str) ->
         ("b.mp4", (0.0, 4.0), "fearful", "b"),
     ]
     assert found.left_out == {"stretches with two labels": 1}
+
+
+def test_a_table_of_contradictions_says_so(folder: Path) -> None:
+    with pytest.raises(UsageError, match="no clip is left .1 stretches with two labels."):
+        table(folder, "path,who,label\na.mp4,Anna,happy\na.mp4,Ben,sad\n")
 
 
 def test_a_spreadsheet_that_makes_2_000_into_2000_is_found_out(folder: Path) -> None:

@@ -18,13 +18,14 @@ def test_the_example_cluster_has_gpus_in_reach_while_none_runs() -> None:
 
     found = reach([Node(0)], configured_nodes(config))
 
-    assert found.gpus == 2
+    most = config["available_node_types"]["gpu"]["max_workers"]
+    assert found.gpus == most
     assert sorted(found.nodes, key=lambda node: node.cpus) == [
         Node(0),
-        *[Node(8, 1)] * 2,
+        *[Node(8, 1)] * most,
         *[Node(16)] * 16,
     ]
-    assert found.awaited == "asking the cluster for GPUs: none is there yet, 2 may come"
+    assert found.awaited == f"asking the cluster for GPUs: none is there yet, {most} may come"
 
 
 def test_nodes_that_run_already_count_once() -> None:

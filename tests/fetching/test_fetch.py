@@ -22,7 +22,7 @@ from emotion_core import storage
 from emotion_core.corpora import scan
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.fetching import command, partial, sources
-from emotion_core.fetching.listings import Wanted, published, ravdess_names
+from emotion_core.fetching.listings import Wanted, elsewhere, published, ravdess_names
 from emotion_core.fetching.plan import Selection, select, selection
 from emotion_core.fetching.sources import SOURCES, Checksum, Record
 from emotion_core.fetching.transfer import fetch_file, refuse_without_room
@@ -80,6 +80,13 @@ def test_a_later_command_goes_on_unless_the_file_has_changed(web: Web, tmp_path:
         assert web.asked[-1][1] == f"bytes={2 * MB}-"
         assert names(tmp_path) == ["a.zip"]
         (tmp_path / "a.zip").unlink()
+
+
+def test_a_kill_after_the_last_step_leaves_nothing_behind(web: Web, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(CONTENT)
+    (tmp_path / ".a.zip.partial.json").write_text(json.dumps({"checksum": MD5.value}))
+    assert not fetch_file(wanted(web), str(tmp_path), lambda size: None, AT_ONCE).new
+    assert names(tmp_path) == ["a.zip"]
 
 
 def test_a_wrong_checksum_keeps_nothing(web: Web, tmp_path: Path) -> None:
@@ -312,6 +319,22 @@ def test_a_dataverse_list_is_read_and_hostile_names_are_not(web: Web) -> None:
         web.files["/list"] = json.dumps(listed).encode()
         with pytest.raises(UsageError, match="no list of files"):
             published(replace(record, form="zenodo"))
+
+
+def test_names_of_a_mirror_stay_below_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="leads out of its folder"):
+        elsewhere("https://host/%2e%2e%2fevil.zip", [], {})
+    # a name that is not UTF-8 is one below the folder, too
+    place = os.fsencode(tmp_path / "from" / "\udcff.wav")
+    os.makedirs(os.path.dirname(place))
+    Path(os.fsdecode(place)).write_bytes(b"x")
+    (found,) = elsewhere(str(tmp_path / "from"), [], {})
+    assert found.name == "\udcff.wav"
+    # in a bucket, dots are part of a key like any other character
+    key = storage.FileInfo("s3://b/c/../../evil.wav", 1, "v")
+    monkeypatch.setattr(storage, "list_files", lambda *where: [key])
+    with pytest.raises(UsageError, match="leads out of its folder"):
+        elsewhere("s3://b", [], {})
 
 
 def test_archives_are_chosen_by_modality_channel_and_actor() -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotion_core.clips.work import ClipWork
+from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.errors import UsageError
 from emotion_core.faces.embedding import FaceEmbedder
 from emotion_core.faces.likeness import Leaders
-from emotion_core.labelling.identity import Identify, linked
+from emotion_core.labelling.identity import Identify, linked, renumbered
 from emotion_core.labelling.job import Labelling
 from emotion_core.labelling.rows import video_rows
 from emotion_core.labelling.step import LabelOptions, LabelStep
@@ -89,6 +89,15 @@ def test_two_tracks_of_one_window_are_one_row(model: Path, network: Path, tmp_pa
     assert (done.n_tracks, segment.track_id, done.notes) == (1, 0, ())
     mean = np.mean([s.probabilities for s in apart.segments], axis=0)
     np.testing.assert_allclose(segment.probabilities, mean, atol=1e-6)
+
+
+def test_whoever_of_two_tracks_spoke_the_person_did() -> None:
+    p = np.array([0.4, 0.6], np.float32)
+    spoke = Segment(0.0, 4.0, 0, None, 0.5, None, p, ("audio", "face"), p, p, 0.8)
+    seen_better = Segment(0.0, 4.0, 1, None, 0.9, None, p, ("face",), None, p)
+    for order in ([spoke, seen_better], [seen_better, spoke]):
+        (both,) = renumbered(order, {0: 0, 1: 0})
+        assert (both.speaking, both.face_score, both.modalities) == (0.8, 0.9, ("audio", "face"))
 
 
 def test_links_go_round_whom_one_was_seen_with() -> None:

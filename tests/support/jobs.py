@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from emotion_core import cli  # before any test sets COLUMNS, which its console would keep
+
 ROOT = Path(__file__).resolve().parents[2]
 
 Done = subprocess.CompletedProcess[str]
@@ -44,8 +46,6 @@ def run_here(job: str, *arguments: object, **env: str) -> Done:
     A job that needs Ray takes the one that ``ray_local`` has started. Its workers have the
     environment that they were started with: ``env`` is this process's only.
     """
-    from emotion_core import cli
-
     main = import_module("examples.demo.__main__" if job == "demo" else f"jobs.{job}").main
     words = [f"{job}.py", *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()

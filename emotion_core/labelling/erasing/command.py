@@ -30,8 +30,8 @@ def main(
     Of an input everything goes: its rows in videos, segments, people and the manifest, and in
     features with their crops. A later label job leaves it out. Of a person go the segments,
     embeddings and names of their tracks; the videos stay, with what is said of the others. The
-    report, which shows faces, is removed: jobs/report.py makes it anew. Not touched
-    are models, exports, copies by --compact-to and the media themselves.
+    report, which shows faces, is removed: jobs/report.py makes it anew. Not touched are models,
+    exports, reports in other folders, copies by --compact-to and the media themselves.
 
     Example: python jobs/erase.py --labels out/labels --video s3://bucket/clips/one.mp4
     """
@@ -44,11 +44,11 @@ def main(
     job = Erasing(labels, tuple(map(storage.absolute, video or ())), tuple(person or ()), dry_run)
     job.check()
     # whose crops they may be: before people/ forgets it
-    touched = (*job.videos, *job.videos_of_persons())
+    touched, names = (*job.videos, *job.videos_of_persons()), job.names_of_persons()
     with storage.sole_writer(labels, "labels", cli.say) as claim:
         for place in map(storage.absolute, features or ()):
             with storage.sole_writer(place, "features", cli.say) as other:
-                _say(place, job.from_features(place, touched, other.check), dry_run)
+                _say(place, job.from_features(place, touched, names, other.check), dry_run)
         _say(labels, job.from_labels(claim.check), dry_run)
     if not dry_run:
         cli.say(f"{labels}: the report is removed, jobs/report.py makes it anew")

@@ -6,12 +6,17 @@ from typing import Any
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
-from emotion_core.labelling.erasing.persons import drop_persons, rows_of_persons
+from emotion_core.labelling.erasing.persons import (
+    drop_persons,
+    require_current,
+    rows_of_persons,
+)
 from emotion_core.labelling.erasing.record import add_erased, erased, mark_of
 from emotion_core.labelling.erasing.rewriting import (
     FEATURES_FOLDERS,
     drop_from_features,
     drop_from_labels,
+    in_labels,
     of_videos,
     of_videos_and_speakers,
 )
@@ -43,17 +48,28 @@ class Erasing:
         """Raises ``UsageError`` for what is not there, so that a mistyped name is no success."""
         if not parts(storage.join(self.labels, VIDEOS)) and not erased(self.labels):
             raise UsageError(f"{self.labels} holds no labels: give the --out of jobs/label.py")
-        for video in self.videos:
-            found = drop_from_labels(self.labels, of_videos([video]), storage.unclaimed, True)
-            if not found and mark_of(video) not in erased(self.labels):
+        marks = erased(self.labels)
+        unmarked = [video for video in self.videos if mark_of(video) not in marks]
+        held = in_labels(self.labels, unmarked) if unmarked else set()
+        for video in unmarked:
+            if video not in held:
                 raise UsageError(f"--video {video}: {self.labels} holds no such input")
-        self.videos_of_persons()
+        if self.persons:
+            rows_of_persons(self.labels, self.persons)
+            require_current(self.labels)
 
     def videos_of_persons(self) -> tuple[str, ...]:
         """In which videos these people are, as far as ``people/`` knows."""
         if not self.persons:
             return ()
         return tuple(set(rows_of_persons(self.labels, self.persons)["uri"].to_pylist()))
+
+    def names_of_persons(self) -> tuple[str, ...]:
+        """What they are called; a number means nobody outside of ``people/``."""
+        if not self.persons:
+            return ()
+        names = rows_of_persons(self.labels, self.persons)["name"].drop_null()
+        return tuple(set(names.to_pylist()))
 
     def from_labels(self, check: storage.Check) -> dict[str, int]:
         """Erase, and remove the report; how many rows of each table go."""
@@ -76,18 +92,19 @@ class Erasing:
         return counts
 
     def from_features(
-        self, place: str, touched: Sequence[str], check: storage.Check
+        self, place: str, touched: Sequence[str], names: Sequence[str], check: storage.Check
     ) -> dict[str, int]:
         """Erase from features the rows of these inputs, and of these people as speakers.
 
         Args:
             place: URI of the features, whose claim is held.
             touched: inputs; of a person's too, because a crop does not say whose it is.
+            names: of people.
             check: the claim's.
         """
         if not parts(storage.join(place, FEATURES_FOLDERS[0])):
             raise UsageError(f"{place} holds no features: give the --out of jobs/preprocess.py")
-        gone = of_videos_and_speakers(touched, self.persons)
+        gone = of_videos_and_speakers(touched, names)
         counts = drop_from_features(place, gone, check, self.dry_run)
         if not self.dry_run:
             _correct_record(place, FEATURES_FOLDERS[0], touched)

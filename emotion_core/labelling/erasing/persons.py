@@ -11,10 +11,10 @@ from emotion_core import storage
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
 from emotion_core.labelling.erasing.rewriting import replace_file
-from emotion_core.labelling.people.table import FILE, read_people, write_people
+from emotion_core.labelling.people.table import FILE, PEOPLE, read_people, write_people
 from emotion_core.labelling.rows import dominant, emotion_shares
 from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS
-from emotion_core.storage.parts import parts
+from emotion_core.storage.parts import parts, read_parts
 from emotion_core.storage.published import CHANGED
 
 NOTE = "erased"
@@ -38,14 +38,33 @@ def rows_of_persons(out: str, persons: Sequence[str]) -> pa.Table:
         raise UsageError(f"{out}: a label job has not come to its end: repeat it first")
     names = rows["name"].to_pylist()
     numbers = [None if n is None else str(n) for n in rows["person_id"].to_pylist()]
-    found = pa.array([False] * len(rows))
+    chosen: set[int] = set()
     for person in persons:
-        called = zip(names, numbers, strict=True)
-        mine = pa.array([person in (name, number) for name, number in called], pa.bool_())
-        if not pc.any(mine).as_py():
+        named = {place for place, name in enumerate(names) if name == person}
+        numbered = {place for place, number in enumerate(numbers) if number == person}
+        if not named | numbered:
             raise UsageError(f"--person {person}: nobody in {storage.join(out, FILE)} is called so")
-        found = pc.or_(found, mine)
-    return rows.filter(found)
+        if named and numbered - named:
+            raise UsageError(
+                f"--person {person}: one person's name, and another one's number: give that one's "
+                "name, or run jobs/people.py with other --names"
+            )
+        chosen |= named | numbered
+    return rows.take(pa.array(sorted(chosen), pa.int64()))
+
+
+def require_current(out: str) -> None:
+    """Raises ``UsageError`` where ``people/`` lacks videos that were labelled after it was made."""
+    rows, videos = read_people(out), read_parts(storage.join(out, VIDEOS), ["clip_id", "n_tracks"])
+    if rows is None or videos is None:
+        return
+    seen = videos.filter(pc.greater(videos["n_tracks"], 0))["clip_id"]
+    unknown = pc.sum(pc.invert(pc.is_in(seen, value_set=rows["clip_id"].combine_chunks()))).as_py()
+    if unknown:
+        raise UsageError(
+            f"{out}: {unknown} videos were labelled after {PEOPLE}/ was made, and may show whom "
+            f"you mean: run jobs/people.py --labels {out} again, with its --names"
+        )
 
 
 def drop_persons(out: str, gone: pa.Table, check: storage.Check, dry_run: bool) -> dict[str, int]:

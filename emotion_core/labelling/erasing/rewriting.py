@@ -44,9 +44,23 @@ def drop_from_labels(out: str, gone: Gone, check: storage.Check, dry_run: bool) 
         dry_run: count only.
     """
     files = [uri for folder in FOLDERS for uri in _files(out, folder, dry_run)]
-    files += [storage.join(out, name) for name in (FILE, MANIFEST_FILE)]
+    files += _singles(out)
     _tidy(out, PEOPLE, dry_run)
     return _drop(out, files, ("uri",), gone, check, dry_run)
+
+
+def in_labels(out: str, uris: Sequence[str]) -> set[str]:
+    """Which of these inputs have a row in some labels, in whichever table."""
+    wanted, found = pa.array(uris, pa.string()), set[str]()
+    for uri in (*(u for f in FOLDERS for u in parts(storage.join(out, f))), *_singles(out)):
+        if storage.exists(uri):
+            rows = storage.read_parquet([uri], ["uri"])["uri"]
+            found.update(rows.filter(pc.is_in(rows, value_set=wanted)).to_pylist())
+    return found
+
+
+def _singles(out: str) -> list[str]:
+    return [storage.join(out, name) for name in (FILE, MANIFEST_FILE)]
 
 
 def drop_from_features(out: str, gone: Gone, check: storage.Check, dry_run: bool) -> dict[str, int]:

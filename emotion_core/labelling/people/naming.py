@@ -2,13 +2,16 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from pathlib import PurePosixPath
 
 from emotion_core.corpora.listed import utf8
 from emotion_core.corpora.manifest import table_rows
 from emotion_core.corpora.scanning import stem
 from emotion_core.errors import UsageError
 from emotion_core.labelling.people.tracks import Tracks
+from emotion_core.storage import path_of
+from emotion_core.text import printable
 
 _COLUMNS = ("file", "track", "name")
 _LANE = re.compile(r"person \d+|sound")
@@ -30,12 +33,14 @@ def read_names(uri: str, tracks: Tracks) -> dict[tuple[str, int], str]:
         UsageError: a column is missing, there is no such track, several videos are called so, or
             a track is given two names.
     """
-    videos = _by_name(tracks)
+    rows = table_rows(uri)
+    for name in _COLUMNS:
+        if rows and name not in rows[0][1]:
+            raise UsageError(f"{uri}: no column {name}; it needs {', '.join(_COLUMNS)}")
+    videos = _by_name(tracks, {row["file"] for _, row in rows})
     found: dict[tuple[str, int], str] = {}
-    for number, row in table_rows(uri):
+    for number, row in rows:
         where = f"{uri}, line {number}"
-        if missing := [name for name in _COLUMNS if name not in row]:
-            raise UsageError(f"{uri}: no column {missing[0]}; it needs {', '.join(_COLUMNS)}")
         file, name = row["file"], utf8(row["name"], where)
         clips, track = videos.get(file, {}), _TRACK.fullmatch(row["track"])
         if len(clips) > 1:
@@ -45,6 +50,8 @@ def read_names(uri: str, tracks: Tracks) -> dict[tuple[str, int], str]:
             raise UsageError(f"{where}: no track {row['track']!r} of {file!r} in the labels")
         if not name or _LANE.fullmatch(name):
             raise UsageError(f"{where}: {name!r} is no name: lanes without one are called so")
+        if printable(name) != name:
+            raise UsageError(f"{where}: {name!r} is no name: it holds what cannot be shown")
         if found.setdefault((clip, int(track[1])), name) != name:
             before = found[clip, int(track[1])]
             raise UsageError(f"{where}: track {track[1]} of {file} is {before} already, not {name}")
@@ -59,11 +66,14 @@ def shared(named: dict[tuple[str, int], str]) -> Iterable[str]:
     return sorted({name for (_, name), count in counts.items() if count > 1})
 
 
-def _by_name(tracks: Tracks) -> dict[str, dict[str, set[int]]]:
-    """What a video may be called -> its ``clip_id`` (of several: all) and track numbers."""
+def _by_name(tracks: Tracks, asked: Set[str]) -> dict[str, dict[str, set[int]]]:
+    """What a video may be called -> its ``clip_id`` (of several: all) and track numbers.
+
+    Of a large archive only what is ``asked`` for is held.
+    """
     found: dict[str, dict[str, set[int]]] = defaultdict(dict)
     for video in tracks.videos:
-        uri, numbers = video[0].uri, {track.track_id for track in video}
-        for called in {uri, uri.rsplit("/", 1)[-1], stem(uri)}:
-            found[called][video[0].clip_id] = numbers
+        uri = video[0].uri
+        for called in {uri, PurePosixPath(path_of(uri)).name, stem(uri)} & asked:
+            found[called][video[0].clip_id] = {track.track_id for track in video}
     return found

@@ -10,7 +10,7 @@ from emotion_core.errors import UsageError
 from emotion_core.labelling.report.cards import cards
 from emotion_core.labelling.report.summary import Facts
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.labelling.tables import LabelTables
+from emotion_core.labelling.tables import LabelTables, published_labels
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,11 @@ def open_finished(labels: str) -> Finished:
     """
     settings = _settings(labels)
     min_confidence = settings["min_confidence"]
-    tables = LabelTables(labels, (), settings["model_id"], min_confidence)
+    answers = published_labels(labels)
+    tables = LabelTables(labels, answers, settings["model_id"], min_confidence)
     videos = tables.videos()
     if videos is None:
         raise UsageError(f"{labels} holds no labels yet: wait until its first videos are done")
-    names = (name for name in videos.column_names if name.startswith("share_"))
-    shares = tuple(name.removeprefix("share_") for name in names)
-    tables = LabelTables(labels, shares, settings["model_id"], min_confidence)
     record = _record(labels)
     arguments = record.get("arguments", {})
     extra = record.get("extra", {})

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_core.recipes.emotions import EMOTIONS
+from emotion_core.storage.uris import split_member
 from emotion_core.text import printable
 
 _MOST_LETTERS = 42
@@ -60,8 +61,15 @@ def short_name(uri: str, most: int = _MOST_LETTERS) -> str:
 def split_name(uri: str) -> tuple[str, str]:
     """A file's folder and its name, both printable on one line."""
     place = unquote(uri) if uri.startswith("file://") else uri  # undecodable bytes become U+FFFD
+    if _in_archive(uri):
+        member, archive = split_member(uri)
+        place = f"{archive}/{member}"
     folder, _, name = place.rstrip("/").rpartition("/")
     return printable(folder), printable(name or uri)
+
+
+def _in_archive(uri: str) -> bool:
+    return uri.startswith("zip://") and "::" in uri
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,10 @@ class Names:
         """What an error says of a file."""
         text = text or ""
         if self.short:
-            for whole in (uri, unquote(uri), unquote(uri).removeprefix("file://")):
-                text = text.replace(whole, split_name(uri)[1])
+            # of a member, what is wrong with its archive names that one
+            for place in (uri, *([split_member(uri)[1]] if _in_archive(uri) else [])):
+                for whole in (place, unquote(place), unquote(place).removeprefix("file://")):
+                    text = text.replace(whole, split_name(place)[1])
         return printable(text)
 
 

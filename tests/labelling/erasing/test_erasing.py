@@ -147,6 +147,27 @@ def test_a_person_goes_and_the_others_stay(out: Path, features: Path) -> None:
     assert published.fill(manifest, lambda todo, changed: pytest.fail("labelled again")) == 0
 
 
+def test_a_number_is_nobody_s_name(out: Path, tmp_path: Path) -> None:
+    """In a corpus a number is somebody else; and who has a name there is known by that."""
+    speakers = {"/c/a.mp4": "0", "/c/b.mp4": "Anna", "/c/c.mp4": "z"}
+    clips = [Clip(u, 1, "v", corpus="m", speaker=s, emotion="sad") for u, s in speakers.items()]
+    place = write_features(tmp_path / "others", [row(clip) for clip in clips])
+    rows = storage.read_parquet([str(out / "people" / "people.parquet")])
+    assert {"0"} == {str(r["person_id"]) for r in rows.to_pylist() if r["name"] == "Anna"}
+    done = erase(out, "--person", "0", "--features", place)
+    assert done.returncode == 0, done.stderr
+    rest = read_parts(f"{place}/features")
+    assert rest is not None and sorted(rest["speaker"].to_pylist()) == ["0", "z"]
+
+
+def test_who_may_be_in_videos_that_people_do_not_know(out: Path) -> None:
+    tables = LabelTables(str(out), LABELS, "model")
+    tables.write([video("/a/four.mp4", ANNA)])
+    done = erase(out, "--person", "Anna")
+    assert done.returncode == 2 and "1 videos were labelled after people/ was made" in done.stderr
+    assert "Anna" in everything(out)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

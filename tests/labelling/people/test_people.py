@@ -137,6 +137,7 @@ def test_names_that_look_alike_are_asked_about(tmp_path: Path) -> None:
         ("two.mp4,7,Anna", "line 2: no track '7' of 'two.mp4' in the labels"),
         ("three.mp4,0,Anna", "line 2: no track '0' of 'three.mp4'"),
         ("two.mp4,0,person 3", "'person 3' is no name"),
+        ('two.mp4,0,"An\x1bna"', "is no name: it holds what cannot be shown"),
         ("two.mp4,0,Anna\ntwo,0,Ben", "line 3: track 0 of two is Anna already, not Ben"),
     ],
 )

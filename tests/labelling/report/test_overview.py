@@ -48,6 +48,13 @@ def segment(
     }  # fmt: skip
 
 
+def test_a_member_of_an_archive_has_its_own_name() -> None:
+    uri = "zip://holiday/day 1.mp4::/data/me/a.zip"
+    assert (Names().name(uri), Names().folder(uri)) == ("day 1.mp4", "/data/me/a.zip/holiday")
+    told = Names(short=True).error("gone: /data/me/a.zip: no such file", uri)
+    assert told == "gone: a.zip: no such file"
+
+
 def videos_table(rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=videos_schema(EMOTIONS))
 

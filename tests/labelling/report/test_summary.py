@@ -16,6 +16,7 @@ from emotion_core.labelling.report.overview import Names
 from emotion_core.labelling.report.summary import Facts, reasons, summary_page
 from emotion_core.models.shipped import bundle_uri
 from emotion_core.recipes.emotions import EMOTIONS
+from emotion_core.storage.schemas import NOTES
 from tests.labelling.report.test_overview import video, videos_table
 from tests.support.browser import BROWSER, Browser
 
@@ -83,7 +84,7 @@ def test_what_it_tells(page: str) -> None:
     assert "1 ok 1 degraded 1 failed" in text
     assert "not a media file, or damaged beyond reading" in text
     assert "2 files were passed over" in text
-    assert "In 1 of them several people: more than one person in a window" in text
+    assert f"In 1 of them several people: {NOTES['several_people']}" in text
     assert "no measure of what a person feels" in text
     # 8 s of each video: three quarters and all of two thirds
     for told in ("happy 37.5%", "angry 12.5%", "sad 50.0%"):
