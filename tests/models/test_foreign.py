@@ -125,7 +125,7 @@ def test_a_classifier_of_faces_and_a_description_of_it(tmp_path: Path) -> None:
         load_foreign(f"hf:{folder}")
     place = tmp_path / "mine.json"
     crops = {"margin": 0.5, "pictures": 2}
-    said = {"model": str(folder), "labels": ["fear", "sad", "happy"], "licence": "MIT"}
+    said = {"model": "face", "labels": ["fear", "sad", "happy"], "licence": "MIT"}
     place.write_text(json.dumps(said | {"face": crops}))
     model = load_foreign(f"hf:{place}")
     view = model.recipe.view
@@ -139,6 +139,14 @@ def test_a_classifier_of_faces_and_a_description_of_it(tmp_path: Path) -> None:
     (answer,) = model.predict([Sample(None, (picture,))])
     found = [answer[SEVEN.labels.index(each)] for each in ("fearful", "sad", "happy")]
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_folder_is_tried_before_the_first_video(tmp_path: Path) -> None:
+    folder = face_classifier(tmp_path / "face", ["sad", "happy", "angry"])
+    settings = folder / "preprocessor_config.json"
+    settings.write_text(settings.read_text().replace("32", "48"))
+    with pytest.raises(UsageError, match="cannot be used .*48"):
+        load_foreign(f"hf:{folder}")
 
 
 def test_what_a_model_is_known_by(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.hub import Source, config_of, load_network, preprocessor_of, transformers_for
-from emotion_core.models.foreign.onnx_network import LEAST_S
+from emotion_core.models.foreign.onnx_network import LEAST_S, noise
 
 _AT_ONCE = 16
 
@@ -49,6 +49,7 @@ class HubNetwork:
         spare = ("masked_spec_embed", f"{config.model_type}.masked_spec_embed")
         self._model = load_network(source, folder, auto, spare).to(torch.device(device))
         self._device = device
+        self._try(source)
 
     def answers(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities, float32 (n, outputs); see ``model.Network``."""
@@ -56,6 +57,21 @@ class HubNetwork:
             return np.concatenate([self._heard(sound) for sound in inputs])
         batches = (inputs[start : start + _AT_ONCE] for start in range(0, len(inputs), _AT_ONCE))
         return np.concatenate([self._seen(batch) for batch in batches])
+
+    def _try(self, source: Source) -> None:
+        """One input, so that what does not fit is known before the first video."""
+        side = self.size or 1
+        trial = noise(LEAST_S, self.sample_rate) if self.sample_rate else (
+            np.full((side, side, 3), 128, np.uint8)
+        )  # fmt: skip
+        try:
+            given = self.answers([trial])
+        except Exception as error:  # torch and transformers have many
+            raise source.unusable(error) from error
+        if given.shape != (1, len(self.labels)):
+            raise source.unusable(
+                ValueError(f"{given.shape[-1]} outputs, {len(self.labels)} labels")
+            )
 
     def _heard(self, sound: np.ndarray) -> np.ndarray:
         """One sound alone: what fills up others would be heard too."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,9 @@ def _from_onnx(uri: str, place: str, device: str) -> ForeignModel:
 def _from_hub(uri: str, place: str, device: str) -> ForeignModel:
     if place.endswith(".json"):
         what = hub_description(place)
+        # workers stand elsewhere
+        beside = Path(place).parent / what.model
+        what = replace(what, model=str(beside) if beside.is_dir() else what.model)
     else:
         name, _, revision = place.partition("@")
         what = Description(model=place if Path(place).is_dir() else name, revision=revision or None)

@@ -60,7 +60,7 @@ class OnnxNetwork:
             audio = what.audio
             self._prepared = lambda sound: prepared_sound(sound, audio)
             self._at_once = 1  # of any length
-            trial = _noise(LEAST_S, audio.sample_rate)
+            trial = noise(LEAST_S, audio.sample_rate)
         self._try(trial, where)
 
     def answers(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -133,7 +133,8 @@ def prepared_sound(sound: np.ndarray, audio: AudioInput) -> np.ndarray:
     return np.pad(sound, (0, max(0, least - len(sound)))).astype(np.float32)
 
 
-def _noise(seconds: float, sample_rate: int) -> np.ndarray:
+def noise(seconds: float, sample_rate: int) -> np.ndarray:
+    """The same noise each time, float32 (samples,)."""
     rng = np.random.default_rng(0)
     return (0.1 * rng.standard_normal(round(seconds * sample_rate))).astype(np.float32)
 
