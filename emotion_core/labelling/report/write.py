@@ -73,6 +73,8 @@ def write_report(
         StorageError: the pages cannot be written.
     """
     chosen = {row["clip_id"]: row for row in _chosen(videos, options.videos)}
+    # first the page that links the others: a kill leaves no link to what is gone, or to faces
+    storage.remove(storage.join(out, SUMMARY))
     _remove_others(out, chosen)
     people = _names(tables.out, chosen)
     with Thumbnails() as thumbnails:
