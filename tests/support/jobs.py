@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from emotion_core import cli  # before any test sets COLUMNS, which its console would keep
+from emotion_core import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,8 +51,11 @@ def run_here(job: str, *arguments: object, **env: str) -> Done:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", words)
-        for name, value in {"COLUMNS": "80", **env}.items():
+        settings = {"COLUMNS": "80", **env}
+        for name, value in settings.items():
             patch.setenv(name, value)
+        # a console keeps the COLUMNS that it was made with, and pytest-xdist sets some
+        patch.setattr(cli.console, "width", int(settings["COLUMNS"]))
         _forget_servers()
         with pytest.raises(SystemExit) as end:
             cli.run(main)
