@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emotion_core.errors import UsageError
+from emotion_core.text import one_line
 
 SINGLE, SHARDS = "model.safetensors", "model-*-of-*.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -45,7 +46,7 @@ class Source:
     def unusable(self, error: Exception) -> UsageError:
         """What is to be raised for files that are not what they should be."""
         return UsageError(
-            f"{self.told} cannot be used ({_line(error)}): its folder needs {CONFIG}, "
+            f"{self.told} cannot be used ({one_line(error)}): its folder needs {CONFIG}, "
             f"{EXTRACTOR} and {SINGLE} as transformers' save_pretrained writes them"
         )
 
@@ -87,8 +88,8 @@ def folder_of(source: Source) -> Path:
         )
     except Exception as error:  # the hub's client and what it downloads with have many
         raise UsageError(
-            f"{source.told} is no folder here, and the hub does not give it ({_line(error)}): name "
-            f"a folder ({source.give_folder}), or fetch it once where there is a network"
+            f"{source.told} is no folder here, and the hub does not give it ({one_line(error)}): "
+            f"name a folder ({source.give_folder}), or fetch it once where there is a network"
         ) from error
 
 
@@ -209,10 +210,6 @@ def licence_of(source: Source, folder: Path) -> str | None:
     except Exception:  # a card that nobody can read states nothing
         return None
     return stated if isinstance(stated, str) and stated else None
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @contextmanager

@@ -50,6 +50,11 @@ _IN_FRONT_OF_WEB = re.compile(
 _KEY = re.compile(r"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[\w-]{35})\b")
 
 
+def one_line(error: Exception, most: int = 200) -> str:
+    """What a library's error says, as the beginning of one line; its type where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def printable(text: str) -> str:
     """Text that may hold anything, on one line.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.faces.onnx_session import file_hash, open_session
+from emotion_core.text import one_line
 
 SIDE = 112  # of the template, pixels
 _AT_ONCE = 16
@@ -56,10 +57,6 @@ def _fits(path: Path) -> bool:
     return sides == [SIDE, SIDE] and outputs == [2]
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
 class FaceEmbedder:
     """A face-embedding network.
 
@@ -81,7 +78,7 @@ class FaceEmbedder:
         except UsageError:
             raise
         except Exception as error:  # ONNX Runtime has its own, which have nothing in common
-            raise UsageError(f"--identify {path} is no ONNX network: {_line(error)}") from error
+            raise UsageError(f"--identify {path} is no ONNX network: {one_line(error)}") from error
         shape, outputs = session.get_inputs()[0].shape, len(session.get_outputs())
         if len(shape) != 4 or shape[1:] != [3, SIDE, SIDE] or outputs != 1:
             raise UsageError(

@@ -9,13 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from emotion_core.faces.boxes import iou, take
-from emotion_core.faces.crop import crop_face, square_around
+from emotion_core.faces.squares import in_picture, same_face, square_of
 from emotion_core.faces.types import Detections, Detector
 
-# Pixels of the square that a face is sought in, and how much wider than the face it is.
-_SIDE = 128
-_MARGIN = 1.0
-_SAME_FACE = 0.2  # IoU with the face before
 _ONE_FACE = 0.5  # IoU of two answers above which they are one
 # With more faces than this the whole picture costs no more.
 _MOST_FOLLOWED = 4
@@ -86,29 +82,18 @@ class FaceFollower:
 
     def _around(self, frame: np.ndarray) -> Detections | None:
         """The known faces where they are now; None if one is lost, or two became one."""
-        squares = np.stack([crop_face(frame, b, _SIDE, _MARGIN, False) for b in self._known])
+        squares = np.stack([square_of(frame, box) for box in self._known])
         followed = []
         for box, faces in zip(self._known, self._detector.detect(squares), strict=True):
-            faces = _in_picture(faces, box, frame.shape)
+            faces = in_picture(faces, box, frame.shape)
             faces = take(faces, self._good(faces))
-            overlaps = iou(box[None], faces.boxes)[0]
-            if not len(overlaps) or overlaps.max() < _SAME_FACE:
+            same = same_face(box, faces)
+            if same is None:
                 return None
-            followed.append(take(faces, overlaps.argmax()[None]))
+            followed.append(take(faces, np.array([same])))
         joined = _joined(followed)
         overlaps = np.triu(iou(joined.boxes, joined.boxes), 1)
         return None if (overlaps > _ONE_FACE).any() else joined
-
-
-def _in_picture(faces: Detections, around: np.ndarray, shape: tuple[int, ...]) -> Detections:
-    """Faces in pixels of the square around a box -> of the picture (see ``crop_face``)."""
-    left, top, side = square_around(around, _MARGIN, *shape[:2])
-    corner, scale = np.array([left, top]), side / _SIDE
-    return Detections(
-        (faces.boxes * scale + np.tile(corner, 2)).astype(np.float32),
-        faces.scores,
-        (faces.landmarks * scale + corner).astype(np.float32),
-    )
 
 
 def _joined(found: Sequence[Detections]) -> Detections:

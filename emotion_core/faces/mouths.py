@@ -5,14 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotion_core.faces.boxes import iou
-from emotion_core.faces.crop import crop_face, square_around
+from emotion_core.faces.boxes import take
+from emotion_core.faces.squares import SIDE, in_picture, place_of, same_face, square_of
 from emotion_core.faces.types import Detector
 
-# Pixels of the square that a face is sought in, and how much wider than the face it is.
-_SIDE = 128
-_MARGIN = 1.0
-_SAME_FACE = 0.2  # IoU with where the face should be
 _LEAST_SCORE = 0.3  # of the detector: where the face is is known already
 # Where a face is between two pictures in which it was found is known for this long.
 _MOST_S = 1.0
@@ -70,20 +66,17 @@ def mouth_pictures(
     ]
     if not wanted:
         return []
-    crops = np.stack([crop_face(frame, box, _SIDE, _MARGIN, False) for _, _, frame, box in wanted])
+    crops = np.stack([square_of(frame, box) for _, _, frame, box in wanted])
     found = []
     for (time_s, track_id, frame, box), crop, faces in zip(
         wanted, crops, detector.detect(crops), strict=True
     ):
-        left, top, side = square_around(box, _MARGIN, *frame.shape[:2])
-        scale, corner = side / _SIDE, np.array([left, top])
-        overlaps = iou(box[None], faces.boxes * scale + np.tile(corner, 2))[0]
-        overlaps = np.where(faces.scores >= _LEAST_SCORE, overlaps, 0.0)
-        if len(overlaps) and overlaps.max() >= _SAME_FACE:
-            points = faces.landmarks[overlaps.argmax()] * scale + corner
+        faces = in_picture(take(faces, faces.scores >= _LEAST_SCORE), box, frame.shape)
+        same = same_face(box, faces)
+        if same is not None:
             grey = (crop @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-            square = (left, top, side)
-            found.append(MouthPicture(time_s, track_id, grey, square, points.astype(np.float32)))
+            square = place_of(box, frame.shape)
+            found.append(MouthPicture(time_s, track_id, grey, square, faces.landmarks[same]))
     return found
 
 
@@ -147,6 +140,6 @@ def _aligned(picture: MouthPicture, points: np.ndarray) -> np.ndarray:
     places = centre + steps[:, None, None] * y_axis + steps[None, :, None] * x_axis
     left, top, side = picture.square
     # the middle of a pixel is half a pixel from its edge
-    inside = (places - (left, top)) * (_SIDE / side) - 0.5
+    inside = (places - (left, top)) * (SIDE / side) - 0.5
     grey = picture.grey.astype(np.float64)
     return map_coordinates(grey, [inside[..., 1], inside[..., 0]], order=1, mode="nearest")

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emotion_core.corpora.ravdess import SPEAKERS
-from emotion_core.corpora.scanning import CHOICES
+from emotion_core.corpora.scanning import CHANNELS, CHOICES
 from emotion_core.errors import UsageError
 from emotion_core.fetching.listings import Wanted, is_web
 from emotion_core.fetching.sources import WITHOUT_SONGS
 from emotion_core.fetching.web import size_of
 
-CHANNELS = ("speech", "song", "all")
 _ARCHIVE = re.compile(r"(Audio|Video)_(Speech|Song)_Actors?_(\d\d)(?:-(\d\d))?\.zip")
 
 
@@ -22,7 +21,7 @@ class Selection:
     Attributes:
         actors: two digits each; None: all.
         modality: one of ``corpora.scanning.CHOICES``; None: every archive.
-        channel: one of ``CHANNELS``.
+        channel: one of ``corpora.scanning.CHANNELS``.
     """
 
     actors: tuple[str, ...] | None = None

@@ -167,6 +167,7 @@ def main(
     out = storage.absolute(out)
     from emotion_core.engine.patience import Patience
     from emotion_core.labelling.compact import compact, refuse_used
+    from emotion_core.labelling.erasing.record import erased
     from emotion_core.labelling.identity import Identify
     from emotion_core.labelling.job import Labelling, label
     from emotion_core.labelling.report.cards import cards
@@ -198,14 +199,15 @@ def main(
 
         if not overwrite:
             storage.check_output(out, "labels", how.settings())
-        manifest = manifest_table(_not_erased(found.clips, out))
+        manifest = manifest_table(_not_erased(found.clips, erased(out), out))
         told = forecast(manifest, how, out, overwrite, retry_failed, prune)
         show_forecast(cli.console, out, told)
         return 0
     settings = how.settings()
     with storage.hold_output(out, "labels", settings, overwrite, say=cli.say) as claim:
-        manifest = manifest_table(_not_erased(found.clips, out))
-        videos = arguments["videos"] = _still_named(videos, out)
+        marks = erased(out)
+        manifest = manifest_table(_not_erased(found.clips, marks, out))
+        videos = arguments["videos"] = _still_named(videos, marks)
         show = partial(_progress, len(manifest))
         rows, done = label(manifest, how, out, show, retry_failed, prune, claim.check, patience)
         tables, counts = how.tables(out), count_statuses(rows)
@@ -248,18 +250,16 @@ def main(
     return cli.EXIT_FAILED_ROWS if counts["failed"] > max_failed * counts["inputs"] else 0
 
 
-def _still_named(videos: list[str], out: str) -> list[str]:
+def _still_named(videos: list[str], marks: frozenset[str]) -> list[str]:
     """What the record and the report may say of the inputs: nothing of what was erased."""
-    from emotion_core.labelling.erasing.record import erased, mark_of
+    from emotion_core.labelling.erasing.record import mark_of
 
-    marks = erased(out)
     return [each for each in videos if not marks or mark_of(storage.absolute(each)) not in marks]
 
 
-def _not_erased(clips: list[Clip], out: str) -> list[Clip]:
-    from emotion_core.labelling.erasing.record import ERASED, erased, mark_of
+def _not_erased(clips: list[Clip], marks: frozenset[str], out: str) -> list[Clip]:
+    from emotion_core.labelling.erasing.record import ERASED, mark_of
 
-    marks = erased(out)
     left = [clip for clip in clips if mark_of(clip.uri) not in marks]
     if len(left) < len(clips):
         place = storage.join(out, ERASED)

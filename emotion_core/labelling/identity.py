@@ -15,12 +15,12 @@ from emotion_core.faces.embedding import FaceEmbedder, find_embedder
 from emotion_core.faces.likeness import ALIKE, Leaders
 from emotion_core.faces.onnx_session import file_hash
 from emotion_core.faces.types import Detections
+from emotion_core.storage.schemas import SEVERAL_PEOPLE
 
 # The best faces of a track; their mean says how the person looks.
 BEST = 5
 # Faces that wait for the network; 40 kB each.
 _MOST_WAITING = 256
-_SEVERAL = "several_people"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class TrackFaces:
         vectors = self._vectors()
         new, looks = linked(range(work.n_tracks), vectors, self._together, self._threshold)
         crowded = any(len({new[track] for track in window}) > 1 for window in self._windows)
-        notes = tuple(note for note in work.notes if note != _SEVERAL or crowded)
+        notes = tuple(note for note in work.notes if note != SEVERAL_PEOPLE or crowded)
         return work.with_(
             segments=renumbered(work.segments, new), n_tracks=len(looks), tracks=looks, notes=notes
         )

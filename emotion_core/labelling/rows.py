@@ -18,7 +18,6 @@ def video_rows(works: Sequence[ClipWork], labels: tuple[str, ...]) -> pa.Table:
 
 def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
     clip = work.clip
-    shares = emotion_shares(work.segments)
     return {
         **{name: clip[name] for name in ("clip_id", "uri", "size", "version")},
         **outcome_columns(work),
@@ -34,11 +33,7 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
         "speech_s": work.speech_s,
         "no_speech_s": work.no_speech_s,
         "labelled_s": float(sum(labelled_seconds(work.segments))),
-        "emotion": None if shares is None else labels[dominant(work.segments, shares)],
-        **{
-            f"share_{label}": None if shares is None else float(shares[place])
-            for place, label in enumerate(labels)
-        },
+        **emotion_columns(work.segments, labels),
         "processing_s": round(work.seconds, 4),
     }
 
@@ -54,6 +49,20 @@ def _tracks(
         {"track_id": track, "embedding": embedding, "seconds": seconds[track]}
         for track, embedding in enumerate(looks)
     ]
+
+
+def emotion_columns(
+    segments: Sequence[Segment], labels: Sequence[str]
+) -> dict[str, str | float | None]:
+    """The columns ``emotion`` and ``share_<label>`` of a video with these segments."""
+    shares = emotion_shares(segments)
+    return {
+        "emotion": None if shares is None else labels[dominant(segments, shares)],
+        **{
+            f"share_{label}": None if shares is None else float(shares[place])
+            for place, label in enumerate(labels)
+        },
+    }
 
 
 def labelled_seconds(segments: Sequence[Segment]) -> list[float]:

@@ -26,6 +26,7 @@ from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
 from emotion_core.models.member import Member
 from emotion_core.sound.speech import SpeechFinder
+from emotion_core.storage.schemas import SEVERAL_PEOPLE
 
 # Queries that the networks answer in one batch.
 BATCH = 32
@@ -158,7 +159,7 @@ class LabelStep:
             decoder=seen.decoder or None,
             face_provider=self._provider if seen.pictures else None,
             outcome=self._outcome(work.outcome, seen, segments),
-            notes=("several_people",) * seen.several_people,
+            notes=(SEVERAL_PEOPLE,) * seen.several_people,
         )
         return done if seen.faces is None else seen.faces.applied(done)
 

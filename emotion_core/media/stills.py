@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from emotion_core.errors import ClipError
 from emotion_core.media.limits import MOST_STILL_PIXELS, refuse_large
+from emotion_core.text import one_line
 
 # Raster formats that hold their own pixels. PostScript, which runs a program, is not among them.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
@@ -78,7 +79,7 @@ def _pillow() -> Iterator[None]:
     except (Image.UnidentifiedImageError, FileNotFoundError, MemoryError):
         raise
     except Exception as error:
-        raise ClipError("decode", f"unreadable: {_line(error)}") from error
+        raise ClipError("decode", f"unreadable: {one_line(error)}") from error
 
 
 def _open(path: str) -> Image.Image:
@@ -135,7 +136,3 @@ def picture_of_line(line: bytes) -> np.ndarray:
     if values.size != _SIDE * _SIDE or values.min() < 0 or values.max() > 255:
         raise ClipError("decode", f"{values.size} pixel values, not {_SIDE * _SIDE} from 0 to 255")
     return values.astype(np.uint8).reshape(_SIDE, _SIDE)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -144,7 +144,8 @@ def preprocess(
 
     done = table.fill(manifest, work, retry_failed, prune)
     with storage.reading_back():
-        describe_anew(storage.join(out, FEATURES_FOLDER), manifest, check)
+        if done < len(manifest):  # what was written just now says what the manifest says
+            describe_anew(storage.join(out, FEATURES_FOLDER), manifest, check)
         rows = table.rows(OUTCOME_COLUMNS)
     assert rows is not None
     return rows, done

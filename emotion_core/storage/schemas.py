@@ -60,8 +60,9 @@ REASONS = {
     "error": "anything else: see the error column",
 }
 
+SEVERAL_PEOPLE = "several_people"
 # Words that describe a clip without saying that anything was missing: no status follows from them.
 NOTES = {
-    "several_people": "several people in a window: whose its sound is, `--speakers` tells",
+    SEVERAL_PEOPLE: "several people in a window: whose its sound is, `--speakers` tells",
     "erased": "somebody was erased from it: the rest of its row is about the others",
 }

@@ -44,7 +44,8 @@ def main(
     job = Erasing(labels, tuple(map(storage.absolute, video or ())), tuple(person or ()), dry_run)
     job.check()
     # whose crops they may be: before people/ forgets it
-    touched, names = (*job.videos, *job.videos_of_persons()), job.names_of_persons()
+    theirs, names = job.videos_and_names()
+    touched = (*job.videos, *theirs)
     with storage.sole_writer(labels, "labels", cli.say) as claim:
         for place in map(storage.absolute, features or ()):
             with storage.sole_writer(place, "features", cli.say) as other:

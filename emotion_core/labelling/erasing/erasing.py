@@ -20,12 +20,11 @@ from emotion_core.labelling.erasing.rewriting import (
     of_videos,
     of_videos_and_speakers,
 )
+from emotion_core.labelling.report.write import PAGES, SUMMARY
 from emotion_core.labelling.tables import VIDEOS
 from emotion_core.storage.outputs import RUN
 from emotion_core.storage.parts import parts, read_parts
 from emotion_core.storage.schemas import STATUSES
-
-_REPORT = ("report.html", "report")
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ class Erasing:
 
     def check(self) -> None:
         """Raises ``UsageError`` for what is not there, so that a mistyped name is no success."""
-        if not parts(storage.join(self.labels, VIDEOS)) and not erased(self.labels):
-            raise UsageError(f"{self.labels} holds no labels: give the --out of jobs/label.py")
         marks = erased(self.labels)
+        if not parts(storage.join(self.labels, VIDEOS)) and not marks:
+            raise UsageError(f"{self.labels} holds no labels: give the --out of jobs/label.py")
         unmarked = [video for video in self.videos if mark_of(video) not in marks]
         held = in_labels(self.labels, unmarked) if unmarked else set()
         for video in unmarked:
@@ -58,25 +57,24 @@ class Erasing:
             rows_of_persons(self.labels, self.persons)
             require_current(self.labels)
 
-    def videos_of_persons(self) -> tuple[str, ...]:
-        """In which videos these people are, as far as ``people/`` knows."""
-        if not self.persons:
-            return ()
-        return tuple(set(rows_of_persons(self.labels, self.persons)["uri"].to_pylist()))
+    def videos_and_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """In which videos these people are, as far as ``people/`` knows, and what they are called.
 
-    def names_of_persons(self) -> tuple[str, ...]:
-        """What they are called; a number means nobody outside of ``people/``."""
+        A number means nobody outside of ``people/``.
+        """
         if not self.persons:
-            return ()
-        names = rows_of_persons(self.labels, self.persons)["name"].drop_null()
-        return tuple(set(names.to_pylist()))
+            return (), ()
+        rows = rows_of_persons(self.labels, self.persons)
+        found = (set(rows[name].drop_null().to_pylist()) for name in ("uri", "name"))
+        videos, names = map(tuple, found)
+        return videos, names
 
     def from_labels(self, check: storage.Check) -> dict[str, int]:
         """Erase, and remove the report; how many rows of each table go."""
         gone = rows_of_persons(self.labels, self.persons) if self.persons else None
         if not self.dry_run:
             check()
-            for name in _REPORT:
+            for name in (SUMMARY, PAGES):
                 storage.remove(storage.join(self.labels, name))
             if self.videos:
                 add_erased(self.labels, self.videos)  # first: nothing of them comes back

@@ -12,13 +12,13 @@ from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
 from emotion_core.labelling.erasing.rewriting import replace_file
 from emotion_core.labelling.people.table import FILE, PEOPLE, read_people, write_people
-from emotion_core.labelling.rows import dominant, emotion_shares
+from emotion_core.labelling.rows import emotion_columns
 from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS
 from emotion_core.storage.parts import parts, read_parts
 from emotion_core.storage.published import CHANGED
+from emotion_core.storage.schemas import SEVERAL_PEOPLE
 
 NOTE = "erased"
-_SEVERAL = "several_people"
 
 
 def rows_of_persons(out: str, persons: Sequence[str]) -> pa.Table:
@@ -130,22 +130,17 @@ def _video(row: dict[str, Any], segments: pa.Table | None, gone: set[int]) -> di
     if segments is not None:
         left = segments.filter(pc.equal(segments["clip_id"], row["clip_id"])).to_pylist()
     answers = [_segment(segment, labels) for segment in left]
-    shares = emotion_shares(answers)
     others = [track for track in row[TRACKS] or () if track["track_id"] not in gone]
     starts = [segment["start_s"] for segment in left if segment["track_id"] is not None]
-    notes = [note for note in row["notes"] if note not in (_SEVERAL, NOTE)]
+    notes = [note for note in row["notes"] if note not in (SEVERAL_PEOPLE, NOTE)]
     return {
         **row,
-        "notes": [*notes, *[_SEVERAL] * (len(set(starts)) < len(starts)), NOTE],
+        "notes": [*notes, *[SEVERAL_PEOPLE] * (len(set(starts)) < len(starts)), NOTE],
         "n_segments": len(left),
         "n_tracks": len(others),
         TRACKS: others,
         "labelled_s": float(sum(segment["labelled_s"] for segment in left)),
-        "emotion": None if shares is None else labels[dominant(answers, shares)],
-        **{
-            f"share_{label}": None if shares is None else float(shares[place])
-            for place, label in enumerate(labels)
-        },
+        **emotion_columns(answers, labels),
     }
 
 

@@ -21,7 +21,7 @@ def main(
 
     One row for each track, with the number of the person and the name, if somebody has given one.
     Repeating the command makes the table anew; names are those of this command's --names. Exports
-    show names in place of numbers.
+    and reports show names in place of numbers.
 
     Example: python jobs/people.py --labels out/labels --names people.csv
     """

@@ -1,13 +1,13 @@
 """An ONNX network of somebody else's, fed as its description says."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.faces.onnx_session import open_session
 from emotion_core.models.foreign.description import AudioInput, Description, FaceInput
+from emotion_core.text import one_line
 
 # Shorter sounds are filled up with zeros to so many seconds: many networks take no shorter ones.
 LEAST_S = 0.5
@@ -37,7 +37,7 @@ class OnnxNetwork:
             raise
         except Exception as error:  # ONNX Runtime has its own, which have nothing in common
             raise UsageError(
-                f"{where} is no ONNX network in one file ({_line(error)}): weights that lie in "
+                f"{where} is no ONNX network in one file ({one_line(error)}): weights that lie in "
                 "files beside it are not read"
             ) from error
         inputs = self._session.get_inputs()
@@ -83,7 +83,7 @@ class OnnxNetwork:
             given = self._run(self._prepared(trial)[None])
         except Exception as error:
             raise UsageError(
-                f"{where} does not take what its description says ({_line(error)})"
+                f"{where} does not take what its description says ({one_line(error)})"
             ) from error
         if given.shape != (1, self._outputs):
             raise UsageError(
@@ -137,7 +137,3 @@ def noise(seconds: float, sample_rate: int) -> np.ndarray:
     """The same noise each time, float32 (samples,)."""
     rng = np.random.default_rng(0)
     return (0.1 * rng.standard_normal(round(seconds * sample_rate))).astype(np.float32)
-
-
-def _line(error: Any) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

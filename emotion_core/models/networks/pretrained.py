@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
+from emotion_core.text import one_line
 
 IMAGENET = "imagenet"
 _WAY_OUT = "give the URI of a .safetensors file with the weights, or no pretrained weights"
@@ -53,7 +54,7 @@ def _published(download: Callable[[], Mapping[str, Tensor]], name: str) -> Mappi
     try:
         return download()
     except Exception as error:  # each library, and what it downloads with, has its own
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error)
         raise UsageError(
             f"pretrained={IMAGENET!r}: the weights of {name} cannot be downloaded ({reason}): "
             f"{_WAY_OUT}"

@@ -12,6 +12,7 @@ from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import Segment
 from emotion_core.labelling.command import _not_erased
+from emotion_core.labelling.erasing.record import erased
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.storage.parts import read_parts
 from tests.labelling.people.test_people import ANNA, BEN, CARO, LABELS, people, video
@@ -103,10 +104,10 @@ def test_a_video_is_in_no_file_any_more(out: Path, features: Path) -> None:
 def test_it_does_not_come_back(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = LabelTables(str(out), LABELS, "model")
     archive = [Clip(uri, 1, "v") for uri in (ONE, TWO, THREE)]
-    assert len(_not_erased(archive, str(out))) == 3
+    assert len(_not_erased(archive, erased(str(out)), str(out))) == 3
     erase(out, "--video", ONE)
     again = [*archive[1:], Clip(ONE, 2, "touched since")]
-    left = manifest_table(_not_erased(again, str(out)))
+    left = manifest_table(_not_erased(again, erased(str(out)), str(out)))
     assert "1 inputs were erased and are left out" in " ".join(capsys.readouterr().out.split())
 
     def work(todo: object, changed: object) -> None:
@@ -115,7 +116,7 @@ def test_it_does_not_come_back(out: Path, capsys: pytest.CaptureFixture[str]) ->
     assert tables.published.fill(left, work) == 0
     # nor does it when the labels are made from nothing
     storage.start_output(str(out), "labels", {"other": 1}, overwrite=True)
-    assert [clip.uri for clip in _not_erased(again, str(out))] == [TWO, THREE]
+    assert [clip.uri for clip in _not_erased(again, erased(str(out)), str(out))] == [TWO, THREE]
     assert json.loads((out / "erased.json").read_text())["erased"] != []
 
 
