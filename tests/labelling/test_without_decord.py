@@ -23,11 +23,12 @@ from pathlib import Path
 if __name__ == "__main__":  # the decoder's child reads this file too
     from emotion_core.labelling.report.thumbnails import Thumbnails
     from emotion_core.labelling.rows import segment_rows, video_rows
+    from emotion_core.labelling.step import LabelOptions
     from emotion_core.preprocessing.decode import DecodeStep
     from tests.support.labelling import LABELS, OneFace, step, work_on
 
     model, clip, mark = map(Path, sys.argv[1:])
-    labeller = step(model, detector=OneFace())
+    labeller = step(model, options=LabelOptions(any_sound=True), detector=OneFace())
     (done,) = labeller([work_on(clip)])
     labeller.decoder.close()
     videos, segments = video_rows([done], LABELS), segment_rows([done], LABELS, "m")
