@@ -63,12 +63,15 @@ class Steps:
             self.attempts.end(len(works))
 
     def _done(self, works: list[ClipWork]) -> list[ClipWork]:
-        if any(map(self.attempts.deaths, works)):
+        if any(map(self._deaths, works)):
             return [self._alone(work) for work in works]
         return self._together(works)
 
+    def _deaths(self, work: ClipWork) -> int:
+        return self.attempts.deaths(work.clip["clip_id"])
+
     def _alone(self, work: ClipWork) -> ClipWork:
-        deaths = self.attempts.deaths(work)
+        deaths = self._deaths(work)
         if work.failed or deaths < MOST_DEATHS:
             (done,) = self._together([work])
             return done
@@ -76,7 +79,7 @@ class Steps:
         return work.with_(outcome=work.outcome.fail("worker", "crash", message), media=None)
 
     def _together(self, works: list[ClipWork]) -> list[ClipWork]:
-        self.attempts.begin(works)
+        self.attempts.begin({work.clip["clip_id"]: work.clip["uri"] for work in works})
         for step in self.steps:
             works = step(works)
         return works

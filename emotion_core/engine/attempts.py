@@ -24,11 +24,9 @@ need none, but be one more process on every laptop.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-
-from emotion_core.clips.work import ClipWork
 
 # Deaths with an input in work after which it is not tried again.
 MOST_DEATHS = 2
@@ -80,14 +78,13 @@ class Attempts:
         self._write = write
         self._keep(note)
 
-    def deaths(self, work: ClipWork) -> int:
-        """Deaths that this input may have been to blame for."""
-        return sum(work.clip["clip_id"] in death for death in self._note.deaths)
+    def deaths(self, name: str) -> int:
+        """Deaths that what is called so may have been to blame for: a ``clip_id``, mostly."""
+        return sum(name in death for death in self._note.deaths)
 
-    def begin(self, works: Iterable[ClipWork]) -> None:
-        """These, and no others, are in work from now on."""
-        uris = {work.clip["clip_id"]: work.clip["uri"] for work in works}
-        self._keep(replace(self._note, in_work=uris))
+    def begin(self, works: Mapping[str, str]) -> None:
+        """These, and no others, are in work from now on: ``clip_id`` -> ``uri``."""
+        self._keep(replace(self._note, in_work=dict(works)))
 
     def end(self, done: int) -> None:
         """Nothing is in work any more, and so many inputs more are done."""

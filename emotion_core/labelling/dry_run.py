@@ -11,7 +11,8 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.cluster import connect
 from emotion_core.errors import ClipError
-from emotion_core.labelling.job import Labelling, plan_groups
+from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.placing import plan_group
 from emotion_core.labelling.report.forecast import Forecast, Kind
 from emotion_core.labelling.step import LabelStep
 from emotion_core.media.suffixes import kind_of
@@ -62,7 +63,7 @@ def forecast(
         kept = keeping(held, manifest)
         published.refuse_narrowing(held, kept, prune)
         pending, _ = published.pending(held, kept, retry)
-    (group,) = plan_groups(how, connect())
+    group = plan_group(how, connect(), len(pending))
     workers = group.most or group.workers
     open_ids = set(pending["clip_id"].to_pylist())
     inputs = manifest.select(["clip_id", "uri", "size", "version"]).to_pylist()

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from emotion_core import storage
 from emotion_core.engine.cluster import connect
 from emotion_core.engine.patience import Patience
-from emotion_core.engine.plan import Group, plan
 from emotion_core.engine.reach import Reach
 from emotion_core.engine.run import Part, ShowProgress, Writer, follow, run_groups
+from emotion_core.engine.served import Servers
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import DEFAULT, detector_id, load_detector, named_elsewhere
+from emotion_core.faces.types import Detector
 from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.identity import Identify
 from emotion_core.labelling.limits import Limits
@@ -26,8 +27,10 @@ from emotion_core.labelling.members import (
     model_bytes,
     trained_detectors,
 )
+from emotion_core.labelling.placing import placed
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.labelling.step import LabelOptions, LabelStep, label_step
+from emotion_core.labelling.served import ModelServer, stand_ins
+from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
 from emotion_core.models.bundle import combined_id
@@ -169,6 +172,23 @@ class Labelling:
 
     def step(self, device: str = "cpu") -> LabelStep:
         """What labels videos, with models and detector of its own."""
+        members, detector = self._loaded(device)
+        return self._step(members, detector, device)
+
+    def server(self, device: str) -> ModelServer:
+        """Models and detector for workers that have none."""
+        members, detector = self._loaded(device)
+        return ModelServer(Ensemble(members).bundles, detector, whole=device != "cpu")
+
+    def step_at(self, servers: Servers) -> LabelStep:
+        """What labels videos, with models and detector of servers."""
+        return self._step(*stand_ins(servers.caller()), "cpu")
+
+    def _step(self, members: Sequence[Member], detector: Detector | None, device: str) -> LabelStep:
+        known_by = None if self.identify is None else self.identify.load(device)
+        return LabelStep(members, detector, self.options, self.limits, known_by=known_by)
+
+    def _loaded(self, device: str) -> tuple[list[Member], Detector | None]:
         bundles = self._bundles(device)
         if self.model_id not in (None, combined_id(bundles)):
             raise UsageError(
@@ -179,8 +199,7 @@ class Labelling:
         detector = None
         if finds_faces(bundles):
             detector = load_detector(self._detector_spec(trained), device)
-        known_by = None if self.identify is None else self.identify.load(device)
-        return LabelStep(bundles, detector, self.options, self.limits, known_by=known_by)
+        return bundles, detector
 
     def _bundles(self, device: str) -> list[Member]:
         return [load_member(model, device, self.trust_code, self.encoder) for model in self.models]
@@ -243,23 +262,11 @@ def _parts(
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
-    more_bytes = how.identify.memory_bytes() if how.identify else 0
+    held = model_bytes(how.ensemble.bundles), how.identify.memory_bytes() if how.identify else 0
+    # without the models, which are loaded where they are needed
     same = replace(how, model_id=how.ensemble.model_id)
-    groups = plan_groups(same, reach, model_bytes(how.ensemble.bundles) + more_bytes)
-    return run_groups(pending, groups, write, max(1, per_part), max(1, per_call), patience)
-
-
-def plan_groups(how: Labelling, reach: Reach, more_bytes: int = 0) -> list[Group]:
-    """The one step: as many videos are worked on at once as there is room for its workers.
-
-    Args:
-        how: see there.
-        reach: the machines.
-        more_bytes: what speech encoders, other people's models and what knows faces hold in each
-            worker.
-    """
-    bare = replace(how)  # without the models, which every worker loads for itself
-    return plan([label_step(bare.step, more_bytes)], reach)
+    with placed(same, reach, len(pending), *held) as group:
+        yield from run_groups(pending, [group], write, max(1, per_part), max(1, per_call), patience)
 
 
 def _told(detector: Mapping[str, str]) -> str:

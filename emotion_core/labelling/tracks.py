@@ -1,6 +1,8 @@
 """One stretch of decoded video: find the faces, follow their tracks, cut the crops."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +19,27 @@ from emotion_core.recipes.specs import VideoSpec
 
 # Seconds between two pictures that are searched for faces as a whole.
 EVERY_S = 1.0
+
+
+# Which detections count as faces, bool (k,).
+Good = Callable[[Detections], np.ndarray]
+
+
+class Follower(Protocol):
+    """What finds the faces of one video: ``faces.following.FaceFollower``, or one elsewhere."""
+
+    def detect(
+        self, frames: np.ndarray, times_s: Sequence[float], cuts: Sequence[bool]
+    ) -> list[Detections]:
+        """As ``FaceFollower``."""
+
+
+@runtime_checkable
+class FollowsItself(Protocol):
+    """A detector that is elsewhere, and follows faces there."""
+
+    def follower(self, good: Good, every_s: float) -> Follower:
+        """What finds the faces of one video; arguments as ``FaceFollower`` takes them."""
 
 
 class TrackFinder:
@@ -38,9 +61,9 @@ class TrackFinder:
         faces: TrackFaces | None = None,
     ):
         self.views, self.faces = tuple(views), faces
-        self.follower = None
+        self.follower: Follower | None = None
         if detector is not None:
-            self.follower = FaceFollower(detector, self._any_good, 0.0 if exact else EVERY_S)
+            self.follower = _follower(detector, partial(_any_good, self.views), exact)
         self.tracker = FaceTracker()
         self.shots = Shots()
 
@@ -62,9 +85,6 @@ class TrackFinder:
             return [_whole_picture(frame) for frame in media.frames]
         assert self.follower is not None
         return self.follower.detect(media.frames, media.frame_times_s.tolist(), cuts)
-
-    def _any_good(self, faces: Detections) -> np.ndarray:
-        return np.logical_or.reduce([_good(faces, view) for view in self.views])
 
     def _observations(
         self, frame: np.ndarray, time_s: float, faces: Detections, cut: bool
@@ -96,6 +116,17 @@ class TrackFinder:
             crop_face(frame, box, view.face_size, margin, view.grey) if good else None
             for box, good in zip(faces.boxes, _good(faces, view), strict=True)
         ]
+
+
+def _follower(detector: Detector | FollowsItself, good: Good, exact: bool) -> Follower:
+    every_s = 0.0 if exact else EVERY_S
+    if isinstance(detector, FollowsItself):
+        return detector.follower(good, every_s)
+    return FaceFollower(detector, good, every_s)
+
+
+def _any_good(views: Sequence[VideoSpec], faces: Detections) -> np.ndarray:
+    return np.logical_or.reduce([_good(faces, view) for view in views])
 
 
 def _good(faces: Detections, view: VideoSpec) -> np.ndarray:

@@ -78,10 +78,6 @@ def test_nothing_of_the_account_is_left_when_a_run_is_over(ray_local: None, tmp_
 # --- the account itself --------------------------------------------------------------------------
 
 
-def work(name: str) -> ClipWork:
-    return ClipWork({"clip_id": name, "uri": f"/a/{name}"})
-
-
 class Worker:
     """A worker's account through its lives, without Ray."""
 
@@ -96,25 +92,25 @@ class Worker:
         self.account = Attempts(self.kept.after_death("node", node_lives), self._keep)
 
     def deaths(self, names: str) -> list[int]:
-        return [self.account.deaths(work(name)) for name in names]
+        return [self.account.deaths(name) for name in names]
 
 
 def test_all_of_a_batch_are_suspected_until_one_dies_alone() -> None:
     worker = Worker()
-    worker.account.begin([work("a"), work("b"), work("c")])
+    worker.account.begin(dict(a="/a", b="/b", c="/c"))
     worker.dies()
     assert worker.deaths("abcd") == [1, 1, 1, 0]
-    worker.account.begin([work("b")])
+    worker.account.begin({"b": "/b"})
     worker.dies()
     assert worker.deaths("abc") == [0, 2, 0]
 
 
 def test_a_death_without_work_or_with_its_node_is_nobodys() -> None:
     worker = Worker()
-    worker.account.begin([work("a")])
+    worker.account.begin({"a": "/a"})
     worker.account.end(1)
     worker.dies()
-    worker.account.begin([work("b")])
+    worker.account.begin({"b": "/b"})
     worker.dies(node_lives=False)
     assert worker.deaths("ab") == [0, 0]
     assert worker.kept.done == 1
@@ -122,7 +118,7 @@ def test_a_death_without_work_or_with_its_node_is_nobodys() -> None:
 
 def test_a_worker_that_dies_before_its_next_batch_counts_no_death_twice() -> None:
     worker = Worker()
-    worker.account.begin([work("a")])
+    worker.account.begin({"a": "/a"})
     worker.dies()
     worker.dies()
     assert worker.deaths("a") == [1]

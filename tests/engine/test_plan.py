@@ -12,7 +12,8 @@ from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.engine.plan import plan
 from emotion_core.engine.reach import Node, Reach, count_cpus, reach, room
 from emotion_core.errors import UsageError
-from emotion_core.labelling.job import Labelling, plan_groups
+from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.placing import count_servers, plan_group
 from emotion_core.labelling.step import label_step
 from emotion_core.preprocessing.job import Preprocessing, declared_steps
 from emotion_core.recipes import load_recipe
@@ -127,21 +128,35 @@ def test_what_starts_fits_at_once(where: Reach) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "gpus", "workers"),
+    ("where", "servers", "workers", "most"),
     [
-        (LAPTOP, 0.0, 2),
-        (CPU_CLUSTER, 0.0, 32),
-        (LAPTOP_WITH_GPU, 0.25, 4),
-        (GPU_CLUSTER, 0.25, 8),
-        (AT_ZERO, 0.25, 1),
-        (GPUS_AT_ZERO, 0.25, 1),
-        (MORE_GPUS_THAN_CPUS, 0.25, 4),
+        (LAPTOP, 0, 2, 2),
+        (CPU_CLUSTER, 0, 32, 32),
+        # the models are servers' on the GPUs, workers take all other CPUs, on whatever node
+        (LAPTOP_WITH_GPU, 2, 7, 7),
+        (GPU_CLUSTER, 8, 28, 28),
+        (AT_ZERO, 8, 1, 268),
+        (GPUS_AT_ZERO, 8, 16, 268),
+        (MORE_GPUS_THAN_CPUS, 1, 3, 3),
+        (alone(Node(2, 1)), 1, 1, 1),
+        (UNTOLD, 0, 4, None),
     ],
 )
-def test_labelling(where: Reach, gpus: float, workers: int) -> None:
-    (group,) = plan_groups(Labelling(("model",)), where)
+def test_labelling(where: Reach, servers: int, workers: int, most: int | None) -> None:
+    group = plan_group(Labelling(("model",)), where, inputs=1000)
 
-    assert (group.needs.gpus, group.workers) == (gpus, workers)
+    assert count_servers(where, 1000) == servers
+    assert (group.needs.gpus, group.workers, group.most) == (0.0, workers, most)
+
+
+def test_a_small_job_asks_for_few_servers() -> None:
+    assert [count_servers(AT_ZERO, inputs) for inputs in (1, 8, 16, 10_000)] == [1, 2, 4, 8]
+
+
+def test_with_one_cpu_labelling_has_the_gpu_to_itself() -> None:
+    group = plan_group(Labelling(("model",)), ONE_CPU_AND_A_GPU, 1000)
+
+    assert (count_servers(ONE_CPU_AND_A_GPU, 1000), group.needs.gpus, group.workers) == (0, 0.25, 1)
 
 
 def test_an_encoder_takes_a_gpu_where_there_is_one(tmp_path: Path) -> None:
@@ -154,8 +169,14 @@ def test_an_encoder_takes_a_gpu_where_there_is_one(tmp_path: Path) -> None:
     assert (step.on_cpu.needs.cpus, step.on_gpu.needs.gpus) == (1, 0.4)
     # more than torch alone, by what its weights take
     assert step.on_cpu.needs.memory_bytes == (300 << 20) + memory_bytes(audio)
-    (plain,), (more,) = (plan_groups(Labelling(("m",)), LAPTOP, held) for held in (0, 1 << 30))
-    assert more.needs.memory_bytes == plain.needs.memory_bytes + (1 << 30)
+    held = [(0, 0), (1 << 30, 0), (0, 1 << 20)]
+    needs = [plan_group(Labelling(("m",)), LAPTOP, 9, *each).needs.memory_bytes for each in held]
+    assert needs[1] - needs[0] == 1 << 30 and needs[2] - needs[0] == 1 << 20
+    # where servers have the models, workers hold none
+    served = [
+        plan_group(Labelling(("m",)), GPU_CLUSTER, 9, *each).needs.memory_bytes for each in held
+    ]
+    assert served[1] == served[0] and served[2] - served[0] == 1 << 20
 
 
 def test_the_users_share_of_a_gpu_is_what_is_planned() -> None:

@@ -5,6 +5,8 @@ files that are done and files that are not: the same command goes on with these.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +14,7 @@ import pyarrow.compute as pc
 from emotion_core import storage
 from emotion_core.labelling.people.table import FILE, PEOPLE
 from emotion_core.labelling.tables import SEGMENTS, VIDEOS
-from emotion_core.storage.parts import parts
+from emotion_core.storage.parts import AT_ONCE, parts
 from emotion_core.storage.published import CHANGED, MANIFEST_FILE
 
 # Which rows of a table go, bool (rows,).
@@ -51,12 +53,17 @@ def drop_from_labels(out: str, gone: Gone, check: storage.Check, dry_run: bool) 
 
 def in_labels(out: str, uris: Sequence[str]) -> set[str]:
     """Which of these inputs have a row in some labels, in whichever table."""
-    wanted, found = pa.array(uris, pa.string()), set[str]()
-    for uri in (*(u for f in FOLDERS for u in parts(storage.join(out, f))), *_singles(out)):
-        if storage.exists(uri):
-            rows = storage.read_parquet([uri], ["uri"])["uri"]
-            found.update(rows.filter(pc.is_in(rows, value_set=wanted)).to_pylist())
-    return found
+    wanted = pa.array(uris, pa.string())
+    files = [u for f in FOLDERS for u in parts(storage.join(out, f))] + _singles(out)
+
+    def held(uri: str) -> list[str]:
+        if not storage.exists(uri):
+            return []
+        rows = storage.read_parquet([uri], ["uri"])["uri"]
+        return rows.filter(pc.is_in(rows, value_set=wanted)).to_pylist()
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return set(chain.from_iterable(pool.map(held, files)))
 
 
 def _singles(out: str) -> list[str]:
@@ -95,11 +102,15 @@ def _drop(
     check: storage.Check,
     dry_run: bool,
 ) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for uri in files:
+    def rows_gone(uri: str) -> int:
         if not storage.exists(uri):
-            continue
-        count = pc.sum(gone(storage.read_parquet([uri], list(columns)))).as_py() or 0
+            return 0
+        return pc.sum(gone(storage.read_parquet([uri], list(columns)))).as_py() or 0
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # most files hold none of them
+        found = dict(zip(files, pool.map(rows_gone, files), strict=True))
+    counts: dict[str, int] = {}
+    for uri, count in found.items():
         if not count:
             continue
         table = uri.removeprefix(out.rstrip("/") + "/").rpartition("/")[0] or "manifest"

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
+from emotion_core.labelling.erasing.record import erased
 from emotion_core.labelling.report.cards import cards
 from emotion_core.labelling.report.summary import Facts
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
@@ -41,6 +42,8 @@ def open_finished(labels: str) -> Finished:
     tables = LabelTables(labels, answers, settings["model_id"], min_confidence)
     videos = tables.videos()
     if videos is None:
+        if erased(labels):
+            raise UsageError(f"{labels} holds no labels: all that it held was erased")
         raise UsageError(f"{labels} holds no labels yet: wait until its first videos are done")
     record = _record(labels)
     arguments = record.get("arguments", {})

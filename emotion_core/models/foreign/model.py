@@ -69,7 +69,7 @@ class ForeignModel:
 
     def features(self) -> Features:
         """The sound itself, as matrices (samples, 1)."""
-        return lambda sounds: [sound[:, None] for sound in sounds]
+        return as_matrices
 
     def predict(self, samples: Sequence[Sample]) -> np.ndarray:
         """Probabilities, float32 (samples, classes); of several faces the mean of theirs.
@@ -99,6 +99,11 @@ class ForeignModel:
             "revision": self.revision,
             "emotions": sorted({each for each in self.emotions if each is not None}),
         }
+
+
+def as_matrices(sounds: list[np.ndarray]) -> list[np.ndarray]:
+    """Sounds, float32 (samples,), as matrices (samples, 1)."""
+    return [sound[:, None] for sound in sounds]
 
 
 def seeing(about: About, size: int, grey: bool, crops: Crops) -> Recipe:

@@ -11,8 +11,11 @@ import pytest
 from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import Segment
+from emotion_core.errors import UsageError
 from emotion_core.labelling.command import _not_erased
 from emotion_core.labelling.erasing.record import erased
+from emotion_core.labelling.report.finished import open_finished
+from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.storage.parts import read_parts
 from tests.labelling.people.test_people import ANNA, BEN, CARO, LABELS, people, video
@@ -99,6 +102,15 @@ def test_a_video_is_in_no_file_any_more(out: Path, features: Path) -> None:
     assert record["arguments"]["videos"] == ["/a"]
     assert not (out / "report").exists() and not (out / "report.html").exists()
     assert erase(out, "--video", ONE).returncode == 0, "a killed one may be repeated"
+
+
+def test_labels_of_which_all_was_erased_say_so(out: Path) -> None:
+    done = erase(out, "--video", ONE, "--video", TWO, "--video", THREE)
+    assert done.returncode == 0, done.stderr
+    settings = {"schema_version": LABELS_SCHEMA_VERSION, "min_confidence": 0.0, "model_id": "model"}
+    storage.write_json(str(out / "settings.json"), {"kind": "labels", "settings": settings})
+    with pytest.raises(UsageError, match="all that it held was erased"):
+        open_finished(str(out))
 
 
 def test_it_does_not_come_back(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,231 @@
+"""What many workers share: actors that hold something large, such as models on a GPU, and answer.
+
+A worker asks and waits, so what waits at a server is bounded by the workers, and a server that
+falls behind slows them down. Servers answer several workers at once (``Served.answer`` is a
+coroutine), to compute together what was asked together.
+
+What is guaranteed: a question whose server dies is asked again, at the same one, which Ray starts
+anew, where need be on another node. A question that was in work at a death is suspected: it is
+answered while nothing else is in work, and with a second death it has failed (``crash``); those
+beside it are answered. What is not: that an answer is computed only once.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from emotion_core.engine.attempts import attempts_of_worker, forget
+from emotion_core.errors import ClipError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# Slots that a server takes beside its share of a GPU, by which its number is bounded: no worker can
+# take the last of these.
+_SLOT = 0.02
+# Seconds after which a server that died is asked again.
+_AGAIN_S = 0.5
+# Questions that one server may hold; each is a worker's that waits.
+_MOST_ASKING = 1000
+
+
+class Served(Protocol):
+    """What a server holds."""
+
+    def about(self) -> Any:
+        """What a worker must know before it can ask, whatever that is."""
+
+    async def answer(self, what: str, load: Any) -> Any:
+        """The answer to a question. Raises ``ClipError`` for one that has none."""
+
+
+class Server:
+    """The actor.
+
+    Args:
+        make: makes what it holds, there.
+        run: names the servers' run (see ``attempts``).
+    """
+
+    def __init__(self, make: Callable[[], Served], run: str | None):
+        import asyncio
+
+        self._account = attempts_of_worker(run)
+        self._changed = asyncio.Condition()
+        self._in_work, self._alone = 0, False
+        self._trouble: UsageError | StorageError | None = None
+        try:
+            self._served = make()
+        except (UsageError, StorageError) as error:
+            self._trouble = error  # raised here it would be Ray's account of a broken actor
+
+    async def about(self) -> Any:
+        """``Served.about``."""
+        if self._trouble is not None:
+            raise self._trouble
+        return self._served.about()
+
+    async def ask(self, question: str, what: str, load: Any, suspected: bool) -> Any:
+        """``Served.answer``.
+
+        Args:
+            question: tells it from every other one.
+            what, load: see there.
+            suspected: this server has died with the question in its hands.
+        """
+        if self._trouble is not None:
+            raise self._trouble
+        if suspected and self._account.deaths(question):
+            raise ClipError("models", "crash: what answers for the models died of it twice")
+        async with self._alone_with(question) if suspected else self._among_others():
+            return await self._served.answer(what, load)
+
+    @asynccontextmanager
+    async def _among_others(self) -> "AsyncIterator[None]":
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._alone)
+            self._in_work += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._in_work -= 1
+                self._changed.notify_all()
+
+    @asynccontextmanager
+    async def _alone_with(self, question: str) -> "AsyncIterator[None]":
+        async with AsyncExitStack() as stack:
+            async with self._changed:
+                await self._changed.wait_for(lambda: not self._alone)
+                self._alone = True
+                stack.push_async_callback(self._not_alone)
+                await self._changed.wait_for(lambda: not self._in_work)
+            self._account.begin({question: what_is_asked(question)})
+            stack.callback(self._account.end, 0)
+            yield
+
+    async def _not_alone(self) -> None:
+        async with self._changed:
+            self._alone = False
+            self._changed.notify_all()
+
+
+def what_is_asked(question: str) -> str:
+    """Words about a question for whoever looks at what is in work."""
+    return f"question {question}"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Servers that run, or wait for their place; goes into workers as it is.
+
+    Attributes:
+        actors: Ray's handles.
+    """
+
+    actors: tuple[Any, ...]
+
+    def caller(self) -> "Caller":
+        """What a worker asks with."""
+        return Caller(self.actors)
+
+
+@contextmanager
+def servers(
+    make: Callable[[], Served],
+    number: int,
+    gpus: float = 0.0,
+    resources: dict[str, float] | None = None,
+) -> Iterator[Servers]:
+    """Servers, as long as the block lasts.
+
+    Args:
+        make: makes what each of them holds, there. A ``UsageError`` or ``StorageError`` of it is
+            raised where they are asked.
+        number: of servers.
+        gpus: the share of a GPU that each takes.
+        resources: what else each takes of its node.
+    """
+    import ray
+
+    run = f"served-{uuid.uuid4().hex}"
+    kind = ray.remote(Server).options(
+        num_cpus=_SLOT,
+        num_gpus=gpus or None,
+        resources=resources,
+        max_restarts=-1,
+        max_concurrency=_MOST_ASKING,
+    )
+    actors = tuple(kind.remote(make, run) for _ in range(number))
+    try:
+        yield Servers(actors)
+    finally:
+        for actor in actors:
+            ray.kill(cast(Any, actor))
+        forget(run)
+
+
+class Caller:
+    """Asks servers: each question goes to the next one of those that are up.
+
+    Args:
+        actors: Ray's handles.
+    """
+
+    def __init__(self, actors: Sequence[Any]):
+        self._coming = {actor.about.remote(): actor for actor in actors}
+        self._up: list[Any] = []
+        self._name, self._numbers = uuid.uuid4().hex, count()
+        self.about: Any = None
+        self._look(None)
+
+    def ask(self, what: str, load: Any) -> Any:
+        """``Served.answer`` of one of them.
+
+        Raises:
+            ClipError: there is no answer, or servers died of the question twice.
+            UsageError, StorageError: they could not be made.
+        """
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        number = next(self._numbers)
+        if self._coming and number % 16 == 0:
+            self._look(0.0)
+        # workers begin at different ones
+        actor = self._up[(number + int(self._name[:8], 16)) % len(self._up)]
+        question, suspected = f"{self._name}-{number}", False
+        while True:
+            try:
+                return ray.get(actor.ask.remote(question, what, load, suspected))
+            except RayActorError:
+                suspected = True
+                time.sleep(_AGAIN_S)
+            except RayTaskError as error:
+                raise (error.cause or error) from None
+
+    def _look(self, most_s: float | None) -> None:
+        """Who has come up; the first one is waited for, however long."""
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        while True:
+            wanted = len(self._coming) if self._up else 1
+            up, _ = ray.wait(list(self._coming), num_returns=wanted, timeout=most_s)
+            for found in up:
+                actor = self._coming.pop(found)
+                try:
+                    self.about = ray.get(found)
+                except RayActorError:  # it died young, and comes again
+                    time.sleep(_AGAIN_S)
+                    self._coming[actor.about.remote()] = actor
+                except RayTaskError as error:
+                    raise (error.cause or error) from None
+                else:
+                    self._up.append(actor)
+            if self._up or not up:
+                return

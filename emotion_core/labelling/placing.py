@@ -1,0 +1,97 @@
+"""Where labelling runs: how many workers, and how many servers that hold the models for them."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+
+from emotion_core.engine.gpu import check_torch_gpu
+from emotion_core.engine.needs import DeclaredStep
+from emotion_core.engine.plan import Group, plan
+from emotion_core.engine.reach import Reach, count_cpus, count_gpus
+from emotion_core.engine.served import Servers, servers
+from emotion_core.labelling.served import ModelServer
+from emotion_core.labelling.step import GPU_SHARE, LabelStep, label_step
+
+# What servers compute on.
+DEVICE = "cuda"
+# CPUs that a server keeps busy: it scales pictures for the detector.
+_SERVER_CPUS = 0.5
+# A server answers this many workers at least, or most of the machines would be servers'.
+_LEAST_WORKERS = 4
+
+
+class Makes(Protocol):
+    """What makes steps and servers where they are to run: a ``job.Labelling``."""
+
+    def step(self, device: str = "cpu") -> LabelStep:
+        """A step with models of its own."""
+
+    def step_at(self, servers: Servers) -> LabelStep:
+        """A step that asks servers."""
+
+    def server(self, device: str) -> ModelServer:
+        """What one of these holds."""
+
+
+def count_servers(reach: Reach, inputs: int) -> int:
+    """How many servers share the GPUs in reach: none without a GPU, or for a single CPU.
+
+    Args:
+        reach: the machines.
+        inputs: to be labelled.
+    """
+    cpus = count_cpus(reach.nodes)
+    if not reach.gpus or cpus < 2:
+        return 0
+    workers = min(cpus, inputs)
+    return min(int(reach.gpus / GPU_SHARE), max(1, workers // _LEAST_WORKERS))
+
+
+def plan_group(
+    how: Makes, reach: Reach, inputs: int, model_bytes: int = 0, more_bytes: int = 0
+) -> Group:
+    """The one step: as many videos are worked on at once as there is room for its workers.
+
+    Where servers hold the models, workers take every CPU that those leave, on whatever node.
+
+    Args:
+        how: pickled into each worker.
+        reach: the machines.
+        inputs: to be labelled.
+        model_bytes: what speech encoders and other people's models hold where models are.
+        more_bytes: what every worker holds beyond the usual.
+    """
+    number = count_servers(reach, inputs)
+    if not number:
+        (group,) = plan([label_step(how.step, model_bytes + more_bytes)], reach)
+        return group
+    (group,) = plan([DeclaredStep(label_step(how.step, more_bytes).on_cpu)], reach)
+    now = min(number, count_gpus(reach.now) / GPU_SHARE)
+    workers = max(1, group.workers - math.ceil(_SERVER_CPUS * now))
+    most = group.most
+    if most is not None:
+        most = max(workers, most - math.ceil(_SERVER_CPUS * number))
+    return replace(group, workers=workers, most=most)
+
+
+@contextmanager
+def placed(
+    how: Makes, reach: Reach, inputs: int, model_bytes: int = 0, more_bytes: int = 0
+) -> Iterator[Group]:
+    """``plan_group``, with its servers, if there are to be any, as long as the block lasts."""
+    group = plan_group(how, reach, inputs, model_bytes, more_bytes)
+    number = count_servers(reach, inputs)
+    if not number:
+        yield group
+        return
+    with servers(partial(_served, how, DEVICE), number, GPU_SHARE) as running:
+        yield replace(group, factories=(partial(how.step_at, running),))
+
+
+def _served(how: Makes, device: str) -> ModelServer:
+    if device == "cuda":
+        check_torch_gpu()
+    return how.server(device)
