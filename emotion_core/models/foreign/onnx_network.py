@@ -8,7 +8,7 @@ from emotion_core.errors import UsageError
 from emotion_core.faces.onnx_session import open_session
 from emotion_core.models.foreign.description import AudioInput, Description, FaceInput
 from emotion_core.models.foreign.dimensions import Given, apart, scaled
-from emotion_core.text import one_line
+from emotion_core.text import one_line, printable
 
 # Shorter sounds are filled up with zeros to so many seconds: many networks take no shorter ones.
 LEAST_S = 0.5
@@ -89,7 +89,7 @@ class OnnxNetwork:
             if name is not None and name not in names:
                 raise UsageError(
                     f"{self._where} has no output {name!r}, as its description says, only "
-                    f"{one_line(', '.join(names))}"
+                    f"{printable(', '.join(names))[:200]}"
                 )
         return [0 if name is None else list(names).index(name) for name in wanted]
 
