@@ -1,4 +1,4 @@
-# make env | demo | test | test-all | lint | clean. Needs Python 3.11 or 3.12 and the package registry.
+# make env | demo | test | test-all | lint | clean. Needs Python 3.11, 3.12 or 3.13 and the package registry.
 # PYTHON=/path/to/python3.11 chooses the interpreter, ARGS="-k media" goes to pytest.
 
 VENV := .venv
@@ -18,14 +18,14 @@ export OMP_NUM_THREADS ?= 1
 env: $(STAMP)
 
 $(STAMP):
-	@for python in $${PYTHON:-python3.11 python3.12 python3}; do \
-	    if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+	@for python in $${PYTHON:-python3.11 python3.12 python3.13 python3}; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' \
 	        2>/dev/null; then \
 	        echo "environment: $$("$$python" --version) into $(VENV) (about 7 GB)"; \
 	        exec "$$python" -m venv $(VENV); \
 	    fi; \
 	done; \
-	echo "error: needs Python 3.11 or 3.12: install one, or make env PYTHON=/path/to/python3.11" >&2; \
+	echo "error: needs Python 3.11, 3.12 or 3.13: install one, or make env PYTHON=/path/to/python3.11" >&2; \
 	exit 1
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    -c constraints.txt -e '.[dev]'

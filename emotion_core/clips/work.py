@@ -70,6 +70,8 @@ class Segment:
             from the face alone; None for what was not asked.
         speaking: how well the track's mouth goes with the sound, -1 to 1; None where that was not
             asked.
+        dimensions: float32 (dimensions,) from -1 to 1, of an ensemble that tells any, NaN where it
+            could not; they are no answer.
     """
 
     start_s: float
@@ -83,6 +85,7 @@ class Segment:
     audio_probabilities: np.ndarray | None = None
     face_probabilities: np.ndarray | None = None
     speaking: float | None = None
+    dimensions: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ def _of_all(
     writers: list[Callable[[LabelledVideo], None]] = []
     if "csv" in formats:
         segments, videos = open_(spreadsheet.SEGMENTS_CSV), open_(spreadsheet.VIDEOS_CSV)
-        writers.append(spreadsheet.CsvFiles(segments, videos, found.labels, delimiter).add)
+        tables = spreadsheet.CsvFiles(segments, videos, found.labels, delimiter, found.dimensions)
+        writers.append(tables.add)
     if "labelstudio" in formats:
         interface = labelstudio.interface(found.labels).encode()
         storage.write_bytes(storage.join(out, labelstudio.INTERFACE), interface)

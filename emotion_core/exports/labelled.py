@@ -14,7 +14,13 @@ from emotion_core.corpora.scanning import stem
 from emotion_core.errors import UsageError
 from emotion_core.labelling.people.table import names as people_names
 from emotion_core.labelling.report.overview import lane_name
-from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS, published_labels
+from emotion_core.labelling.tables import (
+    SEGMENTS,
+    TRACKS,
+    VIDEOS,
+    published_dimensions,
+    published_labels,
+)
 from emotion_core.storage.parts import parts
 from emotion_core.text import printable
 
@@ -33,6 +39,7 @@ class Stretch:
         confidence: 0 to 1.
         unsure: below the least confidence that the labelling asked for.
         probabilities: of all labels, in their order.
+        dimensions: of all that the models told, in their order; None where they could not.
         box, box_s: where the face was seen best, as fractions of the picture, and when; None for
             sound.
     """
@@ -46,6 +53,7 @@ class Stretch:
     probabilities: tuple[float, ...]
     box: tuple[float, ...] | None = None
     box_s: float | None = None
+    dimensions: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,12 @@ class Labels:
     Attributes:
         uri: its folder.
         labels: of the model.
+        dimensions: that were told beside them.
     """
 
     uri: str
     labels: tuple[str, ...]
+    dimensions: tuple[str, ...] = ()
 
     def videos(self) -> Iterator[LabelledVideo]:
         """One video after the other, file by file; a file of both tables is held at once.
@@ -125,6 +135,7 @@ class Labels:
                 tuple(row[f"p_{label}"] for label in self.labels),
                 None if row["face_box"] is None else tuple(row["face_box"]),
                 row["face_time_s"],
+                tuple(row[name] for name in self.dimensions),
             )
             for row in segments.sort_by(
                 [("track_id", "ascending"), ("start_s", "ascending")]
@@ -165,7 +176,7 @@ def open_labels(uri: str) -> Labels:
     labels = published_labels(uri)
     if not labels:
         raise UsageError(f"{found[0]} is no table of jobs/label.py: it lacks its columns")
-    return Labels(uri, labels)
+    return Labels(uri, labels, published_dimensions(uri))
 
 
 def names_of(rows: pa.Table) -> dict[str, str]:

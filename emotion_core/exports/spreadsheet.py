@@ -25,19 +25,26 @@ class CsvFiles:
     Args:
         segments, videos: open files.
         labels: of the model.
+        dimensions: that were told beside them, -1 to 1.
         delimiter: between cells; ``;`` is what Excel takes where a comma is the decimal sign.
     """
 
     def __init__(
-        self, segments: IO[bytes], videos: IO[bytes], labels: Sequence[str], delimiter: str = ","
+        self,
+        segments: IO[bytes],
+        videos: IO[bytes],
+        labels: Sequence[str],
+        delimiter: str = ",",
+        dimensions: Sequence[str] = (),
     ):
-        self._labels = tuple(labels)
+        self._labels, self._dimensions = tuple(labels), tuple(dimensions)
         self._segments, self._videos = (_writer(f, delimiter) for f in (segments, videos))
         self._row(self._segments, _BOM + "video", "who", "start", "end", "start_s", "end_s",
-                  "emotion", "confidence", "unsure", *self._labels, "place")  # fmt: skip
+                  "emotion", "confidence", "unsure", *self._labels, *dimensions,
+                  "place")  # fmt: skip
         self._row(self._videos, _BOM + "video", "place", "status", "reasons", "notes", "error",
                   "length", "length_s", "people", "emotion",
-                  *(f"share_{label}" for label in self._labels))  # fmt: skip
+                  *(f"share_{label}" for label in self._labels), *dimensions)  # fmt: skip
 
     def add(self, video: LabelledVideo) -> None:
         """One more video."""
@@ -46,7 +53,8 @@ class CsvFiles:
                 self._segments, video.name, each.lane, clock(each.start_s), clock(each.end_s),
                 f"{each.start_s:.3f}", f"{each.end_s:.3f}", each.emotion,
                 f"{each.confidence:.3f}", "yes" if each.unsure else "no",
-                *(f"{p:.4f}" for p in each.probabilities), video.row["uri"],
+                *(f"{p:.4f}" for p in each.probabilities), *map(_signed, each.dimensions),
+                video.row["uri"],
             )  # fmt: skip
         row = video.row
         length_s = row["duration_s"]
@@ -56,6 +64,7 @@ class CsvFiles:
             "; ".join(row["notes"]), row["error"], None if length_s is None else clock(length_s),
             None if length_s is None else f"{length_s:.3f}", row["n_tracks"], row["emotion"],
             *(None if share is None else f"{share:.4f}" for share in shares),
+            *(_signed(row[name]) for name in self._dimensions),
         )  # fmt: skip
 
     @staticmethod
@@ -69,6 +78,10 @@ def clock(seconds: float) -> str:
     minutes, tenths = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{tenths // 10:02d}.{tenths % 10}"
+
+
+def _signed(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
 
 
 def _safe(cell: str) -> str:

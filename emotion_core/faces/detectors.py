@@ -1,6 +1,7 @@
 """Detectors by name, as ``--detector`` takes them."""
 
 from emotion_core.errors import UsageError
+from emotion_core.faces.packs import require_insightface
 from emotion_core.faces.types import Detector
 
 # Where no model says with which one it goes.
@@ -18,8 +19,8 @@ def load_detector(spec: str, device: str = "cpu", threads: int = 1) -> Detector:
         threads: CPU threads of one call.
 
     Raises:
-        UsageError: unknown detector or device, weights that are missing or of another kind, or
-            ``cuda`` where ONNX Runtime cannot use it.
+        UsageError: unknown detector or device, InsightFace or weights that are missing, weights of
+            another kind, or ``cuda`` where ONNX Runtime cannot use it.
     """
     from emotion_core.faces import centerface, scrfd
 
@@ -35,7 +36,7 @@ def detector_id(spec: str) -> dict[str, str]:
     this machine yet is downloaded.
 
     Raises:
-        UsageError: unknown detector, or weights that are missing.
+        UsageError: unknown detector, or InsightFace or weights that are missing.
     """
     from emotion_core.faces import centerface, packs, scrfd
     from emotion_core.faces.onnx_session import file_hash
@@ -67,4 +68,5 @@ def _target(spec: str) -> str:
     family, colon, target = spec.partition(":")
     if family != "insightface" or not colon or not target:
         raise UsageError(f"no detector {spec!r}: choose {_KNOWN}")
+    require_insightface(f"detector {spec!r}", "use the default --detector centerface")
     return target

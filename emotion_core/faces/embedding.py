@@ -13,6 +13,7 @@ import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.faces.onnx_session import file_hash, open_session
+from emotion_core.faces.packs import require_insightface
 from emotion_core.text import one_line
 
 SIDE = 112  # of the template, pixels
@@ -66,10 +67,12 @@ class FaceEmbedder:
         threads: CPU threads of one call.
 
     Raises:
-        UsageError: there is no such network, it is of another kind, or ``cuda`` cannot be had.
+        UsageError: InsightFace is not installed, there is no such network, it is of another kind,
+            or ``cuda`` cannot be had.
     """
 
     def __init__(self, target: str, device: str = "cpu", threads: int = 1):
+        require_insightface(f"--identify {target}", "leave --identify out")
         from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 
         path = find_embedder(target)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import zipfile
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from emotion_core.errors import UsageError
@@ -14,6 +15,23 @@ from emotion_core.errors import UsageError
 _log = logging.getLogger(__name__)
 _OUTPUTS = (6, 9, 10, 15)  # an SCRFD has (scores, boxes[, points]) for 3 or 5 strides
 _ANSWER_SECONDS = 30
+
+
+def require_insightface(option: str, instead: str) -> None:
+    """Find out whether the package is there, without loading it (and OpenCV).
+
+    Args:
+        option: what asks for it, for the message.
+        instead: what can be done without it.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if find_spec("insightface") is None:
+        raise UsageError(
+            f"{option} needs the package insightface, which is not installed here: "
+            f"pip install insightface, or {instead}"
+        )
 
 
 def find_weights(target: str, root: Path | None = None) -> Path:

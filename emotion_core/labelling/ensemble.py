@@ -14,9 +14,10 @@ from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece
 from emotion_core.models.answers import mean_of_answers, require_one_label_set
 from emotion_core.models.bundle import combined_id
-from emotion_core.models.foreign.model import in_one_label_set
+from emotion_core.models.foreign.model import ForeignModel, in_one_label_set, votes
 from emotion_core.models.member import Member
 from emotion_core.models.samples import Sample
+from emotion_core.recipes.emotions import DIMENSIONS
 from emotion_core.recipes.specs import VideoSpec
 from emotion_core.sound.features import is_silent
 
@@ -49,24 +50,28 @@ class Ensemble:
 
     The answer to a query is the mean of what those models say that can judge something of it,
     weighted alike; so are the answers from the sound alone and from the face alone. A model that
-    judges both gives its answer to both at once, and to each with the other one hidden.
+    judges both gives its answer to both at once, and to each with the other one hidden. Dimensions
+    that some of them tell (``DIMENSIONS``) are no answer: they are the mean of those who tell them,
+    and a model that tells nothing else has no vote.
 
     Args:
         bundles: at least one; their order does not matter. Models of other projects take on the
             classes of the others (``foreign.model.in_one_label_set``).
 
     Raises:
-        UsageError: the models answer with other classes, or one is there twice.
+        UsageError: the models answer with other classes, none of them with any, or one is there
+            twice.
     """
 
     def __init__(self, bundles: Sequence[Member]):
         bundles = sorted(in_one_label_set(bundles), key=lambda bundle: bundle.model_id)
-        require_one_label_set([bundle.label_set for bundle in bundles])
+        voters = [bundle for bundle in bundles if votes(bundle)]
+        require_one_label_set([bundle.label_set for bundle in voters])
         for one, other in zip(bundles, bundles[1:], strict=False):
             if one.model_id == other.model_id:
                 raise UsageError(f"the same model twice ({one.model_id}): give each --model once")
         self.bundles = tuple(bundles)
-        self.labels = bundles[0].label_set.labels
+        self.labels = voters[0].label_set.labels
         self.model_id = combined_id(bundles)
         # whoever was trained on sound alone, with a recipe that has pictures, still looks for
         # people: it matters whose sound it is
@@ -74,6 +79,8 @@ class Ensemble:
         self.views: tuple[VideoSpec, ...] = tuple(view for view in wanted if view is not None)
         places = iter(range(len(self.views)))
         self._members = [_Member(b, next(places) if b.recipe.video else None) for b in bundles]
+        told = {name for member in self._members for name in member.dimensions}
+        self.dimensions = tuple(name for name in DIMENSIONS if name in told)
         self.hears = any(member.hears for member in self._members)
         rates = [m.sample_rate for m in self._members if m.hears]
         self.sample_rate = max(rates) if rates else None
@@ -109,7 +116,7 @@ class Ensemble:
                     self._members, sounds if voice.track_id == track_id else nothing, strict=True
                 )
             )
-            if any(map(_holds_something, samples)):
+            if self._answerable(samples):
                 yield Query(
                     window.start_s,
                     window.end_s,
@@ -120,19 +127,28 @@ class Ensemble:
                     best.time_s,
                     voice.scores.get(track_id),
                 )
-        if voice.track_id is None and any(sound is not None for sound in sounds):
-            samples = tuple(Sample(sound) for sound in sounds)
+        samples = tuple(Sample(sound) for sound in sounds)
+        if voice.track_id is None and self._answerable(samples):
             yield Query(window.start_s, window.end_s, None, samples)
+
+    def _answerable(self, samples: Sequence[Sample]) -> bool:
+        """Whether a model that has a vote can judge something of it."""
+        return any(
+            member.votes and (sample.audio is not None or bool(sample.faces))
+            for member, sample in zip(self._members, samples, strict=True)
+        )
 
     def answers(self, queries: Sequence[Query]) -> list[Segment]:
         """What the models say to each query, in order."""
         if not queries:
             return []
         given = [
-            member.answers([q.samples[number] for q in queries])
+            member.told([q.samples[number] for q in queries])
             for number, member in enumerate(self._members)
         ]
-        audio, face, both = (_mean([answers[kind] for answers in given]) for kind in range(3))
+        voting = [each.answers for each, m in zip(given, self._members, strict=True) if m.votes]
+        audio, face, both = (_mean([answers[kind] for answers in voting]) for kind in range(3))
+        dimensions = self._mean_dimensions([each.dimensions for each in given])
         segments = []
         for row, query in enumerate(queries):
             answer = both[row]
@@ -151,13 +167,23 @@ class Ensemble:
                     audio_probabilities=heard,
                     face_probabilities=seen,
                     modalities=("audio",) * (heard is not None) + ("face",) * (seen is not None),
+                    dimensions=dimensions[row] if self.dimensions else None,
                 )
             )
         return segments
 
-
-def _holds_something(sample: Sample) -> bool:
-    return sample.audio is not None or bool(sample.faces)
+    def _mean_dimensions(self, given: Sequence[np.ndarray]) -> np.ndarray:
+        """Float32 (queries, dimensions), NaN where no model could tell."""
+        found = np.full((len(given[0]), len(self.dimensions)), np.nan, np.float32)
+        for place, name in enumerate(self.dimensions):
+            theirs = [
+                values[:, member.dimensions.index(name)]
+                for values, member in zip(given, self._members, strict=True)
+                if name in member.dimensions
+            ]
+            known = np.ma.masked_invalid(np.stack(theirs))
+            found[:, place] = known.mean(axis=0).filled(np.nan)
+        return found
 
 
 # Answers of one model to several queries, float32 (queries, classes), and which of them it
@@ -165,11 +191,26 @@ def _holds_something(sample: Sample) -> bool:
 _Answers = tuple[np.ndarray, np.ndarray]
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What one model says of several queries.
+
+    Attributes:
+        answers: from the sound, from the face, and from all that there is.
+        dimensions: float32 (queries, its dimensions), NaN where it was not asked.
+    """
+
+    answers: tuple[_Answers, _Answers, _Answers]
+    dimensions: np.ndarray
+
+
 class _Member:
     """One model of an ensemble."""
 
     def __init__(self, bundle: Member, view: int | None):
         self._bundle = bundle
+        self.votes = votes(bundle)
+        self.dimensions = bundle.dimensions if isinstance(bundle, ForeignModel) else ()
         self._view = view
         recipe, learned = bundle.recipe, bundle.modalities
         # what the network was never trained on it cannot judge, even if its recipe has a use
@@ -215,20 +256,31 @@ class _Member:
             return (max(mine, key=lambda observation: observation.score).crops[view],)
         return tuple(crops.get(time) for time in times)
 
-    def answers(self, samples: Sequence[Sample]) -> tuple[_Answers, _Answers, _Answers]:
-        """Answers from the sound, from the face, and from all that there is."""
+    def told(self, samples: Sequence[Sample]) -> _Told:
+        """What it says where it can: a model with dimensions judges the sound or the face alone."""
         heard = np.array([sample.audio is not None for sample in samples])
         seen = np.array([bool(sample.faces) for sample in samples])
-        audio = self._predict([Sample(s.audio) for s in samples], heard)
-        face = self._predict([Sample(None, s.faces) for s in samples], seen)
-        both = self._predict(samples, heard & seen)
+        dimensions = np.full((len(samples), len(self.dimensions)), np.nan, np.float32)
+        audio = self._predict([Sample(s.audio) for s in samples], heard, dimensions)
+        face = self._predict([Sample(None, s.faces) for s in samples], seen, dimensions)
+        both = self._predict(samples, heard & seen, dimensions)
         both = np.where((heard & seen)[:, None], both, np.where(heard[:, None], audio, face))
-        return (audio, heard), (face, seen), (both, heard | seen)
+        return _Told(((audio, heard), (face, seen), (both, heard | seen)), dimensions)
 
-    def _predict(self, samples: Sequence[Sample], which: np.ndarray) -> np.ndarray:
+    def _predict(
+        self, samples: Sequence[Sample], which: np.ndarray, dimensions: np.ndarray
+    ) -> np.ndarray:
+        """Answers to those samples; fills in their rows of ``dimensions``."""
         answers = np.zeros((len(samples), len(self._bundle.label_set.labels)), np.float32)
-        if which.any():
-            chosen = [sample for sample, asked in zip(samples, which, strict=True) if asked]
+        if not which.any():
+            return answers
+        chosen = [sample for sample, asked in zip(samples, which, strict=True) if asked]
+        if isinstance(self._bundle, ForeignModel):
+            told = self._bundle.told(chosen)
+            dimensions[which] = told.dimensions
+            if self.votes:
+                answers[which] = told.probabilities
+        else:
             answers[which] = self._bundle.predict(chosen)
         return answers
 

@@ -189,6 +189,7 @@ def _mean(first: Segment, second: Segment) -> Segment:
         probabilities=both,
         audio_probabilities=_average(first.audio_probabilities, second.audio_probabilities),
         face_probabilities=_average(first.face_probabilities, second.face_probabilities),
+        dimensions=_known_average(first.dimensions, second.dimensions),
         modalities=tuple(sorted({*first.modalities, *second.modalities})),
         # the sound went with one of them, whichever face was seen better
         speaking=max((s for s in (first.speaking, second.speaking) if s is not None), default=None),
@@ -198,3 +199,12 @@ def _mean(first: Segment, second: Segment) -> Segment:
 def _average(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
     known = [each for each in (first, second) if each is not None]
     return np.stack(known).mean(axis=0) if known else None
+
+
+def _known_average(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    """Of what is a number in one of them, or in both."""
+    if first is None or second is None:
+        return first if second is None else second
+    return np.where(
+        np.isnan(first), second, np.where(np.isnan(second), first, (first + second) / 2)
+    )

@@ -168,7 +168,9 @@ class Labelling:
     def tables(self, out: str) -> LabelTables:
         """The tables that these labels go to."""
         ensemble = self.ensemble
-        return LabelTables(out, ensemble.labels, ensemble.model_id, self.min_confidence)
+        return LabelTables(
+            out, ensemble.labels, ensemble.model_id, self.min_confidence, ensemble.dimensions
+        )
 
     def step(self, device: str = "cpu") -> LabelStep:
         """What labels videos, with models and detector of its own."""

@@ -10,13 +10,15 @@ from emotion_core.clips.work import ClipWork, Segment, outcome_columns
 from emotion_core.labelling.schemas import segments_schema, videos_schema
 
 
-def video_rows(works: Sequence[ClipWork], labels: tuple[str, ...]) -> pa.Table:
+def video_rows(
+    works: Sequence[ClipWork], labels: tuple[str, ...], dimensions: tuple[str, ...] = ()
+) -> pa.Table:
     """One row of ``videos_schema`` for every video, failed ones included."""
-    rows = [_video(work, labels) for work in works]
-    return pa.Table.from_pylist(rows, schema=videos_schema(labels))
+    rows = [_video(work, labels, dimensions) for work in works]
+    return pa.Table.from_pylist(rows, schema=videos_schema(labels, dimensions))
 
 
-def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
+def _video(work: ClipWork, labels: tuple[str, ...], dimensions: tuple[str, ...]) -> dict[str, Any]:
     clip = work.clip
     return {
         **{name: clip[name] for name in ("clip_id", "uri", "size", "version")},
@@ -34,6 +36,7 @@ def _video(work: ClipWork, labels: tuple[str, ...]) -> dict[str, Any]:
         "no_speech_s": work.no_speech_s,
         "labelled_s": float(sum(labelled_seconds(work.segments))),
         **emotion_columns(work.segments, labels),
+        **_dimension_means(work.segments, dimensions),
         "processing_s": round(work.seconds, 4),
     }
 
@@ -63,6 +66,23 @@ def emotion_columns(
             for place, label in enumerate(labels)
         },
     }
+
+
+def _dimension_means(
+    segments: Sequence[Segment], dimensions: Sequence[str]
+) -> dict[str, float | None]:
+    """Over the labelled seconds of the segments that have it; pictures count alike."""
+    values = [segment.dimensions for segment in segments if segment.dimensions is not None]
+    if not values:
+        return dict.fromkeys(dimensions)
+    weights = np.array(labelled_seconds(segments))
+    weights = weights if weights.sum() else np.ones(len(segments))
+    found: dict[str, float | None] = {}
+    for name, column in zip(dimensions, np.stack(values, axis=1), strict=True):
+        known = ~np.isnan(column) & (weights > 0)
+        mean = np.average(column[known], weights=weights[known]) if known.any() else None
+        found[name] = None if mean is None else float(mean)
+    return found
 
 
 def labelled_seconds(segments: Sequence[Segment]) -> list[float]:
@@ -110,6 +130,7 @@ def segment_rows(
     labels: tuple[str, ...],
     model_id: str,
     min_confidence: float = 0.0,
+    dimensions: tuple[str, ...] = (),
 ) -> pa.Table:
     """The segments of all videos, in order of video, time and track.
 
@@ -117,10 +138,13 @@ def segment_rows(
         works: labelled.
         labels, model_id: of the model.
         min_confidence: an answer with less is ``unsure``.
+        dimensions: that the models tell.
     """
-    schema = segments_schema(labels)
+    schema = segments_schema(labels, dimensions)
     tables = [
-        _segments(work, labels, model_id, min_confidence, schema) for work in works if work.segments
+        _segments(work, labels, model_id, min_confidence, dimensions, schema)
+        for work in works
+        if work.segments
     ]
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
@@ -130,6 +154,7 @@ def _segments(
     labels: tuple[str, ...],
     model_id: str,
     min_confidence: float,
+    dimensions: tuple[str, ...],
     schema: pa.Schema,
 ) -> pa.Table:
     segments = work.segments
@@ -160,6 +185,7 @@ def _segments(
         **_probabilities("p_", labels, [segment.probabilities for segment in segments]),
         **_probabilities("audio_p_", labels, [s.audio_probabilities for s in segments]),
         **_probabilities("face_p_", labels, [s.face_probabilities for s in segments]),
+        **_dimensions(segments, dimensions),
     }
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
@@ -174,4 +200,15 @@ def _probabilities(
     return {
         f"{prefix}{label}": pa.array(matrix[:, place], pa.float32(), mask=missing)
         for place, label in enumerate(labels)
+    }
+
+
+def _dimensions(segments: Sequence[Segment], dimensions: tuple[str, ...]) -> dict[str, pa.Array]:
+    """One column per dimension, null where no model told it."""
+    nothing = np.full(len(dimensions), np.nan, np.float32)
+    told = [nothing if s.dimensions is None else s.dimensions for s in segments]
+    matrix = np.stack(told).astype(np.float32)
+    return {
+        name: pa.array(matrix[:, place], pa.float32(), mask=np.isnan(matrix[:, place]))
+        for place, name in enumerate(dimensions)
     }

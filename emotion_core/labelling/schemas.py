@@ -20,8 +20,12 @@ TRACK = pa.struct(
 )
 
 
-def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
-    """Schema of ``videos/``: one row per input, for a model with these labels."""
+def videos_schema(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> pa.Schema:
+    """Schema of ``videos/``: one row per input, for models with these labels.
+
+    Each of ``dimensions`` (``DIMENSIONS``) is a column, from -1 to 1: the mean over the labelled
+    seconds in which a model told it.
+    """
     return pa.schema(
         [
             pa.field("clip_id", pa.string(), nullable=False),
@@ -48,18 +52,19 @@ def videos_schema(labels: tuple[str, ...]) -> pa.Schema:
             pa.field("emotion", pa.string()),  # the one with the largest share
             # share of labelled_s whose segments say so; adding up to 1, null without any segment
             *(pa.field(f"share_{label}", pa.float64()) for label in labels),
+            *(pa.field(name, pa.float64()) for name in dimensions),
             pa.field("processing_s", pa.float64(), nullable=False),  # a worker's time
         ]
     )
 
 
-def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
+def segments_schema(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> pa.Schema:
     """Schema of ``segments/``: one row per video, window and track, or per window's sound.
 
     ``p_<label>`` is the answer. ``audio_p_<label>`` and ``face_p_<label>`` are those from the sound
     and from the face alone, null where that was not asked; ``modalities`` says on which of them the
     answer rests. The sound is asked about with a person only while nobody else is in view, or where
-    that person is found to speak.
+    that person is found to speak. ``dimensions`` are no answer: -1 to 1, null where no model told.
     """
     return pa.schema(
         [
@@ -83,6 +88,7 @@ def segments_schema(labels: tuple[str, ...]) -> pa.Schema:
             *(pa.field(f"p_{label}", pa.float32(), nullable=False) for label in labels),
             *(pa.field(f"audio_p_{label}", pa.float32()) for label in labels),
             *(pa.field(f"face_p_{label}", pa.float32()) for label in labels),
+            *(pa.field(name, pa.float32()) for name in dimensions),
             pa.field("modalities", pa.list_(pa.string()), nullable=False),
             pa.field("model_id", pa.string(), nullable=False),
         ]

@@ -11,6 +11,7 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.labelling.rows import segment_rows, video_rows
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
+from emotion_core.recipes.emotions import DIMENSIONS
 from emotion_core.storage.parts import parts
 from emotion_core.storage.published import Published
 
@@ -26,6 +27,13 @@ def published_labels(out: str) -> tuple[str, ...]:
     return tuple(name.removeprefix("share_") for name in columns if name.startswith("share_"))
 
 
+def published_dimensions(out: str) -> tuple[str, ...]:
+    """The dimensions that the tables at ``out`` hold beside the labels; most hold none."""
+    found = parts(storage.join(out, VIDEOS))
+    columns = storage.parquet_columns(found[0]) if found else ()
+    return tuple(name for name in DIMENSIONS if name in columns)
+
+
 @dataclass(frozen=True)
 class LabelTables:
     """The tables below one ``--out``.
@@ -35,12 +43,14 @@ class LabelTables:
         labels: of the model.
         model_id: of the model, or of several together.
         min_confidence: an answer with less is ``unsure``.
+        dimensions: that the models tell beside them.
     """
 
     out: str
     labels: tuple[str, ...]
     model_id: str
     min_confidence: float = 0.0
+    dimensions: tuple[str, ...] = ()
 
     @property
     def published(self) -> Published:
@@ -57,14 +67,16 @@ class LabelTables:
             "labels": ",".join(self.labels),
         }
         return {
-            VIDEOS: videos_schema(self.labels).with_metadata(metadata),
-            SEGMENTS: segments_schema(self.labels).with_metadata(metadata),
+            VIDEOS: videos_schema(self.labels, self.dimensions).with_metadata(metadata),
+            SEGMENTS: segments_schema(self.labels, self.dimensions).with_metadata(metadata),
         }
 
     def write(self, works: list[ClipWork], changed: frozenset[str] = frozenset()) -> str:
         """Publish finished videos (see ``Published.write``); the URI of the last file."""
-        videos = video_rows(works, self.labels).cast(self.schemas[VIDEOS])
-        segments = segment_rows(works, self.labels, self.model_id, self.min_confidence)
+        videos = video_rows(works, self.labels, self.dimensions).cast(self.schemas[VIDEOS])
+        segments = segment_rows(
+            works, self.labels, self.model_id, self.min_confidence, self.dimensions
+        )
         segments = segments.cast(self.schemas[SEGMENTS])
         return self.published.write(videos, segments, changed)
 

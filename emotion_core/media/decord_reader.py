@@ -182,8 +182,10 @@ def _picture_times(path: str, facts: Facts) -> np.ndarray:
 
 
 def _open(path: str) -> _Decord:
-    import decord  # loads a second FFmpeg: only where it is used, and after PyAV's
-
+    try:
+        import decord  # loads a second FFmpeg: only where it is used, and after PyAV's
+    except ImportError as error:
+        raise DecordError("it is not installed here") from error
     decord.logging.set_level(decord.logging.QUIET)
     try:
         # any picture that decord would replace by a copy of a neighbour is an error instead

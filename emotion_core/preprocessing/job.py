@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import pyarrow as pa
@@ -68,6 +69,11 @@ class Preprocessing:
         ):
             if word not in known:
                 raise UsageError(f"{option} {word!r}: choose one of {', '.join(known)}")
+        if self.decoder == "decord" and find_spec("decord") is None:
+            raise UsageError(
+                "--decoder decord: the package decord is not installed here (it has no wheel for "
+                "macOS on Apple silicon, nor for Linux on ARM): leave it out, PyAV decodes the same"
+            )
         if not 0 < self.gpus_per_detector <= 1:
             raise UsageError(f"--gpus-per-detector {self.gpus_per_detector}: above 0, at most 1")
 

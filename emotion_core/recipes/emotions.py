@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 
+# What some models of other people tell beside emotions or instead of them: pleasant, excited, in
+# charge.
+DIMENSIONS = ("valence", "arousal", "dominance")
+
 # Spellings met in TESS, SAVEE, FER2013, CREMA-D and in folders that people name by hand.
 _SPELLINGS = {
     "neutral": "neutral", "neu": "neutral", "n": "neutral",

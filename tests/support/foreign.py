@@ -16,11 +16,15 @@ def colour_network(folder: Path, labels: list[str], **changes: Any) -> Path:
 
     Args:
         folder: gets ``colours.onnx`` and ``colours.json``.
-        labels: three or more; the others have a logit of 0.
-        changes: to the description, and ``face`` to that part of it; None takes a field away.
+        labels: three or more; the others have a logit of 0. Without any, only dimensions.
+        changes: to the description, and ``face`` to that part of it; None takes a field away. For
+            each of ``dimensions`` there is one more output: the mean of red, from 0 to 1.
     """
-    weights = np.zeros((3, len(labels)), np.float32)
-    weights[[0, 1, 2], [0, 1, 2]] = 20.0
+    outputs = len(labels) + len(changes.get("dimensions") or ())
+    weights = np.zeros((3, outputs), np.float32)
+    for place in range(min(3, len(labels))):
+        weights[place, place] = 20.0
+    weights[0, len(labels) :] = 1.0
     nodes = [
         helper.make_node("GlobalAveragePool", ["face"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["means"]),
@@ -31,12 +35,13 @@ def colour_network(folder: Path, labels: list[str], **changes: Any) -> Path:
     if changes.get("face", {}).get("layout") == "channels_last":
         nodes.insert(0, helper.make_node("Transpose", ["given"], ["face"], perm=[0, 3, 1, 2]))
     shape = ["n", 16, 16, 3] if len(nodes) == 4 else ["n", 3, 16, 16]
-    _write(folder / "colours", nodes, {"weights": weights}, shape, len(labels))
+    _write(folder / "colours", nodes, {"weights": weights}, shape, outputs)
     described = {
         "name": "Colours", "url": "https://example.org/colours", "licence": "MIT",
         "labels": labels, "output": "logits",
     } | changes | {"face": face | changes.get("face", {})}  # fmt: skip
     left = {key: value for key, value in described.items() if value is not None}
+    left = left if labels else {key: left[key] for key in left.keys() - {"labels", "output"}}
     (folder / "colours.json").write_text(json.dumps(left))
     return folder / "colours.onnx"
 
@@ -82,8 +87,14 @@ def _write(
     onnx.save(model, f"{place}.onnx")
 
 
-def voice_classifier(folder: Path, labels: list[str]) -> Path:
-    """A wav2vec2 with random weights that classifies sound, as ``transformers`` writes it."""
+def voice_classifier(folder: Path, labels: list[str], problem: str | None = None) -> Path:
+    """A wav2vec2 with random weights that classifies sound, as ``transformers`` writes it.
+
+    Args:
+        folder: gets it.
+        labels: of its outputs.
+        problem: ``regression`` for outputs that are no classes.
+    """
     import torch
     import transformers
 
@@ -92,7 +103,7 @@ def voice_classifier(folder: Path, labels: list[str]) -> Path:
         hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24,
         conv_dim=(8, 8), conv_kernel=(10, 4), conv_stride=(10, 8), num_conv_pos_embeddings=16,
         num_conv_pos_embedding_groups=2, classifier_proj_size=8, id2label=dict(enumerate(labels)),
-        initializer_range=0.5,
+        initializer_range=0.5, problem_type=problem,
     )  # fmt: skip
     transformers.Wav2Vec2ForSequenceClassification(config).save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(folder)

@@ -74,14 +74,21 @@ def _card(place: str, metrics: dict[str, Any], text: str) -> ModelCard:
 
 
 def _foreign_card(facts: Mapping[str, Any]) -> ModelCard:
+    told = ", ".join(facts.get("dimensions", ()))
     known = ", ".join(facts["emotions"])
+    knows = f"It knows {known}; what it does not know has no probability from it."
+    knows = knows if known else "It has no vote about emotions."
+    beside = (
+        (f"It tells {told}, each from -1 to 1, which have columns of their own.",) if told else ()
+    )
     at = f" ({facts['url']})" if facts["url"] else ""
     return ModelCard(
         printable(facts["name"]),
         printable(facts["licence"]),
         f"another project's model{printable(at)}; how right it is was not measured here.",
         limits=(
-            f"It knows {printable(known)}; what it does not know has no probability from it.",
+            printable(knows),
+            *beside,
             f"Weights {printable(facts['weights_hash'])}.",
         ),
     )

@@ -11,7 +11,7 @@ from emotion_core.labelling.erasing.record import erased
 from emotion_core.labelling.report.cards import cards
 from emotion_core.labelling.report.summary import Facts
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
-from emotion_core.labelling.tables import LabelTables, published_labels
+from emotion_core.labelling.tables import LabelTables, published_dimensions, published_labels
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def open_finished(labels: str) -> Finished:
     settings = _settings(labels)
     min_confidence = settings["min_confidence"]
     answers = published_labels(labels)
-    tables = LabelTables(labels, answers, settings["model_id"], min_confidence)
+    beside = published_dimensions(labels)
+    tables = LabelTables(labels, answers, settings["model_id"], min_confidence, beside)
     videos = tables.videos()
     if videos is None:
         if erased(labels):

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emotion_core.labelling.report.cards import ModelCard
 from emotion_core.labelling.report.drawing import curve, marks, seen
-from emotion_core.labelling.report.lanes import ANSWER, Lane, lanes, near_chance
+from emotion_core.labelling.report.lanes import ANSWER, NOBODY, Lane, lanes, near_chance
 from emotion_core.labelling.report.moments import MOST, moments
 from emotion_core.labelling.report.overview import Names, time_code
 from emotion_core.labelling.report.pages import page
+from emotion_core.recipes.emotions import DIMENSIONS
 from emotion_core.report.progress import duration
 
 ROW_S = 600.0
@@ -64,7 +66,7 @@ def video_page(
         told=", ".join([duration(row["duration_s"] or 0.0), *words]),
         error=names.error(row["error"], row["uri"]),
         models=models,
-        people=[_person(lane, labels, pictures) for lane in shown],
+        people=[_person(lane, labels, pictures, segments) for lane in shown],
         more_people=len({lane.track for lane in found}) - len(shown),
         still=still,
         rows=[
@@ -89,7 +91,9 @@ def longest(found: Sequence[Lane], most: int) -> list[Lane]:
     return [found[place] for place in sorted(kept)]
 
 
-def _person(lane: Lane, labels: Sequence[str], pictures: Mapping[int, bytes]) -> dict[str, Any]:
+def _person(
+    lane: Lane, labels: Sequence[str], pictures: Mapping[int, bytes], segments: pa.Table
+) -> dict[str, Any]:
     picture = pictures.get(lane.track, b"")
     lengths = lane.end_s - lane.start_s
     return {
@@ -98,7 +102,25 @@ def _person(lane: Lane, labels: Sequence[str], pictures: Mapping[int, bytes]) ->
         "time": duration(lane.seconds),
         "blank": f"{lengths[lane.blank].sum() / lengths.sum():.0%}",
         "said": _said(lane, labels) or "nothing that is more than a guess",
+        "dimensions": ", ".join(
+            f"{name}\N{NO-BREAK SPACE}{value:+.2f}"
+            for name, value in _dimensions(segments, lane.track).items()
+        ),
     }
+
+
+def _dimensions(segments: pa.Table, track: int) -> dict[str, float]:
+    """Means of a track's dimensions over its labelled seconds, of those that were told."""
+    mine = segments.filter(pc.equal(segments["track_id"].fill_null(NOBODY), track))
+    seconds = mine["labelled_s"].to_numpy()
+    weights = seconds if seconds.sum() else np.ones(len(seconds))
+    found = {}
+    for name in (each for each in DIMENSIONS if each in segments.column_names):
+        values = mine[name].to_numpy().astype(float)
+        known = ~np.isnan(values) & (weights > 0)
+        if known.any():
+            found[name] = float(np.average(values[known], weights=weights[known]))
+    return found
 
 
 def _said(lane: Lane, labels: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
+from emotion_core.models.foreign.dimensions import Dimension, dimensions_of
 from emotion_core.recipes.checks import shown
 from emotion_core.text import printable
 
@@ -91,13 +92,14 @@ class Description:
 
     Attributes:
         name, url, licence: see ``About``.
-        labels: in the order of the outputs, as its makers spell them.
+        labels: in the order of the outputs that are no dimensions, as its makers spell them.
         merge: label -> the emotion that it counts as; None: it is left out.
         face, audio: what it is fed with, one of the two; of a model of the hub its own files say.
         crops: of a model of faces.
         output: ``logits`` or ``probabilities``.
         weights_hash: SHA-256 that the weights must have.
         model, revision: name or folder of a model of the hub, and which of its revisions.
+        dimensions: outputs that are no labels.
     """
 
     name: str = ""
@@ -112,6 +114,7 @@ class Description:
     weights_hash: str | None = None
     model: str = ""
     revision: str | None = None
+    dimensions: tuple[Dimension, ...] = ()
 
 
 def onnx_description(uri: str) -> Description:
@@ -121,7 +124,8 @@ def onnx_description(uri: str) -> Description:
         UsageError: it is not there, or a field is missing, unknown, or cannot be that.
     """
     data = _read(uri)
-    _check(data, _ONNX, _ONNX_NEEDS, uri)
+    votes = "labels" in data or "dimensions" not in data
+    _check(data, _ONNX, (*_ONNX_NEEDS, *(("labels", "output") if votes else ())), uri)
     if ("face" in data) == ("audio" in data):
         raise UsageError(f"{uri}: it needs one of face and audio: what the network is fed with")
     crops: dict[str, Any] = {}
@@ -137,7 +141,7 @@ def onnx_description(uri: str) -> Description:
     else:
         _check(data["audio"], _AUDIO, ("sample_rate", "standardise"), uri, "audio.")
         data = {**data, "audio": AudioInput(**data["audio"])}
-    return Description(**_tuples(data), crops=Crops(**crops))
+    return Description(**_with_dimensions(data, uri), crops=Crops(**crops))
 
 
 def hub_description(uri: str) -> Description:
@@ -150,7 +154,13 @@ def hub_description(uri: str) -> Description:
     _check(data, _HUB, ("model",), uri)
     crops = data.pop("face", {})
     _check(crops, _CROPS, (), uri, "face.")
-    return Description(**_tuples(data), crops=Crops(**crops))
+    return Description(**_with_dimensions(data, uri), crops=Crops(**crops))
+
+
+def _with_dimensions(data: dict[str, Any], uri: str) -> dict[str, Any]:
+    if "dimensions" not in data:
+        return _tuples(data)
+    return _tuples(data) | {"dimensions": dimensions_of(data["dimensions"], uri)}
 
 
 def _read(uri: str) -> dict[str, Any]:
@@ -245,6 +255,7 @@ _COMMON: Mapping[str, _Field] = MappingProxyType(
         "licence": _TEXT,
         "labels": _LABELS,
         "merge": (_is_merge, "an object: label -> the emotion that it counts as, or null"),
+        "dimensions": ((lambda _: True), "an object"),
         "weights_hash": (
             lambda value: isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value)),
             "a SHA-256 in hex",
@@ -260,7 +271,7 @@ _ONNX: Mapping[str, _Field] = MappingProxyType(
         "output": _one_of("logits", "probabilities"),
     }
 )
-_ONNX_NEEDS = ("name", "url", "licence", "labels", "output")
+_ONNX_NEEDS = ("name", "url", "licence")
 _HUB: Mapping[str, _Field] = MappingProxyType(
     {**_COMMON, "model": _TEXT, "revision": _TEXT, "face": _ANY}
 )

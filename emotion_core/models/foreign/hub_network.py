@@ -8,6 +8,7 @@ import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.hub import Source, config_of, load_network, preprocessor_of, transformers_for
+from emotion_core.models.foreign.dimensions import Dimension, Given, apart, scaled
 from emotion_core.models.foreign.onnx_network import LEAST_S, noise
 
 _AT_ONCE = 16
@@ -19,6 +20,7 @@ class HubNetwork:
     Args:
         source, folder: where it lies.
         device: as torch has it.
+        dimensions: outputs that are no classes.
 
     Attributes:
         labels: in the order of its outputs, as its makers spell them.
@@ -30,13 +32,24 @@ class HubNetwork:
             code that lies beside it.
     """
 
-    def __init__(self, source: Source, folder: Path, device: str):
+    def __init__(
+        self, source: Source, folder: Path, device: str, dimensions: Sequence[Dimension] = ()
+    ):
         import torch
 
         config = config_of(source, folder)
-        hears = _hears(source, config)
         told = config.id2label or {}
-        self.labels = tuple(str(told[place]) for place in sorted(told))
+        names = [str(told[place]) for place in sorted(told)]
+        self._dimensions, self._outputs = tuple(dimensions), len(names)
+        beyond = [each for each in dimensions if each.column >= len(names) or each.tensor]
+        if beyond:
+            raise UsageError(
+                f"{source.told} has {len(names)} outputs in one tensor: dimensions."
+                f"{beyond[0].name} of its description is none of them"
+            )
+        columns = {each.column for each in dimensions}
+        self.labels = tuple(name for place, name in enumerate(names) if place not in columns)
+        hears = _hears(source, config, votes=bool(self.labels))
         kind = "AutoFeatureExtractor" if hears else "AutoImageProcessor"
         self._prepare = preprocessor_of(source, folder, kind)
         self.sample_rate: int | None = int(self._prepare.sampling_rate) if hears else None
@@ -51,8 +64,12 @@ class HubNetwork:
         self._device = device
         self._try(source)
 
-    def answers(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities, float32 (n, outputs); see ``model.Network``."""
+    def answers(self, inputs: Sequence[np.ndarray]) -> Given:
+        """See ``model.Network``."""
+        classes, values = apart(self._outputs_of(inputs), self._dimensions, logits=True)
+        return Given(classes, scaled(values, self._dimensions))
+
+    def _outputs_of(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         if self.sample_rate is not None:
             return np.concatenate([self._heard(sound) for sound in inputs])
         batches = (inputs[start : start + _AT_ONCE] for start in range(0, len(inputs), _AT_ONCE))
@@ -65,13 +82,11 @@ class HubNetwork:
             np.full((side, side, 3), 128, np.uint8)
         )  # fmt: skip
         try:
-            given = self.answers([trial])
+            given = self._outputs_of([trial])
         except Exception as error:  # torch and transformers have many
             raise source.unusable(error) from error
-        if given.shape != (1, len(self.labels)):
-            raise source.unusable(
-                ValueError(f"{given.shape[-1]} outputs, {len(self.labels)} labels")
-            )
+        if given.shape != (1, self._outputs):
+            raise source.unusable(ValueError(f"{given.shape[-1]} outputs, {self._outputs} labels"))
 
     def _heard(self, sound: np.ndarray) -> np.ndarray:
         """One sound alone: what fills up others would be heard too."""
@@ -93,12 +108,17 @@ class HubNetwork:
         import torch
 
         with torch.no_grad():
-            logits = self._model(**{key: value.to(self._device) for key, value in given.items()})
-        return torch.softmax(logits.logits.float(), dim=1).cpu().numpy()
+            outputs = self._model(**{key: value.to(self._device) for key, value in given.items()})
+        return outputs.logits.float().cpu().numpy()
 
 
-def _hears(source: Source, config: Any) -> bool:
-    """Whether it is a classifier of sound, not of pictures."""
+def _hears(source: Source, config: Any, votes: bool) -> bool:
+    """Whether it is a classifier of sound, not of pictures.
+
+    Args:
+        source, config: of the model.
+        votes: it answers with labels, not with dimensions alone.
+    """
     auto = transformers_for(source).models.auto.modeling_auto
     architecture = (config.architectures or [None])[0]
     for hears, kinds in (
@@ -108,7 +128,7 @@ def _hears(source: Source, config: Any) -> bool:
         known = kinds.get(config.model_type, ())
         if architecture in ((known,) if isinstance(known, str) else known):
             problem = getattr(config, "problem_type", None)
-            if problem not in (None, "single_label_classification"):
+            if votes and problem not in (None, "single_label_classification"):
                 raise UsageError(
                     f"{source.told} answers with {problem}, not with one label of several"
                 )

@@ -6,7 +6,7 @@ import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.recipes.checks import shown
-from emotion_core.recipes.emotions import EMOTIONS, LABEL_SETS, LabelSet, canonical
+from emotion_core.recipes.emotions import DIMENSIONS, EMOTIONS, LABEL_SETS, LabelSet, canonical
 
 # Of a model's answer; with less left of it, the rest says nothing.
 _LEAST = 1e-6
@@ -36,12 +36,17 @@ def emotions_of(
         raise UsageError(
             f"{where}: {', '.join(shown(each) for each in unknown[:9])} is none of the emotions "
             f"known here ({', '.join(EMOTIONS)}): say in a description's merge as which of them it "
-            "counts, or null to leave it out"
+            "counts, or null to leave it out" + _hint(unknown)
         )
     found = tuple(emotions[label] for label in labels)
     if len(set(found) - {None}) < 2:
         raise UsageError(f"{where}: its labels are fewer than two emotions")
     return found
+
+
+def _hint(unknown: Sequence[str]) -> str:
+    known = [each for each in unknown if each.lower() in DIMENSIONS]
+    return f"; {known[0]} belongs to its dimensions" if known else ""
 
 
 def label_set_for(emotions: Sequence[str | None]) -> LabelSet:

@@ -59,7 +59,7 @@ def _from_onnx(uri: str, place: str, device: str) -> ForeignModel:
     if what.weights_hash not in (None, digest):
         raise UsageError(f"{place} has the hash {digest[:12]}, its description {what.weights_hash}")
     about = About(what.name, what.url, what.licence)
-    emotions = emotions_of(what.labels, what.merge, place)
+    emotions = _emotions(what.labels, what, place)
     if what.face is not None:
         recipe = seeing(about, what.face.size, what.face.colour == "grey", what.crops)
     else:
@@ -76,6 +76,7 @@ def _from_onnx(uri: str, place: str, device: str) -> ForeignModel:
         digest,
         None,
         3 * len(data),
+        tuple(each.name for each in what.dimensions),
     )
 
 
@@ -93,13 +94,13 @@ def _from_hub(uri: str, place: str, device: str) -> ForeignModel:
     )
     folder = folder_of(source)
     digest = weights_hash(source, folder, what.weights_hash)
-    network = HubNetwork(source, folder, device)
+    network = HubNetwork(source, folder, device, what.dimensions)
     labels = what.labels or network.labels
     if len(labels) != len(network.labels):
         raise UsageError(
             f"{source.told} has {len(network.labels)} outputs, its description {len(labels)} labels"
         )
-    emotions = emotions_of(labels, what.merge, source.told)
+    emotions = _emotions(labels, what, source.told)
     about = _about(what, source, folder)
     prepared = [(folder / name).read_bytes() for name in (CONFIG, EXTRACTOR)]
     return ForeignModel(
@@ -113,7 +114,15 @@ def _from_hub(uri: str, place: str, device: str) -> ForeignModel:
         digest,
         commit_of(source, folder),
         4 * sum(path.stat().st_size for path in weights_of(source, folder)),
+        tuple(each.name for each in what.dimensions),
     )
+
+
+def _emotions(labels: Sequence[str], what: Description, where: str) -> tuple[str | None, ...]:
+    """As ``labels.emotions_of``; of a model that has dimensions alone none."""
+    if not labels and what.dimensions:
+        return ()
+    return emotions_of(labels, what.merge, where)
 
 
 def _recipe(network: HubNetwork, about: About, what: Description) -> Recipe:
@@ -134,7 +143,7 @@ def _model_id(
     digest: str, what: Description, emotions: Sequence[Any], files: Sequence[bytes] = ()
 ) -> str:
     """Over what decides the answers: not over names and terms, nor over where it lies."""
-    parts = ("labels", "face", "audio", "crops", "output")
+    parts = ("labels", "face", "audio", "crops", "output", "dimensions")
     decides = {key: value for key, value in asdict(what).items() if key in parts}
     hashes = [digest, *(hashlib.sha256(each).hexdigest() for each in files)]
     written = json.dumps([hashes, decides, emotions], sort_keys=True)

@@ -7,7 +7,8 @@ import numpy as np
 from emotion_core.errors import UsageError
 from emotion_core.faces.onnx_session import open_session
 from emotion_core.models.foreign.description import AudioInput, Description, FaceInput
-from emotion_core.text import one_line
+from emotion_core.models.foreign.dimensions import Given, apart, scaled
+from emotion_core.text import one_line, printable
 
 # Shorter sounds are filled up with zeros to so many seconds: many networks take no shorter ones.
 LEAST_S = 0.5
@@ -48,7 +49,8 @@ class OnnxNetwork:
         batch = self._input.shape[0] if self._input.shape else 0
         if isinstance(batch, int) and batch != 1:
             raise UsageError(f"{where} takes {batch} inputs at once: it should take one, or any")
-        self._output, self._outputs = what.output, len(what.labels)
+        self._what, self._where = what, where
+        self._tensors = self._places([each.name for each in self._session.get_outputs()])
         self._prepared: Callable[[np.ndarray], np.ndarray]
         if what.face is not None:
             face = what.face
@@ -63,19 +65,36 @@ class OnnxNetwork:
             trial = noise(LEAST_S, audio.sample_rate)
         self._try(trial, where)
 
-    def answers(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities, float32 (n, outputs); see ``model.Network``."""
+    def answers(self, inputs: Sequence[np.ndarray]) -> Given:
+        """See ``model.Network``."""
         found = []
         for start in range(0, len(inputs), self._at_once):
             some = np.stack([self._prepared(e) for e in inputs[start : start + self._at_once]])
             found.append(self._run(some))
-        given = np.concatenate(found).astype(np.float32)
-        if self._output == "logits":
-            given = np.exp(given - given.max(axis=1, keepdims=True))
-        return given / given.sum(axis=1, keepdims=True)
+        given = [np.concatenate(each) for each in zip(*found, strict=True)]
+        here = [each for each in self._what.dimensions if each.tensor is None]
+        classes, _ = apart(given[0], here, self._what.output == "logits")
+        return Given(classes if self._what.labels else classes[:, :0], self._dimensions(given))
 
-    def _run(self, some: np.ndarray) -> np.ndarray:
-        return np.asarray(self._session.run(None, {self._input.name: some})[0])
+    def _dimensions(self, given: Sequence[np.ndarray]) -> np.ndarray:
+        dimensions = self._what.dimensions
+        places = zip(self._tensors, dimensions, strict=True)
+        values = [given[tensor][:, each.column] for tensor, each in places]
+        return scaled(np.stack(values, 1) if values else np.empty((len(given[0]), 0)), dimensions)
+
+    def _places(self, names: Sequence[str]) -> list[int]:
+        """Which of the network's outputs holds each dimension."""
+        wanted = [each.tensor for each in self._what.dimensions]
+        for name in wanted:
+            if name is not None and name not in names:
+                raise UsageError(
+                    f"{self._where} has no output {name!r}, as its description says, only "
+                    f"{printable(', '.join(names))[:200]}"
+                )
+        return [0 if name is None else list(names).index(name) for name in wanted]
+
+    def _run(self, some: np.ndarray) -> list[np.ndarray]:
+        return [np.asarray(each) for each in self._session.run(None, {self._input.name: some})]
 
     def _try(self, trial: np.ndarray, where: str) -> None:
         """One input of each kind, so that what does not fit is known before the first video."""
@@ -85,16 +104,29 @@ class OnnxNetwork:
             raise UsageError(
                 f"{where} does not take what its description says ({one_line(error)})"
             ) from error
-        if given.shape != (1, self._outputs):
+        what = self._what
+        for tensor, each in zip(self._tensors, what.dimensions, strict=True):
+            if given[tensor].ndim != 2 or given[tensor].shape[1] <= each.column:
+                raise UsageError(
+                    f"{where} gives {list(given[tensor].shape)}, its description has "
+                    f"{each.name} in column {each.column}"
+                )
+        if not what.labels:
+            return
+        here = [each for each in what.dimensions if each.tensor is None]
+        outputs = len(what.labels) + len(here)
+        if given[0].shape != (1, outputs):
+            told = f"{len(what.labels)} labels" + f" and {len(here)} dimensions" * bool(here)
             raise UsageError(
-                f"{where} gives {list(given.shape)}, its description has {self._outputs} labels: "
-                f"its first output should be [1, {self._outputs}]"
+                f"{where} gives {list(given[0].shape)}, its description has {told}: "
+                f"its first output should be [1, {outputs}]"
             )
-        adds_up = abs(float(given.sum()) - 1) < _OFF and bool((given >= 0).all())
-        if adds_up != (self._output == "probabilities"):
+        classes = np.delete(given[0], [each.column for each in here], axis=1)
+        adds_up = abs(float(classes.sum()) - 1) < _OFF and bool((classes >= 0).all())
+        if adds_up != (what.output == "probabilities"):
             raise UsageError(
                 f"{where} gives {'probabilities' if adds_up else 'no probabilities'}, its "
-                f"description says output {self._output}"
+                f"description says output {what.output}"
             )
 
 
