@@ -14,8 +14,8 @@ from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece
 from emotion_core.models.answers import mean_of_answers, require_one_label_set
 from emotion_core.models.bundle import combined_id
-from emotion_core.models.foreign.model import ForeignModel, in_one_label_set, votes
-from emotion_core.models.member import Member
+from emotion_core.models.foreign.model import in_one_label_set
+from emotion_core.models.member import Member, TellsMore, votes
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import DIMENSIONS
 from emotion_core.recipes.specs import VideoSpec
@@ -210,7 +210,7 @@ class _Member:
     def __init__(self, bundle: Member, view: int | None):
         self._bundle = bundle
         self.votes = votes(bundle)
-        self.dimensions = bundle.dimensions if isinstance(bundle, ForeignModel) else ()
+        self.dimensions = bundle.dimensions if isinstance(bundle, TellsMore) else ()
         self._view = view
         recipe, learned = bundle.recipe, bundle.modalities
         # what the network was never trained on it cannot judge, even if its recipe has a use
@@ -275,7 +275,7 @@ class _Member:
         if not which.any():
             return answers
         chosen = [sample for sample, asked in zip(samples, which, strict=True) if asked]
-        if isinstance(self._bundle, ForeignModel):
+        if isinstance(self._bundle, TellsMore):
             told = self._bundle.told(chosen)
             dimensions[which] = told.dimensions
             if self.votes:

@@ -21,7 +21,7 @@ from emotion_core.faces.types import Detections, Detector
 from emotion_core.labelling.tracks import Good
 from emotion_core.models.bundle import Bundle
 from emotion_core.models.foreign.model import as_matrices
-from emotion_core.models.member import Features, Member
+from emotion_core.models.member import Features, Given, Member, TellsMore
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LabelSet
 from emotion_core.recipes.specs import Recipe
@@ -38,6 +38,7 @@ class AboutMember:
     Attributes:
         model_id, recipe, label_set, modalities, detector: as ``Member`` has them.
         audio_backend: what makes its features of sound; None: they are the sound itself.
+        tells_more: whether it is a ``TellsMore``, with these ``dimensions`` and ``votes``.
     """
 
     model_id: str
@@ -46,6 +47,9 @@ class AboutMember:
     modalities: tuple[str, ...]
     detector: Mapping[str, str] | None
     audio_backend: str | None
+    tells_more: bool = False
+    dimensions: tuple[str, ...] = ()
+    votes: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,10 @@ class ModelServer:
         if what == "follow":
             return await self._follow(*load)
         number, asked = load
-        compute = self._members[number].predict if what == "predict" else self._sound(number)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, compute, asked)
+        computes = (
+            self._sound(number) if what == "features" else getattr(self._members[number], what)
+        )
+        return await asyncio.get_running_loop().run_in_executor(self._thread, computes, asked)
 
     def _sound(self, number: int) -> Features:
         if number not in self._features:
@@ -163,6 +169,18 @@ class ServedMember:
         return self._caller.ask(what, (self._number, asked))
 
 
+class ServedTeller(ServedMember):
+    """One that ``TellsMore``."""
+
+    def __init__(self, number: int, about: AboutMember, caller: Caller):
+        super().__init__(number, about, caller)
+        self.dimensions, self.votes = about.dimensions, about.votes
+
+    def told(self, samples: Sequence[Sample]) -> Given:
+        """As ``TellsMore``."""
+        return cast(Given, self._ask("told", samples))
+
+
 class ServedDetector:
     """A server's detector, asked from a worker."""
 
@@ -199,7 +217,10 @@ class ServedFollower:
 def stand_ins(caller: Caller) -> tuple[list[Member], ServedDetector | None]:
     """A server's models and detector, for a worker."""
     about = cast(About, caller.about)
-    members = [ServedMember(number, each, caller) for number, each in enumerate(about.members)]
+    members = [
+        (ServedTeller if each.tells_more else ServedMember)(number, each, caller)
+        for number, each in enumerate(about.members)
+    ]
     detector = None if about.detector is None else ServedDetector(about.detector, caller)
     return list[Member](members), detector
 
@@ -215,4 +236,5 @@ def _about(member: Member) -> AboutMember:
         member.modalities,
         member.detector,
         backend,
+        *((True, member.dimensions, member.votes) if isinstance(member, TellsMore) else ()),
     )

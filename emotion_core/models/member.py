@@ -1,7 +1,8 @@
 """What an ensemble asks of a model, whoever made it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -45,3 +46,37 @@ class Member(Protocol):
 
     def predict(self, samples: Sequence[Sample]) -> np.ndarray:
         """Probabilities, float32 (samples, classes), each row adding up to 1."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a model says of several inputs.
+
+    Attributes:
+        probabilities: float32 (n, classes), each row adding up to 1; no classes where it has none.
+        dimensions: float32 (n, dimensions), from -1 to 1.
+    """
+
+    probabilities: np.ndarray
+    dimensions: np.ndarray
+
+
+@runtime_checkable
+class TellsMore(Protocol):
+    """A member that tells dimensions beside emotions, or nothing else."""
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Which ones, in the order of their columns."""
+
+    @property
+    def votes(self) -> bool:
+        """Whether it answers with emotions at all."""
+
+    def told(self, samples: Sequence[Sample]) -> Given:
+        """``predict``, and the dimensions."""
+
+
+def votes(member: Member) -> bool:
+    """Whether a member of an ensemble answers with emotions; else it tells dimensions alone."""
+    return not isinstance(member, TellsMore) or member.votes

@@ -21,6 +21,7 @@ from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.sound.pretrained import resolve
 from emotion_core.storage.parts import read_parts
 from tests.support.encoders import spec_of, write_whisper
+from tests.support.foreign import colour_network
 from tests.support.labelling import OneFace, manifest, quiet, untrained, work_on
 from tests.support.media_clips import write_clip
 from tests.support.small_recipes import small
@@ -78,6 +79,19 @@ def test_an_encoder_is_the_servers(tmp_path: Path) -> None:
     direct = Direct(how.server("cpu"))
     assert repr(labelled(how, [clip], None)) == repr(labelled(how, [clip], direct))
     assert "features" in direct.asked
+
+
+def test_dimensions_come_from_a_server_too(demo: Path, tmp_path: Path) -> None:
+    scale = {"valence": {"column": 0, "range": [0, 1]}}
+    only = f"onnx:{colour_network(tmp_path, [], dimensions=scale)}"
+    how = Labelling(("face", only), ANY_SOUND)
+    (path,) = [path for path in (demo / "wild").rglob("*") if path.name == "mood change.mp4"]
+    direct = Direct(how.server("cpu"))
+
+    here, there = labelled(how, [path], None), labelled(how, [path], direct)
+
+    assert repr(here) == repr(there) and "told" in direct.asked
+    assert any(s["dimensions"] is not None and s["dimensions"] > -1 for s in here[0][2])
 
 
 class Counts(OneFace):

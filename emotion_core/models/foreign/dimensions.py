@@ -38,19 +38,6 @@ class Dimension:
     tensor: str | None = None
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a network says of n inputs.
-
-    Attributes:
-        probabilities: float32 (n, labels), rows adding up to 1; (n, 0) of a network without any.
-        dimensions: float32 (n, dimensions), from -1 to 1 as ``scaled`` has them.
-    """
-
-    probabilities: np.ndarray
-    dimensions: np.ndarray
-
-
 def dimensions_of(data: Any, where: str) -> tuple[Dimension, ...]:
     """What a description says under ``dimensions``, in the order of ``DIMENSIONS``.
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.hub import Source, config_of, load_network, preprocessor_of, transformers_for
-from emotion_core.models.foreign.dimensions import Dimension, Given, apart, scaled
+from emotion_core.models.foreign.dimensions import Dimension, apart, scaled
 from emotion_core.models.foreign.onnx_network import LEAST_S, noise
+from emotion_core.models.member import Given
 
 _AT_ONCE = 16
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.models.foreign.description import About, Crops
-from emotion_core.models.foreign.dimensions import Given
 from emotion_core.models.foreign.labels import label_set_for, onto
-from emotion_core.models.member import Features
+from emotion_core.models.member import Features, Given, votes
 from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LabelSet
 from emotion_core.recipes.specs import AudioSpec, Recipe, VideoSpec
@@ -178,8 +177,3 @@ def in_one_label_set(models: Sequence[Any]) -> list[Any]:
     else:
         label_set = label_set_for([each for model in foreign for each in model.emotions])
     return [m.answering(label_set) if isinstance(m, ForeignModel) else m for m in models]
-
-
-def votes(model: Any) -> bool:
-    """Whether a member of an ensemble answers with emotions; else it tells dimensions alone."""
-    return not isinstance(model, ForeignModel) or model.votes

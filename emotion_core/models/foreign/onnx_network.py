@@ -7,7 +7,8 @@ import numpy as np
 from emotion_core.errors import UsageError
 from emotion_core.faces.onnx_session import open_session
 from emotion_core.models.foreign.description import AudioInput, Description, FaceInput
-from emotion_core.models.foreign.dimensions import Given, apart, scaled
+from emotion_core.models.foreign.dimensions import apart, scaled
+from emotion_core.models.member import Given
 from emotion_core.text import one_line, printable
 
 # Shorter sounds are filled up with zeros to so many seconds: many networks take no shorter ones.
