@@ -26,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"corpora", "engine"}),
     frozenset({"evaluation"}),
     frozenset({"fetching", "labelling", "preprocessing", "training"}),
-    frozenset({"exports"}),
+    frozenset({"exports", "live"}),
     frozenset({"main"}),
     frozenset({"jobs"}),
 )
