@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.mouths import with_mouths
 from emotion_core.labelling.report.cards import cards
 from emotion_core.labelling.step import LabelStep
+from emotion_core.labelling.windows import FaceObservation, Piece
 from emotion_core.live.addresses import Address
 from emotion_core.live.front import MOST_WAIT_S, Front
 from emotion_core.live.messages import Order
@@ -74,6 +77,7 @@ def opened(
     order = Order(given, plan, mouths, timing.open_s, timing.read_s, timing.pace)
     front = Front(plan.sample_rate or 0, timing.most_wait_s)
     source = Source(order, front, timing.patience)
+    warm(step)
     try:
         source.start()
         yield Opened(step, source, front, given)
@@ -97,3 +101,21 @@ def model_lines(how: Labelling) -> tuple[str, ...]:
         f"{card.name}: {card.figure}" + (f" Terms: {card.terms}." if card.terms else "")
         for card in cards(ids, how.models, foreign)
     )
+
+
+def warm(step: LabelStep) -> None:
+    """Ask the models once about noise: what they load at first would hold up the first pictures."""
+    rate = step.ensemble.sample_rate or 0
+    window_s = step.windowing.window_s
+    noise = np.random.default_rng(0).normal(0, 0.1, round(window_s * rate)).astype(np.float32)
+    sides = [(view.face_size, view.face_size) + (3,) * (not view.grey) for view in step.views]
+    crops = tuple(np.full(side, 128, np.uint8) for side in sides)
+    face = FaceObservation(0.0, 0, (0.0, 0.0, 1.0, 1.0), 1.0, crops)
+    faces = (face,) if crops else ()
+    window = Piece(0.0, window_s, noise, rate, (0.0,), faces)
+    step.ensemble.answers(list(step.ensemble.queries(window, 0.0)))
+    if step.detector is not None:
+        step.detector.detect(np.zeros((1, 480, 640, 3), np.uint8))
+    if step.speakers:
+        import scipy.ndimage
+        import scipy.signal  # noqa: F401 - both half a second, when first asked whose a voice is

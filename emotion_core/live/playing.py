@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -102,7 +102,9 @@ class _Player:
             parts = self._open(self._order.address)
             refused = False
             self._origin = time.monotonic()
-            self._tell(Opened(parts[0].facts.info))
+            heard = any(part.facts.audio is not None for part in parts)
+            wanted = heard and self._order.plan.sample_rate is not None
+            self._tell(Opened(replace(parts[0].facts.info, has_audio=wanted)))
             self._tell(self._play(parts))
         except _TROUBLES as error:
             self._tell(Closed(self._progress.reached_s, redacted(_reason(error)), refused))
