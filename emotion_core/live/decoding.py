@@ -11,7 +11,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from emotion_core.live.messages import Message, Order, Picture, Sound
+from emotion_core.live.orders import Message, Order, Picture, Sound
 from emotion_core.media.audio import SoundTrack, sound_frames
 from emotion_core.media.container import Damage, Facts, decode_packet
 from emotion_core.media.decode import picture_times

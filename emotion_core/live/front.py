@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emotion_core.live.messages import Picture, Sound
+from emotion_core.live.orders import Picture, Sound
 from emotion_core.media.types import MediaInfo
 
 MOST_WAIT_S = 0.4

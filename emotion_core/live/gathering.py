@@ -9,7 +9,7 @@ import numpy as np
 
 from emotion_core.faces.mouths import MouthPicture
 from emotion_core.labelling.windows import Piece, Windowing
-from emotion_core.live.messages import Sound
+from emotion_core.live.orders import Sound
 
 _DECIMALS = 6  # as ``labelling.windows`` rounds its edges
 

@@ -8,7 +8,7 @@ import numpy as np
 from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.step import LabelStep
 from emotion_core.labelling.windows import FaceObservation, Piece, join
-from emotion_core.live.messages import Picture
+from emotion_core.live.orders import Picture
 from emotion_core.media.types import Media, MediaInfo
 
 # Faces are asked about this often; in between they are followed.

@@ -1,94 +1,87 @@
-"""What the child that plays a source tells its parent, and what it is asked for."""
+"""What the server tells the page: snapshots as bytes, and what a viewer does not know yet."""
 
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
-import numpy as np
+from emotion_core.labelling.report.lanes import near_chance
+from emotion_core.live.state import Face, Moment, Session, Snapshot
 
-from emotion_core.live.addresses import Address
-from emotion_core.media.types import DecodePlan, MediaInfo
-
-PAUSE, RESUME = "pause", "resume"
+_LENGTH_BYTES = 4
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is to be played, and how.
+def hello(session: Session) -> str:
+    """What does not change: labels, models, and below which probability an answer is a guess."""
+    least = near_chance(len(session.labels))
+    return _json({"labels": session.labels, "models": session.models, "least": least})
 
-    Attributes:
-        address: the source.
-        plan: which of its pictures the models want, and the rate of its sound.
-        mouths: the plan of those pictures in which mouths are looked at besides; None: none are.
-        open_s, read_s: the longest that opening, and waiting for something to read, may take.
-        pace: seconds of a file that are played in a second.
+
+def frame(snapshot: Snapshot, moments: Sequence[Moment], whole: bool) -> bytes:
+    """A snapshot as one message: the length of its JSON (4 bytes, big-endian), JSON, JPEG.
+
+    Args:
+        snapshot: what is shown.
+        moments: of the timeline, new to this viewer.
+        whole: they are all that there are, and replace what the viewer has.
+    """
+    said = {
+        "number": snapshot.number,
+        "time": _number(snapshot.time_s),
+        "faces": [_face(face) for face in snapshot.faces],
+        "voice": snapshot.voice and _moment(snapshot.voice),
+        "moments": [_moment(moment) for moment in moments],
+        "whole": whole,
+        "figures": {
+            name: _number(value) if isinstance(value, float) else value
+            for name, value in asdict(snapshot.figures).items()
+        },
+    }
+    text = _json(said).encode()
+    return len(text).to_bytes(_LENGTH_BYTES, "big") + text + snapshot.picture
+
+
+class Told:
+    """How far one viewer knows the timeline.
+
+    A viewer that is slow misses snapshots, and with them the moments that were new in each. So
+    what is new to it is found in the history, behind the last moment that it was told.
     """
 
-    address: Address
-    plan: DecodePlan
-    mouths: DecodePlan | None = None
-    open_s: float = 10.0
-    read_s: float = 10.0
-    pace: float = 1.0
+    def __init__(self) -> None:
+        self._last: Moment | None = None
+
+    def news(self, history: Sequence[Moment]) -> tuple[Sequence[Moment], bool]:
+        """Moments that the viewer does not know, and whether they are all that there are."""
+        last, self._last = self._last, history[-1] if history else None
+        for place in range(len(history) - 1, -1, -1):
+            if history[place] == last:
+                return history[place + 1 :], False
+        return history, True
 
 
-@dataclass(frozen=True)
-class Opened:
-    """The source is open, and has been read as far as its headers go."""
-
-    info: MediaInfo
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture.
-
-    Attributes:
-        time_s: seconds from the start of this connection (of the file).
-        rgb: uint8 (height, width, 3), scaled as the models want it.
-        arrived: when it left the decoder, by the clock that all processes of a machine share.
-        answered: models are to see it; else only mouths are looked at in it.
-    """
-
-    time_s: float
-    rgb: np.ndarray
-    arrived: float
-    answered: bool = True
+def _face(face: Face) -> dict[str, Any]:
+    return {
+        "id": face.track_id,
+        "box": [_number(each) for each in face.box],
+        "p": [_number(each) for each in face.probabilities],
+        "speaking": face.speaking,
+    }
 
 
-@dataclass(frozen=True)
-class Sound:
-    """Sound that follows, or leaves a hole to, the sound before.
-
-    Attributes:
-        first: the place of its first sample, counted from the start of this connection.
-        samples: float32 (n,), mono, in [-1, 1].
-    """
-
-    first: int
-    samples: np.ndarray
+def _moment(moment: Moment) -> dict[str, Any]:
+    return {
+        "time": _number(moment.time_s),
+        "who": moment.who,
+        "p": [_number(each) for each in moment.probabilities],
+    }
 
 
-@dataclass(frozen=True)
-class Ready:
-    """Everything before ``time_s`` has been told: nothing more comes for it."""
-
-    time_s: float
+def _number(value: float) -> float | None:
+    """Rounded; None for what is no number, which JSON has no word for."""
+    return round(float(value), 4) if math.isfinite(value) else None
 
 
-@dataclass(frozen=True)
-class Closed:
-    """The end of this connection.
-
-    Attributes:
-        end_s: where it ends.
-        lost: why, unless it ended as it should.
-        refused: it could not be opened at all.
-        warnings: what was wrong but survivable.
-    """
-
-    end_s: float = 0.0
-    lost: str = ""
-    refused: bool = False
-    warnings: tuple[str, ...] = ()
-
-
-Message = Opened | Picture | Sound | Ready | Closed
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

@@ -13,7 +13,7 @@ from emotion_core.labelling.step import LabelStep
 from emotion_core.labelling.windows import FaceObservation, Piece
 from emotion_core.live.addresses import Address
 from emotion_core.live.front import MOST_WAIT_S, Front
-from emotion_core.live.messages import Order
+from emotion_core.live.orders import Order
 from emotion_core.live.session import Keeper, LiveSession
 from emotion_core.live.source import Patience, Source
 from emotion_core.media.types import DecodePlan
@@ -29,7 +29,7 @@ class Timing:
     Attributes:
         pace: seconds of a file that are played in a second.
         most_wait_s: as ``front.Front`` takes it.
-        open_s, read_s: see ``messages.Order``.
+        open_s, read_s: see ``orders.Order``.
         patience: see ``source.Patience``.
     """
 

@@ -27,7 +27,7 @@ from av.video.stream import VideoStream
 from emotion_core.errors import ClipError
 from emotion_core.live.addresses import Address, Input
 from emotion_core.live.decoding import Decoded, Progress
-from emotion_core.live.messages import PAUSE, Closed, Message, Opened, Order, Ready
+from emotion_core.live.orders import PAUSE, Closed, Message, Opened, Order, Ready
 from emotion_core.media.container import (
     Facts,
     chosen_streams,

@@ -10,7 +10,7 @@ import numpy as np
 
 from emotion_core.errors import UsageError
 from emotion_core.live.front import Front, Status
-from emotion_core.live.messages import (
+from emotion_core.live.orders import (
     PAUSE,
     RESUME,
     Closed,
