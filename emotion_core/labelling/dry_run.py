@@ -11,7 +11,8 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.cluster import connect
 from emotion_core.errors import ClipError
-from emotion_core.labelling.job import Labelling, plan_groups
+from emotion_core.labelling.how import Labelling
+from emotion_core.labelling.job import plan_groups
 from emotion_core.labelling.report.forecast import Forecast, Kind
 from emotion_core.labelling.step import LabelStep
 from emotion_core.media.suffixes import kind_of
