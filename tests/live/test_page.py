@@ -186,7 +186,12 @@ def test_figures_and_the_source_s_trouble_are_said(
     note = "lost after 12 s; trying again in 4 s <b>"
     shown(browser, session.source("reconnecting", note))
     text = browser.run("document.getElementById('figures').innerText")
-    for each in ("5.0\npictures a second", "0.21 s\nfrom picture", "0.40 s\n95", "3\ndropped"):
+    for each in (
+        "5.0\npictures a second",
+        "0.21 s\nlatency, newest",
+        "0.40 s\nlatency, 95",
+        "3\ndropped",
+    ):
         assert each in text, text
     assert browser.run("document.getElementById('note').textContent") == note
     assert browser.run(SAID) == f"reconnecting. {note}"

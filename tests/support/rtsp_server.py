@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from aio_rtsp_toolkit.server import RtspServer
 
@@ -23,7 +24,7 @@ def rtsp_camera(video: Path) -> Iterator[str]:
         try:
             assert server.stdout
             port = next(line for line in server.stdout if line.startswith(_PORT))
-            yield f"rtsp://127.0.0.1:{int(port[len(_PORT) :])}/{video.name}?play_count=0"
+            yield f"rtsp://127.0.0.1:{int(port[len(_PORT) :])}/{quote(video.name)}?play_count=0"
         finally:
             server.kill()
 

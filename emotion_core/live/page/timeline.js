@@ -72,7 +72,7 @@ export class Timeline {
     this.room.replaceChildren(...rows);
     const left = here.length - (kept.length - (voice ? 1 : 0));
     this.more.textContent = left ? `${left} more, seen less lately, are not drawn.`
-      : rows.length ? "Coloured: the likeliest emotion. Below it the probabilities of all, one on another." : "Nothing was answered yet.";
+      : rows.length ? "Coloured: the likeliest emotion. Below it the probabilities of all, one on another. Empty: not in view, nobody speaks, or not kept up with." : "Nothing was answered yet.";
   }
 
   #lane(who, moments, from, to) {
