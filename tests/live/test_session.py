@@ -1,5 +1,6 @@
 """A session answers as labelling does, keeps up by dropping, and obeys."""
 
+import io
 import subprocess
 import sys
 import time
@@ -88,7 +89,7 @@ def test_a_snapshot_is_fit_to_be_shown(model: Path, clip: Path) -> None:
         last = shown(session)[-1]
         labels = session.labels
 
-    assert Image.open(__import__("io").BytesIO(last.picture)).size == (96, 64)
+    assert Image.open(io.BytesIO(last.picture)).size == (96, 64)
     (face,) = last.faces
     assert face.box == pytest.approx((0.3, 0.2, 0.4, 0.7), abs=0.01)
     assert sum(face.probabilities) == pytest.approx(1, abs=1e-4)
@@ -152,17 +153,20 @@ def test_a_stream_that_comes_back_goes_on(model: Path, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.ts", frames=100, faint=True, format="mpegts")
     content = path.read_bytes()
     kept = Kept()
-    with CuttingServer(content, cuts=(len(content) // 2,)) as server:
-        with playing(labeller(model), server.url, HASTY, kept) as (session, _):
-            told, number = [], 0
-            while len(told) < 4:
-                snapshot = session.newest(number, 60)
-                assert snapshot is not None
-                number = snapshot.number
-                if told[-1:] != [snapshot.figures.source]:
-                    told.append(snapshot.figures.source)
-            session.stop()
-            session.join()
+    step, cuts = labeller(model), (len(content) // 2,)
+    with (
+        CuttingServer(content, cuts) as server,
+        playing(step, server.url, HASTY, kept) as (session, _),
+    ):
+        told, number = list[str](), 0
+        while len(told) < 4:
+            snapshot = session.newest(number, 60)
+            assert snapshot is not None
+            number = snapshot.number
+            if told[-1:] != [snapshot.figures.source]:
+                told.append(snapshot.figures.source)
+        session.stop()
+        session.join()
 
     assert told == ["playing", "reconnecting", "playing", "reconnecting"]
     starts = [segment.start_s for segment in kept.got]
@@ -199,18 +203,18 @@ def test_an_error_of_the_models_ends_it_and_is_told(model: Path, clip: Path) -> 
                 raise RuntimeError("no face will ever be found")
             return super().detect(images)
 
-    with pytest.raises(RuntimeError, match="no face will"):
-        with playing(labeller(model, Broken()), clip) as (session, _):
-            last = shown(session)[-1]
+    step = labeller(model, Broken())
+    with pytest.raises(RuntimeError, match="no face will"), playing(step, clip) as (session, _):
+        last = shown(session)[-1]
     assert "error" in last.figures.note
 
 
 def test_a_bad_source_is_wrong_usage(model: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("words " * 1000)
-    with pytest.raises(UsageError, match="text.mp4: unreadable"):
-        with playing(labeller(model), text):
-            pass
+    step = labeller(model)
+    with pytest.raises(UsageError, match="text.mp4: unreadable"), playing(step, text):
+        pass
 
 
 def test_nothing_of_it_needs_ray() -> None:

@@ -17,6 +17,7 @@ from emotion_core.media.types import DecodePlan
 from emotion_core.recipes.specs import VideoSpec
 from tests.support.live_sources import CuttingServer
 from tests.support.media_clips import number_of, write_clip
+from tests.support.rtsp_server import RtspServer
 
 RATE = 16_000
 FPS = VideoSpec(sampling="fps", fps=10.0, max_frames=10**6)
@@ -207,3 +208,47 @@ def test_a_server_that_sends_on_or_names_other_files_is_not_followed() -> None:
         assert server.calls == 1
         refused(address(server.url, None))
         assert server.calls == 2, "what the list names is not asked for"
+
+
+def test_a_camera_and_its_microphone_play_side_by_side(stream: bytes, tmp_path: Path) -> None:
+    """Two streams stand in: each opened for itself, its times those at which things come."""
+    path = write_clip(tmp_path / "sound.ts", frames=0, sound_s=3.0, format="mpegts", fps=25)
+    sound = path.read_bytes()
+    with RtspServer(stream, seconds=60.0) as eye, RtspServer(sound, seconds=3.0) as ear:
+        options = address(eye.url, None).main.options
+        see, hear = (Input(each.url, None, options, arrival=True) for each in (eye, ear))
+        given = Address("two", see, hear)
+        source, front = open_source(given, read_s=30.0)
+        source.start()
+        assert front.info is not None and front.info.has_audio
+        pictures = heard = 0
+        note = ""
+        for each in taken(front):
+            pictures += each.picture is not None
+            heard += sum(len(block.samples) for block in each.sound)
+            note = note or each.status.note
+            if note and pictures and heard:
+                break
+        source.close()
+
+    assert "the microphone gives no more" in note
+
+
+def test_an_rtsp_camera_that_is_lost_comes_back(stream: bytes) -> None:
+    with RtspServer(stream, seconds=4.0, cut=0.6) as server:
+        source, front = open_source(address(server.url, None))
+        source.start()
+        times: list[float] = []
+        states: list[str] = []
+        heard = 0
+        for each in taken(front):
+            if each.status.source not in states[-1:]:
+                states.append(each.status.source)
+            times += [each.picture.time_s] if each.picture else []
+            heard += sum(len(block.samples) for block in each.sound)
+            if server.calls > 1 and states[-1] == "playing" and times[-1] > 5:
+                break
+        source.close()
+
+    assert states[:3] == ["playing", "reconnecting", "playing"] and heard > RATE
+    assert times == sorted(times) and len(times) > 20
