@@ -190,6 +190,17 @@ def test_without_save_and_page_there_is_nothing_to_do(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_password_is_for_the_environment(tmp_path: Path) -> None:
+    address = "rtsp://me:hush@127.0.0.1:9/one"
+    words = ("--no-page", "--save", tmp_path / "out")
+    said = run_here("live", "--source", address, *words)
+    meant = run_here("live", *words, EMOTION_SOURCE=address)
+
+    assert (said.returncode, meant.returncode) == (2, 2)
+    assert "EMOTION_SOURCE" in said.stderr and "refused" in meant.stderr
+    assert "hush" not in said.stderr + meant.stderr and os.listdir(tmp_path) == []
+
+
 @pytest.mark.slow
 def test_saved_answers_agree_with_labels_own(corpora: Path, tmp_path: Path) -> None:
     """Of the real clips: all with the same pictures a second, most with label's usual ones."""
