@@ -62,6 +62,7 @@ def small(source: Path, path: Path) -> Path:
                     film.mux(packet)
                 continue
             for frame in packet.decode():
+                assert isinstance(frame, av.VideoFrame)
                 film.mux(video.encode(frame.reformat(*SIZE, format="yuv420p")))
         film.mux(video.encode(None))
     return path
