@@ -52,12 +52,12 @@ class Gathering:
 
         A piece waits until what follows it is no short tail, which would belong to it.
         """
-        while ready_s >= self._edge(self._number + 1) + self._windowing.short_s:
+        while ready_s - self._edge(self._number + 1) >= self._windowing.short_s:
             yield self._cut(self._edge(self._number + 1), last=False)
 
     def rest(self, end_s: float) -> Iterator[Piece]:
         """What remains when the source has ended at ``end_s``."""
-        while end_s >= self._edge(self._number + 1) + self._windowing.short_s:
+        while end_s - self._edge(self._number + 1) >= self._windowing.short_s:
             yield self._cut(self._edge(self._number + 1), last=False)
         if end_s > self._edge(self._number) or self._seen or self._heard:
             yield self._cut(max(end_s, self._edge(self._number)), last=True)

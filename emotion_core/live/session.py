@@ -83,6 +83,7 @@ class LiveSession:
         self._voice: Moment | None = None
         self._speaking: int | None = None
         self._told, self._status, self._dropped = -np.inf, Status(), 0
+        self._last = Status("ended")
         self._busy_s = 0.0
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name="live session")
@@ -142,16 +143,17 @@ class LiveSession:
                 self._keeper.finish(self._seen, self._busy_s)
         except BaseException as error:  # told by ``join``, in the thread of the command
             self._error = error
-            self._status = Status("ended", "an error ended it: the terminal says which")
+            self._last = Status("ended", "an error ended it: the terminal says which")
         finally:
             self._source.close()
+            self._status = self._last
             self._publish(self._reached_s, ())
 
     def _pieces(self) -> Iterator[Piece]:
         while True:
             taken = self._front.take(_TURN_S)
             self._dropped = taken.dropped
-            changed, self._status = taken.status != self._status, taken.status
+            changed = self._took(taken.status)
             for sound in taken.sound:
                 self._gathering.heard(sound)
             self._reached_s = max(self._reached_s, taken.ready_s)
@@ -166,6 +168,14 @@ class LiveSession:
             if taken.ended:
                 yield from self._rest(taken)
                 return
+
+    def _took(self, status: Status) -> bool:
+        """Whether that is news. What has ended is told once all of it has been answered."""
+        if status.source == "ended":
+            self._last = status
+            return False
+        changed, self._status = status != self._status, status
+        return changed
 
     def _look(self, taken: Taken) -> None:
         picture = taken.picture

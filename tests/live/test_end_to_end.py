@@ -14,7 +14,7 @@ from tests.live.test_server import get
 from tests.support.browser import BROWSER, Browser
 from tests.support.jobs import command, environment
 from tests.support.live_session import WAIT_S
-from tests.support.rtsp_server import rtsp_camera
+from tests.support.rtsp_camera import rtsp_camera
 
 # Somebody who speaks for 15 s and moves the head, with sound.
 CLIP = "clips/wild/liveportrait_d10.mp4"
