@@ -7,6 +7,10 @@ export class Picture {
     this.known = known;
     this.bitmap = null;
     this.faces = [];
+    const pen = canvas.getContext("2d");
+    pen.font = "16px system-ui, sans-serif";
+    pen.fillStyle = "#888";
+    pen.fillText("no picture", 16, 32);
     onWidth(canvas, () => this.draw());
   }
 
