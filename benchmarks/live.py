@@ -14,6 +14,8 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +56,7 @@ def small(source: Path, path: Path) -> Path:
     with av.open(str(source)) as clip, av.open(str(path), "w") as film:
         video = film.add_stream("libx264", rate=25)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        numbers = count()
         sound = film.add_stream_from_template(clip.streams.audio[0])
         for packet in clip.demux(clip.streams.video[0], clip.streams.audio[0]):
             if packet.stream.type == "audio":
@@ -63,7 +66,9 @@ def small(source: Path, path: Path) -> Path:
                 continue
             for frame in packet.decode():
                 assert isinstance(frame, av.VideoFrame)
-                film.mux(video.encode(frame.reformat(*SIZE, format="yuv420p")))
+                scaled = frame.reformat(*SIZE, format="yuv420p")
+                scaled.pts, scaled.time_base = next(numbers), Fraction(1, 25)
+                film.mux(video.encode(scaled))
         film.mux(video.encode(None))
     return path
 

@@ -85,7 +85,8 @@ def test_a_file_is_answered_as_labelling_answers(model: Path, clip: Path) -> Non
 
 
 def test_a_snapshot_is_fit_to_be_shown(model: Path, clip: Path) -> None:
-    with playing(labeller(model), clip) as (session, _):
+    step = labeller(model, options=replace(OPTIONS, exact=True))
+    with playing(step, clip) as (session, _):
         last = shown(session)[-1]
         labels = session.labels
 
