@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Pictures a second that are searched for faces: boxes move smoothly, and two cores keep up.
 FPS = 10.0
-_PAGE = ("starlette", "uvicorn")
+_PAGE = ("starlette", "uvicorn", "websockets")
 
 
 def main(

@@ -1,26 +1,35 @@
 // Moments of one lane as columns of the drawing: however long it lasts, the page stays small.
 
-// An answer stands for the seconds before it, back to the one before, at most so many.
-const HOLDS_S = 2.5;
+// As long as a lane has one answer, it stands for so many seconds around it.
+const USUAL_S = 2;
+// Neighbours that are this many times further apart than usual have a gap between them.
+const GAP = 1.6;
 
 /** Mean probabilities of each of `count` columns between `from` and `to`; null where nothing was answered. */
 export function bins(moments, from, to, count, labels) {
   const sums = Array.from({ length: count }, () => null);
   const columns = count / (to - from);
-  let before = -Infinity;
-  for (const { time, p } of moments) {
-    const start = (Math.max(before, time - HOLDS_S) - from) * columns;
-    const end = (time - from) * columns;
-    before = time;
-    if (end <= 0 || start >= count || p.length !== labels) continue;
+  const sides = halves(moments);
+  moments.forEach(({ time, p }, place) => {
+    const start = (time - sides[place] - from) * columns;
+    const end = (time + sides[place + 1] - from) * columns;
+    if (end <= 0 || start >= count || p.length !== labels) return;
     for (let at = Math.max(0, Math.floor(start)); at < Math.min(count, end); at += 1) {
       const weight = Math.min(at + 1, end) - Math.max(at, start);
       sums[at] ??= { p: new Array(labels).fill(0), weight: 0 };
       sums[at].weight += weight;
-      p.forEach((value, place) => { sums[at].p[place] += weight * (value ?? 0); });
+      p.forEach((value, label) => { sums[at].p[label] += weight * (value ?? 0); });
     }
-  }
+  });
   return sums.map((each) => each && each.p.map((sum) => sum / each.weight));
+}
+
+/** How far answers reach to the left of each, and of the last one to the right: half way to their neighbours. */
+function halves(moments) {
+  const gaps = moments.slice(1).map(({ time }, place) => time - moments[place].time);
+  const order = gaps.filter((gap) => gap > 0).sort((a, b) => a - b);
+  const usual = order[Math.floor(order.length / 2)] ?? USUAL_S;
+  return [usual, ...gaps, usual].map((gap) => (gap > GAP * usual ? usual : gap) / 2);
 }
 
 /** Neighbours that say the same, as shares of the width; none where the likeliest is below `least`. */

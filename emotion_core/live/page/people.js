@@ -1,4 +1,4 @@
-import { element, likeliest, percent, trackColour, verdict } from "./text.js";
+import { element, isClear, likeliest, percent, trackColour, verdict } from "./text.js";
 
 // A face that is lost for a moment keeps its card, so that cards do not jump.
 const STAYS_MS = 10000;
@@ -31,7 +31,7 @@ export class People {
       }
     }
     if (voice) {
-      const whose = voice.who === null ? "nobody's in view" : `of person ${voice.who}`;
+      const whose = voice.who === null ? "of nobody in view" : `of person ${voice.who}`;
       this.voice.show(voice.p, verdict(voice.p, this.known), whose);
     }
   }
@@ -46,6 +46,7 @@ export class People {
 
 class Card {
   constructor(name, id, known) {
+    this.known = known;
     this.verdict = element("span");
     this.more = element("span");
     const title = id === "" ? name : element("b", { text: name, kind: "tag" });
@@ -65,7 +66,7 @@ class Card {
   show(p, verdict, more = "") {
     this.verdict.textContent = verdict;
     this.more.textContent = more;
-    const best = likeliest(p);
+    const best = isClear(p, this.known) ? likeliest(p) : -1;
     this.rows.forEach(({ row, bar, p: cell }, place) => {
       row.classList.toggle("best", place === best);
       bar.style.width = `${100 * (p[place] ?? 0)}%`;

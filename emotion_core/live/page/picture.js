@@ -7,6 +7,10 @@ export class Picture {
     this.known = known;
     this.bitmap = null;
     this.faces = [];
+    const pen = canvas.getContext("2d");
+    pen.font = "16px system-ui, sans-serif";
+    pen.fillStyle = "#888";
+    pen.fillText("no picture", 16, 32);
     onWidth(canvas, () => this.draw());
   }
 
@@ -39,24 +43,34 @@ export class Picture {
     const pen = canvas.getContext("2d");
     pen.setTransform(dense, 0, 0, dense, 0, 0);
     pen.drawImage(bitmap, 0, 0, width, height);
-    for (const face of this.faces) this.#box(pen, face, width, height);
+    const tags = [];
+    for (const face of this.faces) this.#box(pen, face, width, height, tags);
   }
 
-  #box(pen, face, width, height) {
+  /** @param tags where those before it lie: where one has no room for its words, it is a number */
+  #box(pen, face, width, height, tags) {
     const [left, top, wide, high] = face.box.map((share, at) => share * (at % 2 ? height : width));
     for (const [colour, thick] of [["#000", 5], [trackColour(face.id), 3]]) {
       pen.strokeStyle = colour;
       pen.lineWidth = thick;
       pen.strokeRect(left, top, wide, high);
     }
-    const words = [face.id, verdict(face.p, this.known), face.speaking ? "speaks" : ""].filter((each) => each !== "").join(" · ");
     pen.font = "600 14px system-ui, sans-serif";
-    const room = pen.measureText(words).width + 10;
-    const at = Math.max(0, Math.min(left - 2, width - room));
+    const words = [face.id, verdict(face.p, this.known), face.speaking ? "speaks" : ""];
+    const said = words.filter((each) => each !== "").join(" · ");
     const above = top >= 22 ? top - 22 : Math.min(top + 2, height - 22);
+    const tagOf = (text) => {
+      const room = pen.measureText(text).width + 10;
+      return { text, room, above, at: Math.max(0, Math.min(left - 2, width - room)) };
+    };
+    const meets = (one, other) => Math.abs(one.above - other.above) < 22
+      && one.at < other.at + other.room && other.at < one.at + one.room;
+    let tag = tagOf(said);
+    if (tags.some((other) => meets(tag, other))) tag = tagOf(`${face.id}`);
+    tags.push(tag);
     pen.fillStyle = trackColour(face.id);
-    pen.fillRect(at, above, room, 20);
+    pen.fillRect(tag.at, above, tag.room, 20);
     pen.fillStyle = "#000";
-    pen.fillText(words, at + 5, above + 15);
+    pen.fillText(tag.text, tag.at + 5, above + 15);
   }
 }

@@ -19,11 +19,14 @@ export function likeliest(p) {
   return best;
 }
 
+/** More than a guess. */
+export const isClear = (p, known) => (p[likeliest(p)] ?? 0) >= known.least;
+
 /** "happy 71 %", "unclear" where that is hardly more than a guess, "" before the first answer. */
 export function verdict(p, known) {
   const best = likeliest(p);
   if (best < 0) return "";
-  return p[best] < known.least ? "unclear" : `${known.labels[best]} ${percent(p[best])}`;
+  return isClear(p, known) ? `${known.labels[best]} ${percent(p[best])}` : "unclear";
 }
 
 export function element(name, { text = "", kind = "" } = {}, ...children) {

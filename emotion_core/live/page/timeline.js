@@ -2,12 +2,14 @@ import { bins, marks, seen, stack } from "./bins.js";
 import { element, onWidth, percent, timeCode } from "./text.js";
 
 const KEPT_S = 3600;
+// A session that has just begun fills half of its lanes at least.
+const SPANS_S = [30, 60, 120, 300, 600, 900, 1800, 3600];
 const DRAWN_EVERY_S = 0.5;
 const STEPS_S = [5, 10, 15, 30, 60, 120, 300, 600];
 // More people than anybody can follow are a sentence.
 const MOST_LANES = 12;
-// Marks narrower than this, in pixels, hold no word.
-const WORD_PX = 62;
+// What a word needs around it and for a letter, in pixels.
+const [WORD_PX, LETTER_PX] = [14, 8];
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Who showed what when: a lane for each person, and one for the voice that is nobody's. */
@@ -50,8 +52,9 @@ export class Timeline {
 
   /** From and to, in seconds: what is drawn. */
   view() {
-    if (this.span) return this.now < this.span ? [0, this.span] : [this.now - this.span, this.now];
-    return [Math.max(0, this.now - KEPT_S), Math.max(this.now, 60)];
+    const most = this.span || KEPT_S;
+    if (this.now > most) return [this.now - most, this.now];
+    return [0, Math.min(most, SPANS_S.find((each) => each >= this.now))];
   }
 
   draw() {
@@ -69,7 +72,7 @@ export class Timeline {
     this.room.replaceChildren(...rows);
     const left = here.length - (kept.length - (voice ? 1 : 0));
     this.more.textContent = left ? `${left} more, seen less lately, are not drawn.`
-      : rows.length ? "Coloured: the likeliest emotion. Below it the probabilities of all, one on another." : "Nothing was answered yet.";
+      : rows.length ? "Coloured: the likeliest emotion. Below it the probabilities of all, one on another. Empty: not in view, nobody speaks, or not kept up with." : "Nothing was answered yet.";
   }
 
   #lane(who, moments, from, to) {
@@ -105,7 +108,7 @@ export class Timeline {
     const label = this.known.labels[mark.label];
     const made = place(element("i", { kind: `e${mark.label}` }), mark);
     made.title = `${timeCode(from + mark.start * (to - from))} ${label} ${percent(mark.p)}`;
-    if ((mark.end - mark.start) * wide > WORD_PX) made.append(element("b", { text: label }));
+    if ((mark.end - mark.start) * wide > WORD_PX + LETTER_PX * label.length) made.append(element("b", { text: label }));
     return made;
   }
 
