@@ -25,6 +25,7 @@ from emotion_core.live.playing import play
 from emotion_core.media.spawning import BareContext
 
 _START_S = 60.0  # the longest that a child may take to start, on a machine that is busy
+_FILE_S = 120.0  # the longest that a piece of a file may take, as labelling has it
 _SLICE_S = 0.2  # between two looks at whether all this is to end
 
 
@@ -195,12 +196,14 @@ class Source:
                 message: Message = pipe.recv()
             except (EOFError, OSError):
                 return Closed(lost="its decoder died", refused=False)
-            heard = self._clock()
             if isinstance(message, Closed):
                 return message
             if isinstance(message, Opened):
                 limit_s = self._order.read_s + self._patience.grace_s
+                if self._file:  # nobody waits for it, only a decoder may hang
+                    limit_s = max(limit_s, _FILE_S)
             self._take(message)
+            heard = self._clock()  # behind it: a front that drops nothing takes its time
         return Closed()
 
     def _take(self, message: Message) -> None:
