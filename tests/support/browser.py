@@ -73,7 +73,7 @@ class Browser:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def until(self, script: str, seconds: float = 60) -> None:
+    def until(self, script: str, seconds: float = 120) -> None:
         """Wait until an expression in the page is true."""
         waiting = f"""new Promise((done) => {{
             const end = Date.now() + {1000 * seconds};
