@@ -30,7 +30,8 @@ from emotion_core.errors import UsageError
 
 if __name__ != "__main__":
     # the workers find the stand-in here
-    from emotion_core.labelling.job import Labelling, label
+    from emotion_core.labelling.how import Labelling
+    from emotion_core.labelling.job import label
 
     @dataclass(frozen=True)
     class StandIn(Labelling):

@@ -57,7 +57,7 @@ def ours(fps: float, files: Sequence[str], exact: bool) -> None:
 
     from emotion_core.clips.clip import manifest_table
     from emotion_core.clips.work import ClipWork
-    from emotion_core.labelling.job import Labelling
+    from emotion_core.labelling.how import Labelling
     from emotion_core.labelling.step import LabelOptions
     from emotion_core.labelling.tracks import TrackFinder
 

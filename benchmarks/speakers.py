@@ -217,7 +217,7 @@ def measure(
     talks: Sequence[Talk], lengths_s: Sequence[float], partners: int
 ) -> dict[float, list[Given]]:
     """What becomes of every window with speech, one a second, for each length of windows."""
-    from emotion_core.labelling.job import Labelling
+    from emotion_core.labelling.how import Labelling
     from emotion_core.labelling.step import LabelOptions
     from emotion_core.labelling.windows import Windowing
 

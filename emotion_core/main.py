@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "label": ("emotion_core.labelling.command", "Videos -> who felt what when, in Parquet."),
         "report": ("emotion_core.labelling.report.command", "Labels -> pages to look at."),
+        "live": ("emotion_core.live.command", "A camera, stream or file, while it plays."),
         "people": ("emotion_core.labelling.people.command", "Who is the same person, by name."),
         "erase": ("emotion_core.labelling.erasing.command", "A video or a person leaves all."),
         "export": ("emotion_core.exports.command", "Labels -> CSV, subtitles, ELAN, Praat ..."),

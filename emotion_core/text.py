@@ -110,5 +110,6 @@ def without_secret(uri: str, place: str) -> str:
     return (
         f"{place}: an address with a password or a signature in it ({shown}), which would stand in "
         "every table: give it without, and the credentials through the environment "
-        "(AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), or copy the files first"
+        "(AWS_ACCESS_KEY_ID, AWS_PROFILE, ...; for jobs/live.py the whole as EMOTION_SOURCE), or "
+        "copy the files first"
     )

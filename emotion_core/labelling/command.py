@@ -168,8 +168,9 @@ def main(
     from emotion_core.engine.patience import Patience
     from emotion_core.labelling.compact import compact, refuse_used
     from emotion_core.labelling.erasing.record import erased
+    from emotion_core.labelling.how import Labelling
     from emotion_core.labelling.identity import Identify
-    from emotion_core.labelling.job import Labelling, label
+    from emotion_core.labelling.job import label
     from emotion_core.labelling.report.cards import cards
     from emotion_core.labelling.report.summary import Facts
     from emotion_core.labelling.report.write import FILES, ReportOptions, write_report

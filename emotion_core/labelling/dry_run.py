@@ -11,7 +11,7 @@ from emotion_core import storage
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.cluster import connect
 from emotion_core.errors import ClipError
-from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.placing import plan_group
 from emotion_core.labelling.report.forecast import Forecast, Kind
 from emotion_core.labelling.step import LabelStep

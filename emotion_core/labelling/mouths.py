@@ -9,7 +9,7 @@ from emotion_core.faces.mouths import MouthPicture, mouth_pictures
 from emotion_core.faces.types import Detector
 from emotion_core.labelling.speakers import MOUTH_FPS
 from emotion_core.labelling.windows import Piece
-from emotion_core.media.sampling import span_times
+from emotion_core.media.sampling import Among, span_times
 from emotion_core.media.types import DecodePlan, Media, MediaInfo
 from emotion_core.recipes.specs import VideoSpec
 
@@ -38,24 +38,19 @@ class MouthReader:
         self._still = info.kind == "image"
         self._detector = detector
         specs: tuple[VideoSpec, ...] = (plan.video, *plan.also) if plan.video else ()
-        self._times = span_times(
+        times = span_times(
             specs, plan.start_s, info.pictures_end_s, info.fps, plan.span_s, plan.short_s
         )
-        self._next = next(self._times, None)
+        self._wanted = Among(times)
 
     def for_models(self, media: Media) -> Media:
         """The media with those pictures only that the plan takes."""
         if self._still:
             return media
-        chosen = [self._is_wanted(float(time)) for time in media.frame_times_s]
+        chosen = [self._wanted.holds(float(time)) for time in media.frame_times_s]
         return replace(
             media, frames=media.frames[chosen], frame_times_s=media.frame_times_s[chosen]
         )
-
-    def _is_wanted(self, time_s: float) -> bool:
-        while self._next is not None and self._next < time_s:
-            self._next = next(self._times, None)
-        return self._next == time_s
 
     def read(self, media: Media, piece: Piece) -> tuple[MouthPicture, ...]:
         """The mouths in all pictures of the media, in order of time.

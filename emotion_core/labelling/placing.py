@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from emotion_core.engine.gpu import check_torch_gpu
 from emotion_core.engine.needs import DeclaredStep
 from emotion_core.engine.plan import Group, plan
 from emotion_core.engine.reach import Reach, count_cpus, count_gpus
 from emotion_core.engine.served import Servers, servers
-from emotion_core.labelling.served import ModelServer
+from emotion_core.labelling.ensemble import Ensemble
+from emotion_core.labelling.how import Labelling
+from emotion_core.labelling.served import ModelServer, stand_ins
 from emotion_core.labelling.step import GPU_SHARE, LabelStep, label_step
 
 # What servers compute on.
@@ -21,19 +22,6 @@ DEVICE = "cuda"
 _SERVER_CPUS = 0.5
 # A server answers this many workers at least, or most of the machines would be servers'.
 _LEAST_WORKERS = 4
-
-
-class Makes(Protocol):
-    """What makes steps and servers where they are to run: a ``job.Labelling``."""
-
-    def step(self, device: str = "cpu") -> LabelStep:
-        """A step with models of its own."""
-
-    def step_at(self, servers: Servers) -> LabelStep:
-        """A step that asks servers."""
-
-    def server(self, device: str) -> ModelServer:
-        """What one of these holds."""
 
 
 def count_servers(reach: Reach, inputs: int) -> int:
@@ -51,7 +39,7 @@ def count_servers(reach: Reach, inputs: int) -> int:
 
 
 def plan_group(
-    how: Makes, reach: Reach, inputs: int, model_bytes: int = 0, more_bytes: int = 0
+    how: Labelling, reach: Reach, inputs: int, model_bytes: int = 0, more_bytes: int = 0
 ) -> Group:
     """The one step: as many videos are worked on at once as there is room for its workers.
 
@@ -64,6 +52,7 @@ def plan_group(
         model_bytes: what speech encoders and other people's models hold where models are.
         more_bytes: what every worker holds beyond the usual.
     """
+    how = replace(how)  # without the models, which are loaded where they are needed
     number = count_servers(reach, inputs)
     if not number:
         (group,) = plan([label_step(how.step, model_bytes + more_bytes)], reach)
@@ -79,7 +68,7 @@ def plan_group(
 
 @contextmanager
 def placed(
-    how: Makes, reach: Reach, inputs: int, model_bytes: int = 0, more_bytes: int = 0
+    how: Labelling, reach: Reach, inputs: int, model_bytes: int = 0, more_bytes: int = 0
 ) -> Iterator[Group]:
     """``plan_group``, with its servers, if there are to be any, as long as the block lasts."""
     group = plan_group(how, reach, inputs, model_bytes, more_bytes)
@@ -87,11 +76,21 @@ def placed(
     if not number:
         yield group
         return
-    with servers(partial(_served, how, DEVICE), number, GPU_SHARE) as running:
-        yield replace(group, factories=(partial(how.step_at, running),))
+    with servers(partial(model_server, how, DEVICE), number, GPU_SHARE) as running:
+        yield replace(group, factories=(partial(_step_at, how, running),))
 
 
-def _served(how: Makes, device: str) -> ModelServer:
+def model_server(how: Labelling, device: str) -> ModelServer:
+    """What a server holds: models and detector for workers that have none.
+
+    Raises:
+        UsageError: they cannot be had, or ``device`` is ``cuda`` and cannot be used.
+    """
     if device == "cuda":
         check_torch_gpu()
-    return how.server(device)
+    members, detector = how.loaded(device)
+    return ModelServer(Ensemble(members).bundles, detector, whole=device != "cpu")
+
+
+def _step_at(how: Labelling, running: Servers) -> LabelStep:
+    return how.step_with(*stand_ins(running.caller()))

@@ -139,15 +139,24 @@ class LabelStep:
         segments: list[Segment] = []
         queries: list[Query] = []
         for window in windows(self._pieces(work, seen), self.windowing):
-            seen.several_people |= len(window.track_ids()) > 1
-            seen.voice |= has_voice(window)
-            if seen.faces is not None:
-                seen.faces.saw(window.track_ids())
-            queries += self._queries(window, seen)
+            queries += self.asked(window, seen)
             if len(queries) >= BATCH:
                 segments += self.ensemble.answers(queries)
                 queries = []
         segments += self.ensemble.answers(queries)
+        return self.result(work, seen, segments)
+
+    def asked(self, window: Piece, seen: Seen) -> Iterator[Query]:
+        """What there is to ask about a window, of which ``seen`` takes notice."""
+        assert seen.info is not None
+        seen.several_people |= len(window.track_ids()) > 1
+        seen.voice |= has_voice(window)
+        if seen.faces is not None:
+            seen.faces.saw(window.track_ids())
+        return self.ensemble.queries(window, seen.info.fps, seen.info.pictures_end_s)
+
+    def result(self, work: ClipWork, seen: Seen, segments: Sequence[Segment]) -> ClipWork:
+        """The video with its segments, and with what its row tells of it."""
         done = work.with_(
             segments=tuple(segments),
             n_tracks=len(seen.tracks),
@@ -162,10 +171,6 @@ class LabelStep:
             notes=(SEVERAL_PEOPLE,) * seen.several_people,
         )
         return done if seen.faces is None else seen.faces.applied(done)
-
-    def _queries(self, window: Piece, seen: Seen) -> Iterator[Query]:
-        assert seen.info is not None
-        return self.ensemble.queries(window, seen.info.fps, seen.info.pictures_end_s)
 
     def _pieces(self, work: ClipWork, seen: Seen) -> Iterator[Piece]:
         finder: TrackFinder | None = None
@@ -186,9 +191,8 @@ class LabelStep:
                     seen.stopped(error)  # what was labelled before is worth keeping
                     return
                 if finder is None:
-                    exact = self._exact(media.info)
-                    finder = TrackFinder(self.views, self.detector, exact, seen.faces)
-                    mouths = self._mouths(media.info)
+                    finder = self.finder(media.info, seen)
+                    mouths = self.mouths(media.info)
                 looked_at = media if mouths is None else mouths.for_models(media)
                 chunk = finder.piece(looked_at, start_s, self._end(start_s, media))
                 if mouths is not None:
@@ -200,7 +204,12 @@ class LabelStep:
                 seen.add(media, chunk)
                 yield from split(chunk, self.windowing.piece_s)
 
-    def _mouths(self, info: MediaInfo) -> MouthReader | None:
+    def finder(self, info: MediaInfo, seen: Seen) -> TrackFinder:
+        """What follows the faces of one video."""
+        return TrackFinder(self.views, self.detector, self._exact(info), seen.faces)
+
+    def mouths(self, info: MediaInfo) -> MouthReader | None:
+        """What looks at the mouths of one video; None: nobody asked whose the sound is."""
         if not self.speakers:
             return None
         assert self.detector is not None
@@ -241,11 +250,19 @@ class LabelStep:
             return start_s
         heard = start_s + media.audio.size / media.sample_rate if media.sample_rate else start_s
         seen = float(media.frame_times_s[-1]) if len(media.frame_times_s) else start_s
-        # headers may promise less than there is, never cut off what was heard or seen
-        longest = max(media.info.duration_s, heard, seen, start_s)
-        return min(start_s + self.windowing.chunk_s, longest)
+        return self.chunk_end(start_s, max(media.info.duration_s, heard, seen))
 
-    def _outcome(self, outcome: Outcome, seen: Seen, segments: list[Segment]) -> Outcome:
+    def chunk_end(self, start_s: float, end_s: float) -> float:
+        """Where a chunk ends that starts at ``start_s``.
+
+        Args:
+            start_s: its start.
+            end_s: where the file ends. Headers may promise less than there is, which never cuts
+                off what was heard or seen.
+        """
+        return min(start_s + self.windowing.chunk_s, max(end_s, start_s))
+
+    def _outcome(self, outcome: Outcome, seen: Seen, segments: Sequence[Segment]) -> Outcome:
         info = seen.info
         if info is None:
             return outcome.fail("decode", "empty", "empty: no sound and no picture in it")

@@ -168,9 +168,14 @@ def windows(pieces: Iterable[Piece], windowing: Windowing) -> Iterator[Piece]:
     The windows start at 0, hop, 2 hop, ... and together cover the whole video: the last one is
     shorter when the video ends within it.
     """
+    return overlapping(_without_short_tail(pieces, windowing.short_s), windowing)
+
+
+def overlapping(pieces: Iterable[Piece], windowing: Windowing) -> Iterator[Piece]:
+    """``windows`` of pieces of which none is a short tail: none is held back to see what comes."""
     held: list[Piece] = []
     fresh = 0  # pieces in ``held`` that no window has shown yet
-    for piece in _without_short_tail(pieces, windowing.short_s):
+    for piece in pieces:
         held.append(piece)
         fresh += 1
         if len(held) == windowing.pieces_per_window:

@@ -119,13 +119,7 @@ def read_facts(path: str) -> Facts:
     with open_container(path) as container:
         if container.metadata.get("major_brand", "").strip() in _STILL_BRANDS:
             raise ClipError("decode", "unreadable: a HEIF still, which is not supported")
-        video = _video_stream(container)
-        audio = container.streams.best("audio", related=video)
-        audio = audio if audio is not None and _can_decode(audio) and plausible(audio) else None
-        if video is None and audio is None:
-            raise ClipError("decode", "unreadable: no picture or sound that can be decoded")
-        if video is not None:
-            refuse_large(video.width, video.height, MOST_VIDEO_PIXELS)
+        video, audio = chosen_streams(container)
         name = container.format.name.split(",")[0]
         origin = (container.start_time or 0) / av.time_base
         whole = (container.duration or 0) / av.time_base
@@ -145,6 +139,22 @@ def read_facts(path: str) -> Facts:
             matrix=matrix,
             early=file.early,
         )
+
+
+def chosen_streams(container: InputContainer) -> tuple[VideoStream | None, Stream | None]:
+    """The moving picture and the sound of a container that are used; one of them at least.
+
+    Raises:
+        ClipError: it has neither that can be decoded, or pictures that are too large.
+    """
+    video = _video_stream(container)
+    audio = container.streams.best("audio", related=video)
+    audio = audio if audio is not None and _can_decode(audio) and plausible(audio) else None
+    if video is None and audio is None:
+        raise ClipError("decode", "unreadable: no picture or sound that can be decoded")
+    if video is not None:
+        refuse_large(video.width, video.height, MOST_VIDEO_PIXELS)
+    return video, audio
 
 
 def use_only(container: InputContainer, streams: Sequence[Stream]) -> None:

@@ -168,7 +168,7 @@ class IsolatedDecoder:
             self._files, self._streams = 1, 0
             self._pool = ProcessPool(
                 max_workers=1,
-                initializer=_prepare_child,
+                initializer=prepare_child,
                 context=BareContext(),
             )
         return self._pool
@@ -201,7 +201,8 @@ def _cause(exitcode: int) -> str:
 _open_streams: dict[int, Iterator[Media]] = {}
 
 
-def _prepare_child() -> None:
+def prepare_child() -> None:
+    """A process that decodes what strangers made: bounded, easily ended, gone with its parent."""
     # pebble installs a handler in Python, which a decoder that hangs in C would never run
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, resource.RLIM_INFINITY))

@@ -91,6 +91,24 @@ def span_times(
         begin_s = stop_s
 
 
+class Among:
+    """Tells which of some times are among others. To be asked in ascending order.
+
+    Args:
+        times_s: the others, ascending, taken as they are needed.
+    """
+
+    def __init__(self, times_s: Iterator[float]):
+        self._times = times_s
+        self._next = next(times_s, None)
+
+    def holds(self, time_s: float) -> bool:
+        """Whether ``time_s`` is one of them."""
+        while self._next is not None and self._next < time_s:
+            self._next = next(self._times, None)
+        return self._next == time_s
+
+
 def _thin(available: int, wanted: int) -> np.ndarray:
     """``wanted`` of ``available`` indices, one from the middle of each equal part."""
     return ((np.arange(wanted) + 0.5) * (available / wanted)).astype(np.int64)

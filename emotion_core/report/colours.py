@@ -4,6 +4,7 @@ The palette is Okabe and Ito's ("Color Universal Design", 2008), which people wi
 kinds of colour blindness can tell apart; neutral is grey instead of black.
 """
 
+from collections.abc import Sequence
 from types import MappingProxyType
 
 EMOTION_COLOURS = MappingProxyType(
@@ -51,3 +52,14 @@ def ink_on(colour: str) -> str:
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#fff"
+
+
+def style_rules(labels: Sequence[str]) -> str:
+    """CSS: the class ``e0`` wears the colour and pattern of the first label, and so on."""
+    rules = []
+    for place, label in enumerate(labels):
+        colour, pattern = colour_of(label), PATTERNS.get(label)
+        ground = f"{pattern}, {colour}" if pattern else colour
+        ink = ink_on(colour)
+        rules.append(f".e{place} {{ background: {ground}; color: {ink}; fill: {colour}; }}")
+    return "\n".join(rules)

@@ -11,7 +11,8 @@ import torch
 from emotion_core import storage
 from emotion_core.engine.gpu import check_torch_gpu
 from emotion_core.errors import UsageError
-from emotion_core.labelling.job import Labelling, label
+from emotion_core.labelling.how import Labelling
+from emotion_core.labelling.job import label
 from emotion_core.preprocessing.job import Preprocessing, preprocess
 from emotion_core.recipes import load_recipe
 from tests.support.labelling import manifest, quiet, untrained

@@ -12,7 +12,7 @@ from emotion_core.engine.needs import DeclaredStep, Needs, Variant
 from emotion_core.engine.plan import plan
 from emotion_core.engine.reach import Node, Reach, count_cpus, reach, room
 from emotion_core.errors import UsageError
-from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.placing import count_servers, plan_group
 from emotion_core.labelling.step import label_step
 from emotion_core.preprocessing.job import Preprocessing, declared_steps

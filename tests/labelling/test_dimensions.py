@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.exports.command import Format, main
+from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.identity import renumbered
-from emotion_core.labelling.job import Labelling
 from emotion_core.labelling.report.overview import Names
 from emotion_core.labelling.report.video import video_page
 from emotion_core.labelling.tables import LabelTables, published_dimensions, published_labels

@@ -9,7 +9,7 @@ from emotion_core.clips.work import ClipWork
 from emotion_core.corpora.inputs import collect
 from emotion_core.faces.boxes import iou, is_face
 from emotion_core.faces.detectors import load_detector
-from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.step import LabelOptions
 from emotion_core.labelling.tracks import TrackFinder
 from emotion_core.media.stream import stream

@@ -7,7 +7,7 @@ import pytest
 
 from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
-from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.report.cards import cards
 from tests.support.foreign import colour_network, voice_classifier
 from tests.support.labelling import LABELS, work_on

@@ -9,8 +9,8 @@ from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.errors import UsageError
 from emotion_core.faces.embedding import FaceEmbedder
 from emotion_core.faces.likeness import Leaders
+from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.identity import Identify, linked, renumbered
-from emotion_core.labelling.job import Labelling
 from emotion_core.labelling.rows import video_rows
 from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.models.bundle import load_bundle

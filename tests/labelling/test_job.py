@@ -12,7 +12,8 @@ from emotion_core import storage
 from emotion_core.clips.clip import manifest_table
 from emotion_core.corpora.inputs import collect
 from emotion_core.errors import UsageError
-from emotion_core.labelling.job import Labelling, label
+from emotion_core.labelling.how import Labelling
+from emotion_core.labelling.job import label
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION, segments_schema, videos_schema
 from emotion_core.labelling.step import LabelOptions
 from emotion_core.recipes.emotions import LABEL_SETS

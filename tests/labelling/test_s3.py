@@ -14,7 +14,8 @@ import pytest
 from emotion_core.engine.reach import Node, Reach
 from emotion_core.errors import StorageError
 from emotion_core.labelling import job
-from emotion_core.labelling.job import Labelling, label
+from emotion_core.labelling.how import Labelling
+from emotion_core.labelling.job import label
 from emotion_core.storage.parts import parts as parts_of
 from emotion_core.storage.parts import read_parts
 from tests.labelling.test_tables import manifest, write

@@ -15,7 +15,8 @@ from emotion_core import storage
 from emotion_core.faces.following import FaceFollower, Following
 from emotion_core.faces.types import Detections
 from emotion_core.labelling import placing
-from emotion_core.labelling.job import Labelling, label
+from emotion_core.labelling.how import Labelling
+from emotion_core.labelling.job import label
 from emotion_core.labelling.served import ModelServer, stand_ins
 from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.sound.pretrained import resolve
@@ -60,7 +61,7 @@ def _told(row: dict[str, Any]) -> str:
 def test_labels_are_those_of_models_of_ones_own(demo: Path) -> None:
     how = Labelling(("voice", "face"), ANY_SOUND)
     paths = sorted(path for path in (demo / "wild").rglob("*") if path.is_file())
-    direct = Direct(how.server("cpu"))
+    direct = Direct(placing.model_server(how, "cpu"))
 
     here, there = labelled(how, paths, None), labelled(how, paths, direct)
 
@@ -76,7 +77,7 @@ def test_an_encoder_is_the_servers(tmp_path: Path) -> None:
     recipe = replace(recipe, audio=audio)
     how = Labelling((str(untrained(tmp_path / "model", ("audio",), recipe)),), ANY_SOUND)
     clip = write_clip(tmp_path / "a.mp4", frames=50)
-    direct = Direct(how.server("cpu"))
+    direct = Direct(placing.model_server(how, "cpu"))
     assert repr(labelled(how, [clip], None)) == repr(labelled(how, [clip], direct))
     assert "features" in direct.asked
 
@@ -86,7 +87,7 @@ def test_dimensions_come_from_a_server_too(demo: Path, tmp_path: Path) -> None:
     only = f"onnx:{colour_network(tmp_path, [], dimensions=scale)}"
     how = Labelling(("face", only), ANY_SOUND)
     (path,) = [path for path in (demo / "wild").rglob("*") if path.name == "mood change.mp4"]
-    direct = Direct(how.server("cpu"))
+    direct = Direct(placing.model_server(how, "cpu"))
 
     here, there = labelled(how, [path], None), labelled(how, [path], direct)
 

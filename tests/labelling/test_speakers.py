@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.speakers import FPS, Composite, Talk, judge, read, write
 from emotion_core.errors import UsageError
-from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.labelling.windows import Windowing
 from tests.support.labelling import untrained, work_on

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.folds import ModelCache, find_folds
 from emotion_core.faces.detectors import detector_id
-from emotion_core.labelling.job import Labelling
+from emotion_core.labelling.how import Labelling
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
 from emotion_core.models.made import feature_settings, recipe_of_features
 from emotion_core.models.networks import NETWORKS, build_network

@@ -73,6 +73,31 @@ class Browser:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
+    def until(self, script: str, seconds: float = 120) -> None:
+        """Wait until an expression in the page is true."""
+        waiting = f"""new Promise((done) => {{
+            const end = Date.now() + {1000 * seconds};
+            const look = () => {{
+                if ({script}) done(true);
+                else if (Date.now() > end) done(false);
+                else setTimeout(look, 20);
+            }};
+            look();
+        }})"""
+        found = self.ask("Runtime.evaluate", expression=waiting, awaitPromise=True)
+        assert found["result"].get("value") is True, (
+            f"not true after {seconds} s: {script}; {found}"
+        )
+
+    def press(self, key: str, shift: bool = False) -> None:
+        """A key, pressed and let go where the focus is."""
+        codes = {" ": ("Space", 32), "Tab": ("Tab", 9), "Enter": ("Enter", 13)}
+        code, number = codes.get(key) or (f"Key{key.upper()}", ord(key.upper()))
+        text = {"text": {"Enter": "\r"}.get(key, key)} if key != "Tab" else {}
+        told = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": 8 * shift}
+        self.ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **told, **text)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **told)
+
     def resize(self, width: int, height: int, dark: bool = False) -> None:
         """Another size of the window, light or dark."""
         self.ask(

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
-from emotion_core.report.colours import PATTERNS, colour_of, ink_on
+from emotion_core.report.colours import style_rules
 
 _ROOM = "emotion_core.labelling.report"
 
@@ -35,9 +35,9 @@ def page(template: str, labels: Sequence[str], /, **values: Any) -> bytes:
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
-    legend = [(e, colour_of(e), ink_on(colour_of(e)), PATTERNS.get(e, "")) for e in labels]
     text = _environment().get_template(f"{template}.html").render(
-        policy=policy, script=script, style=_text("style.css"), legend=legend,
+        policy=policy, script=script, style=_text("style.css"),
+        rules=style_rules(labels), labels=labels,
         **values,
     )  # fmt: skip
     return text.encode()
