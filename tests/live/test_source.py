@@ -73,26 +73,23 @@ def test_a_file_comes_whole_and_as_decoding_has_it(clip: Path) -> None:
 
 
 def test_a_file_plays_at_its_own_pace(clip: Path) -> None:
-    source, front = open_source(address(str(clip), None), pace=1.0)
+    source, front = open_source(address(str(clip), None), pace=0.5)
+    began = time.monotonic()
     source.start()
-    began = time.monotonic()  # no earlier than the child's own beginning
     pictures = [each.picture for each in taken(front) if each.picture]
     source.close()
 
-    assert len(pictures) == 24
-    # a picture leaves the decoder when it is due, less the start of this process's own clock
-    first = pictures[0].arrived - pictures[0].time_s
-    assert all(each.arrived >= each.time_s + first - 0.3 for each in pictures)
-    assert time.monotonic() - began >= 1.5
+    assert len(pictures) == 24 and pictures[-1].time_s > 2.3
+    assert all(each.arrived >= began + 2 * each.time_s for each in pictures), "none is early"
 
 
 def test_a_file_that_is_paused_stands_still(clip: Path) -> None:
-    source, front = open_source(address(str(clip), None), pace=1.0)
+    source, front = open_source(address(str(clip), None), pace=0.5)
     source.start()
     before = next(each.picture for each in taken(front) if each.picture)
     source.pause()
     assert front.take(0).status.source == "paused"
-    # what was under way when it was told comes; then nothing does, for longer than the file lasts
+    # what was under way when it was told comes; then nothing does, while fifteen would be due
     latest, still_since = before.time_s, time.monotonic()
     while time.monotonic() - still_since < 3.0:
         if picture := front.take(0.2).picture:
