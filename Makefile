@@ -1,4 +1,5 @@
-# make env | demo | test | test-all | lint | clean. Needs Python 3.11, 3.12 or 3.13 and the package registry.
+# make env | demo | test | test-all | lint | site | clean. Needs Python 3.11, 3.12 or 3.13 and the
+# package registry.
 # PYTHON=/path/to/python3.11 chooses the interpreter, ARGS="-k media" goes to pytest.
 
 VENV := .venv
@@ -13,7 +14,7 @@ STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum |
 # Threads of the numeric libraries; the jobs spread work over processes instead.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: env demo test test-all lint clean
+.PHONY: env demo test test-all lint site clean
 
 env: $(STAMP)
 
@@ -48,6 +49,10 @@ lint: env
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# the documents as a site, in out/site: a warning is an error
+site: env
+	@$(BIN)/python -m docs.build
+
 clean:
-	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

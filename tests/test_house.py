@@ -214,17 +214,19 @@ def imported(paths: tuple[Path, ...]) -> dict[str, set[str]]:
     """Distributions that may provide each module from elsewhere that ``paths`` import."""
     distributions = packages_distributions()
     tops = {name.split(".")[0] for path in paths for name in imports(path)}
-    ours = {PACKAGE, "jobs", "tests", "examples", "benchmarks", ""}
+    ours = {PACKAGE, "jobs", "tests", "examples", "benchmarks", "docs", ""}
     return {top: names(distributions.get(top, [])) for top in tops - sys.stdlib_module_names - ours}
 
 
 def test_every_import_is_a_declared_dependency() -> None:
     extras = project()["optional-dependencies"]
     declared = names(project()["dependencies"])
-    outside = (*(ROOT / "tests").rglob("*.py"), *(ROOT / "examples").rglob("*.py"))
+    outside = [
+        path for room in ("tests", "examples", "docs") for path in (ROOT / room).rglob("*.py")
+    ]
     for paths, allowed in (
         (sources(), declared | names([*extras["encoders"], *extras["exports"], *extras["live"]])),
-        (outside, declared | names(extras["dev"])),
+        (tuple(outside), declared | names(extras["dev"])),
     ):
         undeclared = {module for module, by in imported(paths).items() if not by & allowed}
         assert undeclared == set()

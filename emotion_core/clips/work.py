@@ -19,6 +19,12 @@ class Outcome:
     ``ok``: everything the recipe wants and the clip is said to hold was there. ``degraded``: some
     of it was missing, the rest was used. ``failed``: there was nothing to work with; of a video to
     be labelled, nothing could be decoded, or only broken parts of it.
+
+    Attributes:
+        status: one of these three.
+        stage: where it failed, or what was missing first; None when ``ok``.
+        reasons: keys of ``storage.schemas.REASONS``, each once; empty when ``ok``.
+        error: the same for people, one line; None when ``ok``.
     """
 
     status: str = "ok"
@@ -59,15 +65,17 @@ class Segment:
     """What one window of a video says of one track, or of its sound alone.
 
     Attributes:
-        start_s, end_s: the window.
+        start_s: where the window starts, seconds.
+        end_s: where it ends.
         track_id: whose, numbered within the video; None when it is only the sound.
         face_box: x1 y1 x2 y2 as fractions of the picture, where the face was seen best.
         face_score: the detector's score there.
         face_time_s: when that was, seconds from the start of the file.
         probabilities: float32 (labels,): the answer.
         modalities: what it rests on: ``audio``, ``face`` or both.
-        audio_probabilities, face_probabilities: float32 (labels,): the answers from the sound and
-            from the face alone; None for what was not asked.
+        audio_probabilities: float32 (labels,): the answer from the sound alone; None where that was
+            not asked.
+        face_probabilities: float32 (labels,): the answer from the face alone; None likewise.
         speaking: how well the track's mouth goes with the sound, -1 to 1; None where that was not
             asked.
         dimensions: float32 (dimensions,) from -1 to 1, of an ensemble that tells any, NaN where it
@@ -105,10 +113,10 @@ class ClipWork:
         tracks: how each of these looks, float32 (size,) of length 1, by number; None for one of
             whom nothing tells. None as a whole: nobody asked (``labelling.identity``).
         notes: words of ``NOTES`` that describe what the label step saw.
-        no_face_s, no_sound_s: seconds in which it saw no face, heard no sound; None: nobody looked
-            or listened.
-        speech_s, no_speech_s: seconds in which it heard somebody speak, and the others; None:
-            nobody looked for speech.
+        no_face_s: seconds in which it saw no face; None: nobody looked.
+        no_sound_s: seconds in which it heard no sound; None: nobody listened.
+        speech_s: seconds in which it heard somebody speak; None: nobody looked for speech.
+        no_speech_s: the other seconds; None likewise.
         duration_s: seconds of media.
         decoder: which library gave the pictures.
         face_provider: what ran the face detector (``Detector.provider``); None: none ran.

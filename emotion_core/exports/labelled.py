@@ -34,14 +34,15 @@ class Stretch:
     Attributes:
         lane: ``person 0``, ``person 1``, ..., the person's name where ``people/`` knows one, or
             ``sound``, which is nobody's in particular.
-        start_s, end_s: seconds from the start of the file; equal for a still picture.
+        start_s: seconds from the start of the file.
+        end_s: the same; equal to ``start_s`` for a still picture.
         emotion: the label.
         confidence: 0 to 1.
         unsure: below the least confidence that the labelling asked for.
         probabilities: of all labels, in their order.
         dimensions: of all that the models told, in their order; None where they could not.
-        box, box_s: where the face was seen best, as fractions of the picture, and when; None for
-            sound.
+        box: where the face was seen best, as fractions of the picture; None for sound.
+        box_s: when that was, seconds.
     """
 
     lane: str

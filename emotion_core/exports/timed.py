@@ -48,6 +48,12 @@ def subtitles(video: LabelledVideo, kind: str) -> bytes:
     Args:
         video: may have no stretch; then the file has none either.
         kind: ``vtt`` or ``srt``.
+
+    Returns:
+        The file, UTF-8.
+
+    Raises:
+        UsageError: the extra ``exports`` is not installed.
     """
     pysubs2 = _library("pysubs2")
     file = pysubs2.SSAFile()
@@ -61,7 +67,14 @@ def subtitles(video: LabelledVideo, kind: str) -> bytes:
 
 
 def elan(video: LabelledVideo) -> bytes:
-    """ELAN's annotation format: a tier a person and one of the sound, and their confidence."""
+    """ELAN's annotation format: a tier a person and one of the sound, and their confidence.
+
+    Returns:
+        An EAF file, XML; times are whole milliseconds.
+
+    Raises:
+        UsageError: the extra ``exports`` is not installed.
+    """
     elan_ = _library("pympi").Elan
     file = elan_.Eaf(author="emotion-core")
     file.remove_tier("default")
@@ -84,7 +97,14 @@ def elan(video: LabelledVideo) -> bytes:
 
 
 def praat(video: LabelledVideo) -> bytes:
-    """A TextGrid with an interval tier for each lane, of which there is one at least."""
+    """Praat's TextGrid, with an interval tier for each lane; times in seconds.
+
+    Args:
+        video: has one lane at least.
+
+    Raises:
+        UsageError: the extra ``exports`` is not installed.
+    """
     textgrid = _library("praatio").textgrid
     lanes = video.lanes
     end_s = max(video.row["duration_s"] or 0.0, *(lane[-1].end_s for lane in lanes.values()))

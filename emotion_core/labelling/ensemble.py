@@ -27,11 +27,14 @@ class Query:
     """What is asked: one track in one window, or the window's sound.
 
     Attributes:
-        start_s, end_s: the window.
+        start_s: where the window starts, seconds.
+        end_s: where it ends.
         track_id: the track; None for sound alone.
         samples: what each model of the ensemble gets to see and hear; a model that cannot judge
             anything of it has an empty sample.
-        box, score, time_s: where and when the face was seen best, and the detector's score there.
+        box: x1 y1 x2 y2 as fractions of the picture, where the face was seen best; None for sound.
+        score: the detector's score there.
+        time_s: when that was, seconds.
         speaking: how well the track's mouth goes with the sound; None where that was not asked.
     """
 

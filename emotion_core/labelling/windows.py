@@ -25,6 +25,13 @@ class Windowing:
 
     A video is cut into pieces of which both are whole numbers, and decoded in chunks, which are
     one or several pieces.
+
+    Attributes:
+        window_s: seconds that one window lasts, counted in thousandths.
+        hop_s: seconds from the start of one window to that of the next, alike.
+
+    Raises:
+        UsageError: a hop of 0 or less, or longer than the window.
     """
 
     window_s: float = 4.0

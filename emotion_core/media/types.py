@@ -38,7 +38,8 @@ class DecodePlan:
         sample_rate: Hz of the sound wanted, or None for no sound.
         decoder: ``auto`` (decord where it is proven equal to PyAV, else PyAV), ``decord`` or
             ``pyav``.
-        start_s, end_s: the part of the file; ``end_s`` None means to the end.
+        start_s: where the part of the file starts that is wanted, seconds.
+        end_s: where it ends; None means with the file.
         also: more samplings, whose pictures are taken too, scaled as those of ``video``.
         span_s: every sampling is applied to each stretch of this many seconds as if it were a clip
             of its own; None: to the part of the file as a whole.

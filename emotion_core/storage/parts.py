@@ -44,7 +44,18 @@ def parts(folder: str) -> list[str]:
 
 
 def read_parts(folder: str, columns: list[str] | None = None) -> pa.Table | None:
-    """These columns (None: all) of all files together, or None when there is no file."""
+    """A table of a job, such as ``out/labels/segments``, in memory.
+
+    Args:
+        folder: URI; need not exist.
+        columns: None reads all.
+
+    Returns:
+        The rows of all its files together; None when there is no file.
+
+    Raises:
+        UsageError: a file or a column cannot be read.
+    """
     found = parts(folder)
     return read_parquet(found, columns) if found else None
 

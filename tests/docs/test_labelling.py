@@ -2,7 +2,6 @@
 
 import csv
 import inspect
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -353,9 +352,3 @@ def test_the_options_exist() -> None:
     options = {f"--{name.replace('_', '-')}" for name in names}
     others = {"--working-dir", "--runtime-env-json", "--minutes"}  # of Ray and the benchmark
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TEXT)) - others <= options
-
-
-def test_the_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT)
-    assert targets
-    assert [each for each in targets if not os.path.exists(DOCUMENT.parent / each)] == []

@@ -38,7 +38,8 @@ class Calibration:
         coverage: what is right of the surest clips, from a tenth of them to all
             (``risk_coverage``).
         counts: clips in each bin, int64 (BINS,).
-        confidence, accuracy: means in each bin, float64 (BINS,); NaN in an empty one.
+        confidence: its mean in each bin, float64 (BINS,); NaN in an empty one.
+        accuracy: the share that is right in each bin, alike.
     """
 
     ece: float

@@ -102,7 +102,13 @@ class FigureMeter:
 
 
 def figures(predicted: Tensor, label: Tensor, label_set: LabelSet) -> Figures:
-    """Figures of class indices (or scores) ``predicted`` against class indices ``label`` (n,)."""
+    """How ``predicted`` agrees with ``label``.
+
+    Args:
+        predicted: class indices, int64 (n,), or a score for each class, float (n, classes).
+        label: class indices, int64 (n,).
+        label_set: what the indices mean.
+    """
     meter = FigureMeter(label_set.labels)
     meter.update(predicted, label)
     return meter.compute()

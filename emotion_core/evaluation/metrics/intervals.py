@@ -27,7 +27,9 @@ class Intervals:
     have given another model.
 
     Attributes:
-        war, uar, macro_f1: lower and upper end, each in [0, 1].
+        war: lower and upper end, each in [0, 1].
+        uar: the same.
+        macro_f1: the same.
         unit: ``speakers`` or ``clips``.
         units: how many of them there are.
     """
@@ -61,7 +63,8 @@ def bootstrap_intervals(
     """95 % intervals of the shares; see ``Intervals`` for what they mean.
 
     Args:
-        label, predicted: int64 (n,), class indices.
+        label: int64 (n,), class indices.
+        predicted: int64 (n,), class indices.
         classes: how many classes there are.
         speakers: n names, None where nobody is named.
         clips: n names; several answers to one clip stay together.
