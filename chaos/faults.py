@@ -1,0 +1,6 @@
+"""The sets of faults, by the names that ``--only`` takes."""
+
+from chaos.mutation import MUTATION
+from chaos.trials import Faults
+
+FAULTS: dict[str, Faults] = {"mutation": MUTATION}

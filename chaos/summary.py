@@ -1,0 +1,68 @@
+"""The campaign in figures: a table for the console, JSON, and the table of docs/reliability.md.
+
+python -m chaos.summary docs/reliability.json      prints the table in Markdown
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from chaos.trials import Trial
+
+_SUMS = ("times", "rows", "lost", "doubled", "errors")
+
+Line = dict[str, Any]
+
+
+def summarised(trials: Iterable[Trial]) -> list[Line]:
+    """One line for each kind of fault, in the order in which they were met."""
+    lines: dict[tuple[str, str], Line] = {}
+    for trial in trials:
+        new = {"fault": trial.fault, "line": trial.line, **dict.fromkeys(_SUMS, 0)}
+        line = lines.setdefault((trial.fault, trial.line), {**new, "wrong": 0, "dates": []})
+        for name in _SUMS:
+            line[name] += getattr(trial, name)
+        line["wrong"] += bool(trial.wrong)
+        line["dates"] = sorted({*line["dates"], trial.date})
+    return list(lines.values())
+
+
+def totals(lines: Iterable[Line]) -> dict[str, dict[str, int]]:
+    """The same by set of faults."""
+    sums: dict[str, dict[str, int]] = {}
+    for line in lines:
+        total = sums.setdefault(line["fault"], dict.fromkeys((*_SUMS, "wrong"), 0))
+        for name in total:
+            total[name] += line[name]
+    return sums
+
+
+def table(lines: Iterable[Line]) -> Table:
+    """For the console."""
+    shown = Table("fault", "caused", "rows", "lost", "doubled", "error", "else wrong")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for line in lines:
+        figures = (f"{line[name]:,}" for name in (*_SUMS, "wrong"))
+        shown.add_row(line["line"], *figures)
+    return shown
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """For a document: the lines of each set, and the command that runs them."""
+    rows = [
+        "| fault | caused | rows | lost | doubled | reason `error` |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for line in results["lines"]:
+        figures = " | ".join(f"{line[name]:,}" for name in _SUMS)
+        rows.append(f"| {line['line']} | {figures} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(markdown(json.loads(Path(sys.argv[1]).read_text("utf-8"))))
