@@ -1,7 +1,9 @@
-"""Every fault that a cluster knows, many times: ``make chaos``, or ``python -m chaos --out FOLDER``.
+"""Every fault that a cluster knows, many times: ``make chaos``.
 
-Trials are decided by a seed and written to ``FOLDER/SET.jsonl`` as they end: the same command goes on
-where it stopped, and tries again what went wrong. Sets may run side by side. ``FOLDER/summary.json``
+    python -m chaos --out out/chaos --only mutation --only kills --count 100
+
+Trials are decided by a seed and written to ``OUT/SET.jsonl`` as they end: the same command goes on
+where it stopped, and tries again what went wrong. Sets may run side by side. ``OUT/summary.json``
 is what docs/reliability.md shows.
 """
 

@@ -58,8 +58,11 @@ class Count:
             (row["status"] == "ok") == (not reasons), f"{what}: {row['status']} {sorted(reasons)}"
         )
 
-    def trial(self, fault: str, name: str, line: str, times: int) -> Trial:
+    def trial(
+        self, fault: str, name: str, line: str, times: int, parts: Mapping[str, int] | None = None
+    ) -> Trial:
+        """What was counted."""
         return Trial(
             fault, name, line, times, self.rows, self.lost, self.doubled, self.errors,
-            tuple(self.wrong),
+            tuple(self.wrong), parts=dict(parts or {}),
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The sets of faults, by the names that ``--only`` takes."""
 
+from chaos.kills import KILLS
 from chaos.mutation import MUTATION
 from chaos.trials import Faults
 
-FAULTS: dict[str, Faults] = {"mutation": MUTATION}
+FAULTS: dict[str, Faults] = {"mutation": MUTATION, "kills": KILLS}

@@ -23,10 +23,14 @@ def summarised(trials: Iterable[Trial]) -> list[Line]:
     lines: dict[tuple[str, str], Line] = {}
     for trial in trials:
         new = {"fault": trial.fault, "line": trial.line, **dict.fromkeys(_SUMS, 0)}
-        line = lines.setdefault((trial.fault, trial.line), {**new, "wrong": 0, "dates": []})
+        line = lines.setdefault(
+            (trial.fault, trial.line), {**new, "wrong": 0, "dates": [], "parts": {}}
+        )
         for name in _SUMS:
             line[name] += getattr(trial, name)
         line["wrong"] += bool(trial.wrong)
+        for part, times in trial.parts.items():
+            line["parts"][part] = line["parts"].get(part, 0) + times
         line["dates"] = sorted({*line["dates"], trial.date})
     return list(lines.values())
 
@@ -41,6 +45,12 @@ def totals(lines: Iterable[Line]) -> dict[str, dict[str, int]]:
     return sums
 
 
+def words(line: Line) -> str:
+    """What was caused, and how often each where it was several things."""
+    parts = ", ".join(f"{part} {times}" for part, times in sorted(line["parts"].items()))
+    return f"{line['line']}: {parts}" if parts else str(line["line"])
+
+
 def table(lines: Iterable[Line]) -> Table:
     """For the console."""
     shown = Table("fault", "caused", "rows", "lost", "doubled", "error", "else wrong")
@@ -48,7 +58,7 @@ def table(lines: Iterable[Line]) -> Table:
         column.justify = "right"
     for line in lines:
         figures = (f"{line[name]:,}" for name in (*_SUMS, "wrong"))
-        shown.add_row(line["line"], *figures)
+        shown.add_row(words(line), *figures)
     return shown
 
 
@@ -60,7 +70,7 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     for line in results["lines"]:
         figures = " | ".join(f"{line[name]:,}" for name in _SUMS)
-        rows.append(f"| {line['line']} | {figures} |")
+        rows.append(f"| {words(line)} | {figures} |")
     return "\n".join(rows)
 
 

@@ -22,6 +22,7 @@ class Trial:
         wrong: what else was not as promised, in words.
         seconds: that it took.
         date: ``2026-01-31``.
+        parts: where several kinds of fault were caused, how many of each.
     """
 
     fault: str
@@ -35,6 +36,7 @@ class Trial:
     wrong: tuple[str, ...] = ()
     seconds: float = 0.0
     date: str = ""
+    parts: dict[str, int] = field(default_factory=dict)
 
     @property
     def held(self) -> bool:
@@ -65,7 +67,7 @@ class Faults:
 
 @dataclass
 class Ledger:
-    """Trials of a set as lines of JSON, added as they end. Of one that ran again the last counts."""
+    """Trials of a set as lines of JSON, added as they end. The last one of a name counts."""
 
     path: Path
     trials: dict[str, Trial] = field(default_factory=dict)
