@@ -18,8 +18,8 @@ from tests.support.media_clips import write_clip
 from tests.support.small_recipes import small
 from tests.support.synthetic_features import SMALL, rows, write_features
 
-CLIPS = 40
-EPOCHS = 10
+CLIPS = 16
+EPOCHS = 8
 RATE = 16000
 RECIPE = """
 from dataclasses import replace
@@ -63,7 +63,7 @@ def made(folder: Path) -> dict[str, Job]:
     """All three, their inputs in ``folder``."""
     clips = folder / "clips"
     uris = tuple(sorted(str(path) for path in _clips(clips)))
-    model = untrained(folder / "model", recipe=small("timedist-blstm"))
+    model = untrained(folder / "model", ("audio",), small("audio-cnn1d"))
     features = write_features(folder / "features", rows(SMALL), SMALL)
     (folder / "recipe.py").write_text(RECIPE.replace("EPOCHS", str(EPOCHS)))
     return {
@@ -92,10 +92,10 @@ def _clips(folder: Path) -> Iterator[Path]:
         (folder / emotion).mkdir(parents=True, exist_ok=True)
         if number % 2:
             path = folder / emotion / f"clip {number:02d}.mp4"
-            yield write_clip(path, frames=150, loudness=0.5 + number / 100, **VIDEOS["h264.mp4"])
+            yield write_clip(path, frames=50, loudness=0.5 + number / 40, **VIDEOS["h264.mp4"])
             continue
         path = folder / emotion / f"sound {number:02d}.wav"
-        times = np.arange(20 * RATE) / RATE
+        times = np.arange(6 * RATE) / RATE
         voice = sum(np.sin(2 * np.pi * (110 + 5 * number) * k * times) / k for k in range(1, 5))
         noise = np.random.default_rng(number).normal(0, 0.01, times.size)
         soundfile.write(path, 0.2 * voice + noise, RATE)

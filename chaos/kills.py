@@ -40,6 +40,7 @@ WORDS = {
     "checkpoint": "newest checkpoint damaged as well",
 }
 _LONG_S = 900.0
+_LOOK_S = 0.2
 # a driver that has lost its head: Ray's own limit, which nodes.py makes shorter, and some more
 _ENDS_S = 240.0
 
@@ -136,7 +137,7 @@ class Killing:
         wanted = int(share * self.job.steps)
         longest_s = self.calm.start_s if wanted == 0 else 2 * self.calm.step_s
         while process.poll() is None and self.job.progress(self.out) < wanted:
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
         try:
             process.wait(self.rng.uniform(0, longest_s))
         except subprocess.TimeoutExpired:
@@ -161,7 +162,7 @@ def undisturbed(job: Job, nodes: Nodes, out: Path) -> Undisturbed:
     start = time.monotonic()
     with killing.driver() as process:
         while process.poll() is None and job.progress(out) == 0:
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
         begun = time.monotonic()
         code = process.wait(_LONG_S)
     assert code == 0, killing.log.read_text()[-3000:]

@@ -56,6 +56,7 @@ class Nodes:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.folder / ".ray" / "auth_token"),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_raylet_start_wait_time_s": "120",
             # how long everybody waits for a head that is gone; Ray: a minute
             "RAY_gcs_rpc_server_reconnect_timeout_s": "15",
             "RAY_ADDRESS": f"127.0.0.1:{port}",
