@@ -56,7 +56,7 @@ def loudness_network(folder: Path, labels: list[str]) -> Path:
     ]
     values = {
         "weights": weights, "offset": offset, "axes": np.array([1], np.int64),
-        "scale": np.float32([np.sqrt(2 * RATE)]),
+        "scale": np.array([np.sqrt(2 * RATE)], np.float32),
     }  # fmt: skip
     _write(folder / "loud", nodes, values, ["n", "samples"], len(labels), "given")
     described = {
