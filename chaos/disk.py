@@ -16,12 +16,12 @@ from chaos.trials import Faults, Run, Trial
 from emotion_core.errors import StorageError
 from tests.support.published_tables import check_seen, holds, manifest, run, seen, tables
 
-STEP = 50  # bytes
+STEP = 100  # bytes
 VIDEOS = {"a": "1", "b": "1", "c": "1", "d": "1", "e": "1"}
 
 
 def names(count: int, seed: int) -> Sequence[str]:
-    """The limits: 0, 50, 100, ... bytes."""
+    """The limits: 0, 100, 200, ... bytes."""
     return [str(STEP * number) for number in range(count)]
 
 
@@ -56,7 +56,7 @@ def ready(folder: Path) -> Iterator[Run]:
         count.doubled = sum(videos.values()) - len(videos)
         holds(out, **VIDEOS)
         shutil.rmtree(out)
-        line = "a disk that is full: no file of more than 0, 50, 100, ... bytes, while publishing"
+        line = "a disk that is full: no file of more than 0, 100, 200, ... bytes, while publishing"
         return count.trial("disk", name, line, int(full), {"files that fitted in": int(not full)})
 
     yield trial
