@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 from chaos.faults import FAULTS
-from chaos.summary import summarised, table
+from chaos.summary import results, table
 from chaos.trials import Faults, Ledger, Run, Trial, read
 from emotion_core import cli
 from emotion_core.errors import UsageError
@@ -52,9 +52,9 @@ def main(
             cli.say(f"{fault}: {len(left)} of {len(names)} trials to do")
             _run(fault, faults, left, ledger, until)
     trials = [trial for fault in FAULTS for trial in read(out / f"{fault}.jsonl")]
-    lines = summarised(trials)
-    (out / "summary.json").write_text(json.dumps({"lines": lines}, indent=1) + "\n")
-    cli.console.print(table(lines))
+    found = results(trials, {fault: faults.happens for fault, faults in FAULTS.items()})
+    (out / "summary.json").write_text(json.dumps(found, indent=1) + "\n")
+    cli.console.print(table(found["lines"]))
     wrong = [trial for trial in trials if not trial.held]
     for trial in wrong:
         cli.say(f"{trial.fault} {trial.name}: {'; '.join(trial.wrong) or trial}")

@@ -62,4 +62,5 @@ def ready(folder: Path) -> Iterator[Run]:
     yield trial
 
 
-DISK = Faults("a full disk", 100, names, ready)
+HAPPENS = "one line; what was published stays, and the same command goes on"
+DISK = Faults(HAPPENS, 100, names, ready)

@@ -117,4 +117,8 @@ def ready(folder: Path) -> Iterator[Run]:
         yield run
 
 
-GALLERY = Faults("odd and broken media", len(FILES), names, ready)
+HAPPENS = (
+    "the status and reasons that chaos/gallery.py expects, with `label` and with each "
+    "decoder of `preprocess`"
+)
+GALLERY = Faults(HAPPENS, len(FILES), names, ready)

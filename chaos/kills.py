@@ -207,4 +207,7 @@ def _judged(name: str, killing: Killing, code: int) -> Trial:
     return count.trial("kills", name, f"SIGKILL under `{job.name}`, three nodes", kills, parts)
 
 
-KILLS = Faults("SIGKILL of processes and nodes", 120, names, ready)
+HAPPENS = (
+    "the job goes on by itself, or the same command goes on; the output is the undisturbed run's"
+)
+KILLS = Faults(HAPPENS, 120, names, ready)

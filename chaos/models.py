@@ -156,4 +156,5 @@ def _pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, get_context("spawn"))
 
 
-MODELS = Faults("damaged models", 400, names, ready)
+HAPPENS = "one line that ends the job before it begins, or a model that answers"
+MODELS = Faults(HAPPENS, 400, names, ready)

@@ -48,4 +48,5 @@ def ready(folder: Path) -> Iterator[Run]:
         yield run
 
 
-MUTATION = Faults("mutated files", 10_000, names, ready)
+HAPPENS = "a row each, which says what was wrong if anything was"
+MUTATION = Faults(HAPPENS, 10_000, names, ready)

@@ -127,4 +127,8 @@ def ready(folder: Path) -> Iterator[Run]:
     yield run
 
 
-POISON = Faults("decoders that do harm", 2 * len(KINDS), names, ready)
+HAPPENS = (
+    "the child that decodes meets its limit or dies: its file is `crash`, `timeout` or "
+    "`unreadable`, the good ones are `ok`"
+)
+POISON = Faults(HAPPENS, 2 * len(KINDS), names, ready)

@@ -203,4 +203,8 @@ def ready(folder: Path) -> Iterator[Run]:
         yield Stores(servers, here, files, jobs, {}).trial
 
 
-STORES = Faults("object stores in bad weather", 36, names, ready)
+HAPPENS = (
+    "what passes is tried again; keys that ran out end the job in one line, and the same "
+    "command goes on; an object that went or changed is its own row"
+)
+STORES = Faults(HAPPENS, 36, names, ready)

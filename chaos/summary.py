@@ -5,7 +5,7 @@ python -m chaos.summary docs/reliability.json      prints the table in Markdown
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +62,35 @@ def table(lines: Iterable[Line]) -> Table:
     return shown
 
 
-def markdown(results: dict[str, Any]) -> str:
-    """For a document: the lines of each set, and the command that runs them."""
+def results(trials: Iterable[Trial], happens: Mapping[str, str]) -> dict[str, Any]:
+    """What is kept of a campaign.
+
+    Args:
+        trials: all of them.
+        happens: of each set of faults, what becomes of the rows.
+    """
+    lines = summarised(trials)
+    dates = [date for line in lines for date in line.pop("dates")]
+    return {
+        "dates": sorted(set(dates)),
+        "happens": {line["fault"]: happens[line["fault"]] for line in lines},
+        "lines": lines,
+        "totals": totals(lines),
+    }
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The table of a document: each set of faults with its command, and its lines."""
     rows = [
-        "| fault | caused | rows | lost | doubled | reason `error` |",
+        "| fault, and what happens | caused | rows | lost | doubled | `error` |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for line in results["lines"]:
-        figures = " | ".join(f"{line[name]:,}" for name in _SUMS)
-        rows.append(f"| {words(line)} | {figures} |")
+    for fault, happens in found["happens"].items():
+        rows.append(f"| **{happens}** (`--only {fault}`) | | | | | |")
+        for line in found["lines"]:
+            if line["fault"] == fault:
+                figures = " | ".join(f"{line[name]:,}" for name in _SUMS)
+                rows.append(f"| {words(line)} | {figures} |")
     return "\n".join(rows)
 
 

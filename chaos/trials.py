@@ -53,13 +53,13 @@ class Faults:
     """A set of trials.
 
     Attributes:
-        what: in words, for the table.
+        happens: what becomes of the rows then, for the table.
         count: how many by default, in the unit that ``--count`` has.
         names: the trials of (count, seed), in order.
         ready: what they share, made in a folder: gives what runs one of them.
     """
 
-    what: str
+    happens: str
     count: int
     names: Callable[[int, int], Sequence[str]]
     ready: Callable[[Path], AbstractContextManager[Run]]

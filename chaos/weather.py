@@ -33,6 +33,7 @@ class Weather:
         kind: what; empty for nothing.
         share: of the requests that it happens to.
         calm: requests that nothing happens to before it begins.
+        most: times that it happens; 0: without end.
         key: the only object whose reading it happens to; empty: to every request.
         before: called once, before the first request that it happens to.
         caused: how often it happened.
@@ -41,6 +42,7 @@ class Weather:
     kind: str = ""
     share: float = 1.0
     calm: int = 0
+    most: int = 0
     key: str = ""
     before: Callable[[], None] | None = None
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
@@ -54,7 +56,8 @@ class Weather:
             if not self.kind or (self.key and not (method == "GET" and self.key in path)):
                 return False
             self.asked += 1
-            if self.asked <= self.calm or self.rng.random() >= self.share:
+            spent = self.most and self.caused >= self.most
+            if spent or self.asked <= self.calm or self.rng.random() >= self.share:
                 return False
             if self.before is not None and not self.caused:
                 self.before()
