@@ -8,6 +8,7 @@ is what docs/reliability.md shows.
 """
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -89,4 +90,6 @@ def _tried(fault: str, name: str, run: Run) -> Trial:
 
 
 if __name__ == "__main__":
+    # on a busy machine a node of Ray takes longer to start than Ray waits
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     cli.run(main)

@@ -1,6 +1,7 @@
 """The sets of faults, by the names that ``--only`` takes."""
 
 from chaos.disk import DISK
+from chaos.exports import EXPORTS
 from chaos.gallery import GALLERY
 from chaos.kills import KILLS
 from chaos.models import MODELS
@@ -13,6 +14,7 @@ FAULTS: dict[str, Faults] = {
     "gallery": GALLERY,
     "mutation": MUTATION,
     "models": MODELS,
+    "exports": EXPORTS,
     "disk": DISK,
     "poison": POISON,
     "stores": STORES,

@@ -49,7 +49,7 @@ def names(count: int, seed: int) -> Sequence[str]:
     """``1:4:train:driver,head``: trial 4 of seed 1; all together kill ``count`` times."""
     found, left, number = [], count, 0
     while left > 0:
-        victims = PATTERNS[number // len(JOBS) % len(PATTERNS)][:left]
+        victims = PATTERNS[number % len(PATTERNS)][:left]  # 3 and 5: every pair comes
         found.append(f"{seed}:{number}:{JOBS[number % len(JOBS)]}:{','.join(victims)}")
         left, number = left - len(victims), number + 1
     return found
