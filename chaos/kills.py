@@ -39,6 +39,8 @@ WORDS = {
     "head": "head",
     "checkpoint": "newest checkpoint damaged as well",
 }
+_ENDED = "ended by itself, and the command again"
+_MOST_ENDS = 3
 _LONG_S = 900.0
 _LOOK_S = 0.2
 # a driver that has lost its head: Ray's own limit, which nodes.py makes shorter, and some more
@@ -72,7 +74,13 @@ class Undisturbed:
 
 @dataclass
 class Killing:
-    """One ``--out`` while its job is killed."""
+    """One ``--out`` while its job is killed.
+
+    Attributes:
+        calm: a run of the same job that nobody disturbed.
+        done: what was killed or damaged.
+        ended: how often the job ended by itself, though its driver was not killed.
+    """
 
     job: Job
     nodes: Nodes
@@ -80,7 +88,7 @@ class Killing:
     rng: np.random.Generator
     calm: Undisturbed | None = None
     done: list[str] = field(default_factory=list)
-    repeats: int = 0
+    ended: int = 0
 
     @contextmanager
     def driver(self) -> Iterator[subprocess.Popen]:
@@ -116,7 +124,11 @@ class Killing:
                     if victim in ("driver", "head"):
                         break
                 else:
-                    return process.wait(_LONG_S)
+                    code = process.wait(_LONG_S)
+                    if not code or self.ended == _MOST_ENDS:
+                        return code
+                    self.ended += 1
+                    continue
                 if not self._restored(process):
                     return int(process.returncode)
             if self.job.name == "train" and damage_newest_checkpoint(self.out, self.rng):
@@ -128,8 +140,9 @@ class Killing:
             process.wait(_ENDS_S)
             self.nodes.heal()
             return True
-        process.wait(_LONG_S)
-        return bool(process.returncode)
+        code = process.wait(_LONG_S)
+        self.ended += bool(code) and "driver" not in self.done[-1:]
+        return bool(code)
 
     def _waited(self, process: subprocess.Popen, share: float) -> bool:
         """Until so much of the work is done, and a moment; False when the job ended before."""
@@ -203,6 +216,8 @@ def _judged(name: str, killing: Killing, code: int) -> Trial:
         count.rows = len(job.inputs)
     count.expect("Traceback" not in told, f"a traceback: {told[-1500:]}")
     parts = Counter(WORDS[victim] for victim in killing.done)
+    parts[_ENDED] += killing.ended
+    parts = +parts  # without what never was
     kills = sum(victim != "checkpoint" for victim in killing.done)
     return count.trial("kills", name, f"SIGKILL under `{job.name}`, three nodes", kills, parts)
 
