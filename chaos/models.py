@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from chaos.counted import Count
 from chaos.trials import Faults, Run, Trial
+from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.models.shipped import bundle_uri
 from tests.support.containers import write
 from tests.support.encoders import spec_of, write_whisper
@@ -125,13 +126,19 @@ def fate(model: str, clip: Path) -> str:
         how = Labelling((model,), LabelOptions(any_sound=True))
         how.check()
         step = how.step()
+        step.decoder = _decoder()
         (done,) = step([work_on(clip)])
-        step.decoder.close()
     except UsageError as error:
         return "one line" if "\n" not in str(error) else f"several lines: {error}"
     except BaseException as error:
         return " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return f"row: {done.outcome.error}" if "error" in done.outcome.reasons else "works"
+
+
+@cache
+def _decoder() -> IsolatedDecoder:
+    """One for all models of a process: its child takes longer to start than a model to load."""
+    return IsolatedDecoder(120)
 
 
 @contextmanager
