@@ -162,9 +162,8 @@ def damage_newest_checkpoint(out: Path, rng: np.random.Generator) -> bool:
 
     False, and nothing is changed, where there is none before it to fall back to.
     """
-    found = sorted(
-        out.glob("checkpoints/run-*/checkpoint_*"), key=lambda path: path.stat().st_mtime
-    )
+    written = (path.parent for path in out.glob("checkpoints/run-*/checkpoint_*/progress.json"))
+    found = sorted(written, key=lambda path: path.stat().st_mtime)
     if len(found) < 2:
         return False
     files = [path for path in found[-1].iterdir() if path.is_file()]
