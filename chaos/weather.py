@@ -81,8 +81,7 @@ def proxy() -> Iterator[Proxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # headers and body in two packets would wait for each other for 40 ms
-        wbufsize = -1
+        # headers and body are two packets, which would wait for each other for 40 ms
         disable_nagle_algorithm = True
 
         def log_message(self, *_: Any) -> None: ...
