@@ -141,6 +141,12 @@ def _decoder() -> IsolatedDecoder:
     return IsolatedDecoder(120)
 
 
+def _end() -> str:
+    """A process with a decoder does not end by itself."""
+    _decoder().close()
+    return ""
+
+
 @contextmanager
 def _child() -> Iterator[Callable[[Callable[[], str]], str]]:
     pools = [_pool()]
@@ -155,6 +161,7 @@ def _child() -> Iterator[Callable[[Callable[[], str]], str]]:
     try:
         yield call
     finally:
+        call(_end)
         for pool in pools:
             pool.shutdown(cancel_futures=True)
 

@@ -41,5 +41,8 @@ def test_what_lasts_is_told_apart(here: Proxy, any_s3: AnyS3) -> None:
     with pytest.raises(ClipError, match="no such file"), storage.local_copy(f"{any_s3.root}/a.bin"):
         pass
     here.weather = Weather("expired credentials")
-    with pytest.raises(StorageError, match="access refused"), storage.local_copy(f"{any_s3.root}/a.bin"):
+    with (
+        pytest.raises(StorageError, match="access refused"),
+        storage.local_copy(f"{any_s3.root}/a.bin"),
+    ):
         pass
