@@ -1,5 +1,5 @@
-# make env | demo | test | test-all | lint | site | clean. Needs Python 3.11, 3.12 or 3.13 and the
-# package registry.
+# make env | demo | test | test-all | chaos | audit | lint | site | clean. Needs Python 3.11, 3.12 or 3.13
+# and the package registry.
 # PYTHON=/path/to/python3.11 chooses the interpreter, ARGS="-k media" goes to pytest.
 
 VENV := .venv
@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum |
 # Threads of the numeric libraries; the jobs spread work over processes instead.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: env demo test test-all lint site clean
+.PHONY: env demo test test-all chaos audit lint site clean
 
 env: $(STAMP)
 
@@ -43,6 +43,17 @@ test: env
 # the slow ones too: many kills, all recipes, whole corpora
 test-all: env
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+# every fault that a cluster knows, many times: hours; goes on where it stopped.
+# ARGS="--only mutation --count 1000"
+chaos: env
+	@$(BIN)/python -m chaos --out out/chaos $(ARGS)
+
+# known vulnerabilities of what is installed; asks the services of pypi.org
+audit: env
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	@$(VENV)/audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
 
 lint: env
 	@$(BIN)/ruff check .

@@ -16,7 +16,8 @@ EXIT_BROKEN = 1
 EXIT_USAGE = 2
 EXIT_FAILED_ROWS = 3
 
-console = Console()
+# a name may hold :label:, which is no picture of a label
+console = Console(emoji=False)
 
 
 def say(words: str) -> None:

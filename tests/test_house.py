@@ -214,7 +214,7 @@ def imported(paths: tuple[Path, ...]) -> dict[str, set[str]]:
     """Distributions that may provide each module from elsewhere that ``paths`` import."""
     distributions = packages_distributions()
     tops = {name.split(".")[0] for path in paths for name in imports(path)}
-    ours = {PACKAGE, "jobs", "tests", "examples", "benchmarks", "docs", ""}
+    ours = {PACKAGE, "jobs", "tests", "examples", "benchmarks", "chaos", "docs", ""}
     return {top: names(distributions.get(top, [])) for top in tops - sys.stdlib_module_names - ours}
 
 

@@ -268,8 +268,9 @@ class LabelStep:
             return outcome.fail("decode", "empty", "empty: no sound and no picture in it")
         for message, reason in seen.troubles.items():
             outcome = outcome.degrade("decode", reason, message)
-        if self.ensemble.hears and info.kind == "video" and not info.has_audio:
-            outcome = outcome.degrade("decode", "no_audio", "no sound stream")
+        if self.ensemble.hears and info.kind == "video" and not seen.sounding:
+            held = "nothing but silence" if info.has_audio else "no sound stream"
+            outcome = outcome.degrade("decode", "no_audio", held)
         if self.speech is not None and seen.sounding and not seen.voice:
             outcome = outcome.degrade("audio", "no_speech", "sound, but nobody speaks in it")
         if self.views and seen.pictures and not seen.tracks:

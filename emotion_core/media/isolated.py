@@ -7,6 +7,7 @@ process with them, decord leaks. A worker that decodes in its own process is los
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import multiprocessing
 import os
@@ -27,7 +28,7 @@ from pebble import ProcessExpired, ProcessPool
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.media import decode as decoding
 from emotion_core.media import stream as streaming
-from emotion_core.media.limits import MOST_BYTES
+from emotion_core.media.limits import MOST_BYTES, MOST_WRITTEN
 from emotion_core.media.spawning import BareContext
 from emotion_core.media.types import DecodePlan, Media
 
@@ -205,8 +206,15 @@ def prepare_child() -> None:
     """A process that decodes what strangers made: bounded, easily ended, gone with its parent."""
     # pebble installs a handler in Python, which a decoder that hangs in C would never run
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_AS, MOST_BYTES)
+    _limit(resource.RLIMIT_FSIZE, MOST_WRITTEN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _limit(what: int, most: int) -> None:
+    """A limit of this process: a lower one that somebody set for the machine stays."""
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _end_with_parent() -> None:
@@ -264,5 +272,8 @@ def _guarded(function: Callable[[], Result]) -> Result:
         text = f"unreadable: decoding it takes more than {MOST_BYTES >> 30} GB"
         raise ClipError("decode", text) from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            text = f"unreadable: decoding it writes more than {MOST_WRITTEN >> 20} MB"
+            raise ClipError("decode", text) from None
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise ClipError("decode", f"error: {text}") from error

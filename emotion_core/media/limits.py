@@ -12,6 +12,8 @@ MOST_VIDEO_PIXELS = 70_000_000
 MOST_STILL_PIXELS = 120_000_000
 # What a child that decodes may map. 8K video takes half of it.
 MOST_BYTES = 6 << 30
+# What it may write to a file. It writes none, but its messages go to the worker's log.
+MOST_WRITTEN = 64 << 20
 # Time in which a file holds nothing, all together: an hour is a pause, more a broken time stamp.
 MOST_GAPS_S = 3600.0
 # What becomes one row of features is a clip: a sentence, a scene. What is longer is for labelling,

@@ -13,6 +13,8 @@ PROOF = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 @pytest.mark.parametrize(("name", "least"), [("docs/reliability.md", 35), ("SECURITY.md", 8)])
 def test_every_promise_names_tests_that_exist(name: str, least: int) -> None:
     text = (ROOT / name).read_text("utf-8")
+    # figures are held by tests/docs/test_reliability.py, and what Ray does is nobody's promise
+    text = re.sub(r"^## (The campaign|Defects of Ray).*?(?=^## )", "", text, flags=re.M | re.S)
     rows = re.findall(r"^\| (?!promise|what \||-)(.+) \| (.+?) \|$", text, re.MULTILINE)
     rows = [row for row in rows if not row[0].startswith("---")]
     assert len(rows) >= least

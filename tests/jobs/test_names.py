@@ -13,6 +13,7 @@ import soundfile
 import torch
 from rich.console import Console
 
+from emotion_core import cli
 from emotion_core.corpora.scanning import Scan
 from emotion_core.evaluation.metrics import assess
 from emotion_core.evaluation.pictures import evaluation_pictures
@@ -161,3 +162,10 @@ def test_a_corpus_with_such_names_is_told_of(name: str, capsys: pytest.CaptureFi
 
     said = capsys.readouterr().out
     assert f"for example {seen(name)}" in said and "\x1b" not in said
+
+
+def test_a_name_between_colons_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    """rich would show ``:label:`` as one."""
+    cli.say("a:label:1.mp4")
+    cli.console.print("b:smile:2.mp4")
+    assert capsys.readouterr().out.split() == ["a:label:1.mp4", "b:smile:2.mp4"]

@@ -18,11 +18,11 @@ import pytest
 
 from emotion_core.storage.parts import read_parts
 from tests.labelling.test_job import rows
-from tests.preprocessing.test_job import wait_for
 from tests.support.cluster import MARK, marked_processes
 from tests.support.jobs import command, environment, run_here
 from tests.support.labelling import untrained
 from tests.support.small_recipes import small
+from tests.support.waiting import wait_for
 
 INPUTS, SEED = 24, 4
 # A run from nothing is killed this often before its first part and while parts are written, in any

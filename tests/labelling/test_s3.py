@@ -19,12 +19,12 @@ from emotion_core.labelling.job import label
 from emotion_core.storage.parts import parts as parts_of
 from emotion_core.storage.parts import read_parts
 from tests.labelling.test_tables import manifest, write
-from tests.preprocessing.test_job import wait_for
 from tests.support.cluster import RayCluster
 from tests.support.jobs import ROOT, command, environment, run_here, run_job
 from tests.support.labelling import untrained
 from tests.support.s3 import S3Server, environment_of, free_port, serve, start_server
 from tests.support.small_recipes import small
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("ray_local")
 

@@ -22,10 +22,11 @@ from emotion_core.media import decode as decoding
 from emotion_core.media import isolated
 from emotion_core.media.decode import decode
 from emotion_core.media.isolated import IsolatedDecoder
-from emotion_core.media.limits import MOST_BYTES
+from emotion_core.media.limits import MOST_BYTES, MOST_WRITTEN
 from emotion_core.media.types import DecodePlan, Media
 from emotion_core.preprocessing.decode import judge
 from emotion_core.recipes.specs import VideoSpec
+from tests.support.jobs import environment
 from tests.support.media_clips import write_clip
 
 PLAN = DecodePlan(VideoSpec(sampling="fps", fps=5.0, max_frames=10**6), 16000)
@@ -282,3 +283,37 @@ def test_the_child_has_a_limit_of_memory_and_a_file_that_meets_it_fails() -> Non
     with IsolatedDecoder(60) as decoder:
         pid = decoder._call(os.getpid)
         assert resource.prlimit(pid, resource.RLIMIT_AS)[0] == MOST_BYTES
+
+
+def _writing_in_child(path: str) -> None:
+    isolated._guarded(lambda: Path(path).write_bytes(bytes(MOST_WRITTEN + 1)))
+
+
+def test_the_child_writes_no_gigabytes(tmp_path: Path) -> None:
+    """A decoder writes nothing but messages, and a damaged file can be worth millions of these."""
+    with IsolatedDecoder(60) as decoder:
+        with pytest.raises(ClipError, match="^unreadable: decoding it writes more than 64 MB"):
+            decoder._call(_writing_in_child, str(tmp_path / "x"))
+        assert (tmp_path / "x").stat().st_size == MOST_WRITTEN
+        assert decoder._call(os.getpid) != os.getpid(), "and the child goes on"
+
+
+LOWER = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (5 << 30, 5 << 30))
+from emotion_core.media.isolated import IsolatedDecoder
+with IsolatedDecoder(60) as decoder:
+    print(decoder._call(resource.getrlimit, resource.RLIMIT_AS))
+"""
+
+
+def test_a_lower_limit_of_the_machine_stays() -> None:
+    """Nobody but root may raise it: the child would not start where a cluster sets one."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOWER],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout.split("\n")[0] == str((5 << 30, 5 << 30)), done.stderr

@@ -34,6 +34,7 @@ from emotion_core.storage.published import Published
 from tests.support.deadly_step import Deadly, times_begun
 from tests.support.jobs import command, environment, run_here, run_job
 from tests.support.s3 import environment_of, free_port, start_server
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("ray_local")
 
@@ -242,16 +243,6 @@ def test_killed_and_repeated_it_finishes_the_rest(made, demo, tmp_path):
     assert record["counts"] == {"inputs": 6, "ok": 6, "degraded": 0, "failed": 0}
     assert record["extra"]["decoded"] <= 6 - committed
     assert features(out) == features(made)
-
-
-def wait_for(condition, seconds: float = 300) -> None:
-    """Until ``condition()`` holds; a generous deadline, for machines that are busy."""
-    import time
-
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
 
 
 def test_from_one_bucket_to_another(made, demo, s3_env, tmp_path):

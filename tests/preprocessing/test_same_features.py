@@ -198,6 +198,8 @@ def test_silence_is_no_sound_in_either_job(bundles: dict[str, Bundle], tmp_path:
     done = prepared(path, UNIFORM, "auto", OneFace())
     assert done.audio_features is None and done.outcome.reasons == ("no_audio",)
     assert difference(done, asked(path, [bundles[UNIFORM.name]], OneFace())) < 1e-3
+    (labelled,) = LabelStep([bundles[UNIFORM.name]], OneFace())([work_on(path)])
+    assert labelled.outcome.reasons == ("no_audio",) and labelled.segments, labelled.outcome
 
 
 @pytest.mark.slow

@@ -22,12 +22,12 @@ from tests.support.cluster import (
     POLL_SECONDS,
     START_SECONDS,
     RayCluster,
-    _bare_env,
-    _free_ports,
-    _make_token,
-    _ray_start,
-    _stop,
     _wait_for_nodes,
+    bare_env,
+    free_ports,
+    make_token,
+    ray_start,
+    stop_nodes,
 )
 from tests.support.jobs import ROOT
 
@@ -51,18 +51,18 @@ def gpus_at_zero() -> Iterator[RayCluster]:
     try:
         yield _start(folder, mark, starters)
     finally:
-        _stop(starters, mark)
+        stop_nodes(starters, mark)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(folder: Path, mark: str, starters: list[Any]) -> RayCluster:
-    gcs, dashboard, client = _free_ports(3)
+    gcs, dashboard, client = free_ports(3)
     config = folder / CONFIG
     config.write_text(json.dumps(_config(f"127.0.0.1:{gcs}")))
     env = {
-        **_bare_env(),
+        **bare_env(),
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(_make_token(folder)),
+        "RAY_AUTH_TOKEN_PATH": str(make_token(folder)),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     head = {
@@ -82,7 +82,7 @@ def _start(folder: Path, mark: str, starters: list[Any]) -> RayCluster:
     options += ["--include-dashboard=true", f"--dashboard-port={dashboard}"]
     options += [f"--temp-dir={folder / 'ray'}", f"--autoscaling-config={config}"]
     log = folder / "head.log"
-    starters.append(_ray_start(options, {**env, **head}, log, HEAD_CPUS))
+    starters.append(ray_start(options, {**env, **head}, log, HEAD_CPUS))
     _wait_for_nodes(cluster, 1, starters[-1], log)
     return cluster
 

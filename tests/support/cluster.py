@@ -99,13 +99,13 @@ def two_nodes() -> Iterator[RayCluster]:
     try:
         yield _start(folder, mark, starters)
     finally:
-        _stop(starters, mark)
+        stop_nodes(starters, mark)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def stranger_env(home: Path) -> dict[str, str]:
     """The environment of somebody on the same machine who holds no token."""
-    return {**_bare_env(), "HOME": str(home)}
+    return {**bare_env(), "HOME": str(home)}
 
 
 def token_of(env: Mapping[str, str]) -> str:
@@ -114,11 +114,11 @@ def token_of(env: Mapping[str, str]) -> str:
 
 
 def _start(folder: Path, mark: str, starters: list[subprocess.Popen]) -> RayCluster:
-    gcs, dashboard, client = _free_ports(3)
+    gcs, dashboard, client = free_ports(3)
     env = {
-        **_bare_env(),
+        **bare_env(),
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(_make_token(folder)),
+        "RAY_AUTH_TOKEN_PATH": str(make_token(folder)),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     cluster = RayCluster(
@@ -132,19 +132,19 @@ def _start(folder: Path, mark: str, starters: list[subprocess.Popen]) -> RayClus
     worker = [f"--address=127.0.0.1:{gcs}", f"--temp-dir={folder / 'ray'}"]
     for count, (name, options) in enumerate((("head", head), ("worker", worker)), start=1):
         log = folder / f"{name}.log"
-        starters.append(_ray_start(options, {**env, MARK: mark}, log))
+        starters.append(ray_start(options, {**env, MARK: mark}, log))
         _wait_for_nodes(cluster, count, starters[-1], log)
     return cluster
 
 
-def _bare_env() -> dict[str, str]:
+def bare_env() -> dict[str, str]:
     """This process's environment without what would lead to another cluster or another checkout."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_") and k != "PYTHONPATH"}
     # "python" of a submitted command is this environment's, as it is in a node's image
     return {**env, "PATH": str(Path(sys.executable).parent) + os.pathsep + env.get("PATH", "")}
 
 
-def _make_token(folder: Path) -> Path:
+def make_token(folder: Path) -> Path:
     """A token of this cluster only, made as a user makes one, but in ``folder`` as home."""
     subprocess.run(
         [RAY, "get-auth-token", "--generate"],
@@ -156,7 +156,7 @@ def _make_token(folder: Path) -> Path:
     return folder / ".ray" / "auth_token"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -167,7 +167,7 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _ray_start(
+def ray_start(
     options: list[str], env: Mapping[str, str], log: Path, cpus: int = 1
 ) -> subprocess.Popen:
     # Port 0: one that is free. The defaults would clash between two nodes of one machine.
@@ -200,7 +200,7 @@ def _wait_for_nodes(cluster: RayCluster, count: int, process: subprocess.Popen, 
     raise RuntimeError(f"ray start ({state}) gave no node:\n{log.read_text()[-3000:]}")
 
 
-def _stop(starters: list[subprocess.Popen], mark: str) -> None:
+def stop_nodes(starters: list[subprocess.Popen], mark: str) -> None:
     """Ask the nodes to end, last one first; then kill whatever still carries the mark."""
     for process in reversed(starters):
         process.terminate()

@@ -61,7 +61,7 @@ def loudness_network(folder: Path, labels: list[str]) -> Path:
     ]
     values = {
         "weights": weights, "offset": offset, "axes": np.array([1], np.int64),
-        "scale": np.float32([np.sqrt(2 * RATE)]),
+        "scale": np.array([np.sqrt(2 * RATE)], np.float32),
     }  # fmt: skip
     _write(folder / "loud", nodes, values, ["n", "samples"], len(labels), "given")
     described = {
@@ -87,7 +87,7 @@ def _write(
     onnx.save(model, f"{place}.onnx")
 
 
-def voice_classifier(folder: Path, labels: list[str], problem: str | None = None) -> Path:
+def voice_classifier(folder: Path, labels: list[str], problem: Any = None) -> Path:
     """A wav2vec2 with random weights that classifies sound, as ``transformers`` writes it.
 
     Args:

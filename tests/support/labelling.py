@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork
 from emotion_core.corpora.inputs import collect
@@ -58,7 +59,7 @@ def step(
 
 
 def work_on(path: Path) -> ClipWork:
-    (row,) = manifest_table([Clip(str(path), 0, "")]).to_pylist()
+    (row,) = manifest_table([Clip(storage.absolute(str(path)), 0, "")]).to_pylist()
     return ClipWork(row)
 
 

@@ -130,7 +130,7 @@ def _sound(
         sound_s = stamps[-1] / 1000 + 1 / fps - from_s
     layout = stream.codec_context.layout
     samples = loudness * tone(sound_s, rate, layout.nb_channels)
-    depth = {"s16": np.int16, "s16p": np.int16, "s32": np.int32, "s32p": np.int32}
+    depth: dict[str, Any] = {"s16": np.int16, "s16p": np.int16, "s32": np.int32, "s32p": np.int32}
     if kind := depth.get(stream.codec_context.format.name):
         samples = (samples * np.iinfo(kind).max).astype(kind)
     items = []

@@ -67,32 +67,34 @@ DAMAGES: tuple[Callable[[bytes, np.random.Generator], bytes], ...] = (
 
 
 def mutants(files: dict[str, bytes], count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
-    """``count`` damaged copies, the files in turn.
+    """``count`` damaged copies, the files in turn: ``mutant`` of 0, 1, 2, ..."""
+    for number in range(count):
+        yield mutant(files, number, seed)
+
+
+def mutant(files: dict[str, bytes], number: int, seed: int = 0) -> tuple[str, bytes]:
+    """One damaged copy, decided by ``seed`` and ``number`` alone.
 
     One in eight gets the head of another file, one in eight is damaged twice.
 
     Args:
         files: whole ones, by name.
 
-    Yields:
+    Returns:
         (name, content); the name says what was done: ``zeroed-17-h264.mp4``.
     """
     names = sorted(files)
-    for number in range(count):
-        rng = np.random.default_rng([seed, number])
-        name = names[number % len(names)]
-        data = files[name]
-        damage = DAMAGES[int(rng.integers(len(DAMAGES)))]
-        kind = int(rng.integers(8))
-        if kind == 0:
-            other = names[int(rng.integers(len(names)))]
-            place = int(rng.integers(1, min(_HEADER, len(data), len(files[other]))))
-            yield (
-                f"head-of-{other.replace('.', '-')}-{number}-{name}",
-                (files[other][:place] + data[place:]),
-            )
-            continue
-        made = damage(data, rng)
-        if kind == 1:
-            made = DAMAGES[int(rng.integers(len(DAMAGES)))](made, rng)
-        yield f"{damage.__name__}-{number}-{name}", made
+    rng = np.random.default_rng([seed, number])
+    name = names[number % len(names)]
+    data = files[name]
+    damage = DAMAGES[int(rng.integers(len(DAMAGES)))]
+    kind = int(rng.integers(8))
+    if kind == 0:
+        other = names[int(rng.integers(len(names)))]
+        place = int(rng.integers(1, min(_HEADER, len(data), len(files[other]))))
+        made = files[other][:place] + data[place:]
+        return f"head-of-{other.replace('.', '-')}-{number}-{name}", made
+    made = damage(data, rng)
+    if kind == 1:
+        made = DAMAGES[int(rng.integers(len(DAMAGES)))](made, rng)
+    return f"{damage.__name__}-{number}-{name}", made

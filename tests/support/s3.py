@@ -23,7 +23,7 @@ import pytest
 from botocore.config import Config
 
 KEY, SECRET = "test-key", "test-secret"
-_DEADLINE_S = 30.0
+_DEADLINE_S = 180.0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ SHRINK: dict[str, tuple[dict[str, Any], int]] = {
     "face-small": ({"widths": [4, 4, 8], "blocks": [1, 2]}, 16),
 }
 # and the encoder that it holds layers of
-SMALL_LAYERS = {"width": 16, "heads": 2, "inner": 24, "depth": 4}
+SMALL_LAYERS: dict[str, Any] = {"width": 16, "heads": 2, "inner": 24, "depth": 4}
 SMALL_CNN = {"widths": [4, 4, 4, 4, 4]}
 
 
