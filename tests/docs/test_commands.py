@@ -254,6 +254,11 @@ ELSEWHERE: dict[str, str] = {
     "python jobs/label.py --videos CLIPS --fps 5 --window 8 --hop 8":
         "tests/labelling/test_shipped.py::test_real_clips_of_actors",
     "benchmarks/across.sh CORPORA WHISPER_BASE OUT": "tests/benchmarks/test_across.py",
+    "python jobs/live.py --source talk.mp4 --save out/talk":
+        "tests/live/test_saving.py::test_a_saved_session_is_exported_and_reported",
+    "python jobs/live.py --source rtsp://camera:554/stream":
+        "tests/live/test_end_to_end.py"
+        "::test_boxes_move_bars_change_and_the_timeline_grows_while_it_plays",
 }  # fmt: skip
 
 # Run by nobody here: what they begin with, and why.
@@ -278,6 +283,10 @@ NOT_HERE: dict[str, str] = {
     "benchmarks/results.sh": "days",
     "benchmarks/shipped.sh": "hours, and Whisper base",
     "benchmarks/audiovisual.sh": "hours, and RAVDESS's videos",
+    "python jobs/live.py --source 0": "a camera and a microphone: a file stands in (tests/live)",
+    "make chaos": "hours: a sample of each set runs in tests/chaos",
+    "make audit": "asks a service about every pin",
+    "python -m chaos": "as make chaos",
     "python -m examples.demo": "the corpus that most tests begin with (tests/conftest.py)",
 }  # fmt: skip
 

@@ -17,7 +17,14 @@ from tests.test_house import tracked
 
 PATH = r"`((?:emotion_core|tests|docs|examples|jobs|deploy|benchmarks)/[\w./-]*)`"
 # the only places on the web that documents link; nobody asks them here
-ELSEWHERE = {"https://keepachangelog.com/en/1.1.0/"}
+ELSEWHERE = {
+    "https://keepachangelog.com/en/1.1.0/",
+    # told of in the source, or matching what was seen
+    "https://github.com/ray-project/ray/issues/41258",
+    "https://github.com/ray-project/ray/issues/53727",
+    "https://github.com/ray-project/ray/issues/62746",
+    "https://github.com/ray-project/ray/pull/60983",
+}
 
 
 @lru_cache
