@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from emotion_core.clips.clip import Clip
 from emotion_core.errors import UsageError
-from emotion_core.storage import FileInfo, list_files, path_of
+from emotion_core.storage import FileInfo, held_files, list_files, path_of
 
 # Richest first. Sound before silent pictures: where a corpus has both alone, every published
 # audio protocol applies to the first, and decoding it costs a hundredth.
@@ -14,6 +14,9 @@ CHOICES = ("audio-visual", "audio", "video")
 
 # ``--channel``: what is sung, what is not, or both.
 CHANNELS = ("speech", "song", "all")
+
+# What files lie in.
+_ARCHIVES = frozenset({".zip", ".parquet"})
 
 # By what a file's name says (``media.suffixes.kind_of``). A video is expected to have sound; one
 # without is noticed when it is decoded.
@@ -94,17 +97,21 @@ def find_beside(uri: str, name: str) -> str | None:
 
 
 def _files(uri: str, suffixes: frozenset[str], mixed: bool) -> Iterator[FileInfo]:
-    """Files below ``uri``, and those inside the ZIP files that lie there, as RAVDESS comes."""
+    """Files below ``uri``, and those inside the ZIP and Parquet files that lie there.
+
+    RAVDESS comes in the first, mirrors on the Hugging Face hub in the second.
+    """
     archives, outside = [], 0
-    for info in list_files(uri, suffixes | {".zip"}):
-        if not path_of(info.uri).lower().endswith(".zip"):
+    for info in list_files(uri, suffixes | _ARCHIVES):
+        if PurePosixPath(path_of(info.uri)).suffix.lower() not in _ARCHIVES:
             outside += 1
             yield info
         elif not info.uri.startswith("zip://"):  # an archive within an archive stays closed
             archives.append(info.uri)
     if mixed or not outside:
         for archive in archives:
-            yield from list_files(archive, suffixes)
+            inside = list_files if archive.lower().endswith(".zip") else held_files
+            yield from inside(archive, suffixes)
 
 
 def take_once(

@@ -8,6 +8,7 @@ What an URI may be, everywhere in this package:
 * ``s3://bucket/key``, the key taken literally; endpoint, region and keys come from the standard AWS
   settings (``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``, ...);
 * ``zip://member::ARCHIVE``, one file of an archive that is itself at any URI;
+* ``parquet://ROW/NAME::TABLE``, what a row of a Parquet file holds (``mirrors``), of a corpus;
 * any other ``scheme://`` that fsspec knows.
 """
 
@@ -15,6 +16,7 @@ from emotion_core.storage.claims import Check, Claim, hold_output, sole_writer, 
 from emotion_core.storage.fetching import local_copy
 from emotion_core.storage.finding import is_pattern, list_pattern, look_up
 from emotion_core.storage.listing import GONE, UNREADABLE, FileInfo, exists, list_files
+from emotion_core.storage.mirrors import held_files
 from emotion_core.storage.outputs import (
     Clock,
     RunRecord,
@@ -55,6 +57,7 @@ __all__ = [
     "check_output",
     "exists",
     "filesystem",
+    "held_files",
     "hold_output",
     "is_local",
     "is_pattern",

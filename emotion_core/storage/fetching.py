@@ -16,6 +16,7 @@ from fsspec.callbacks import Callback
 
 from emotion_core.errors import ClipError, StorageError
 from emotion_core.storage.listing import version_now
+from emotion_core.storage.mirrors import held_bytes
 from emotion_core.storage.reading import bytes_of, open_read
 from emotion_core.storage.temporary import temporary_folder
 from emotion_core.storage.troubles import everybodys, retrying, trouble_with
@@ -134,6 +135,11 @@ def _suffix(uri: str) -> str:
 def _fetch(uri: str, member: str | None, target: str, size: int | None) -> None:
     if member is not None:
         _fetch_part(uri, member, target)
+        return
+    if scheme(uri) == "parquet":
+        data = held_bytes(uri)
+        _check_room(uri, target, len(data))
+        Path(target).write_bytes(data)
         return
     if scheme(uri) == "zip":
         size = _unpacked(uri)

@@ -26,6 +26,7 @@ from emotion_core.storage.uris import (
     open_archive,
     scheme,
     split_member,
+    split_row,
     version_of,
 )
 
@@ -256,6 +257,8 @@ def version_now(uri: str) -> str:
         UsageError: it cannot be reached.
         FileNotFoundError: an archive without this member.
     """
+    if scheme(uri) == "parquet":
+        return version_of(split_row(uri)[2])
     if scheme(uri) != "zip":
         return version_of(uri)
     member, archive = split_member(uri)

@@ -116,7 +116,7 @@ def read_parquet(
 
 
 def _table(uri: str, columns: list[str] | None, optional: Sequence[str]) -> pa.Table:
-    with _parquet(uri) as file:
+    with open_parquet(uri) as file:
         there = file.schema_arrow.names
         _require(uri, columns or (), there)
         if columns is None:
@@ -171,7 +171,7 @@ def _row_group(
     uri: str, columns: list[str], number: int, added: pa.Schema | None
 ) -> tuple[pa.Table, int]:
     """One row group (an empty table where a file has none), and how many the file has."""
-    with _parquet(uri) as file:
+    with open_parquet(uri) as file:
         there = file.schema_arrow.names
         lacking = [field for field in added or () if field.name not in there]
         held = [name for name in columns if name not in {field.name for field in lacking}]
@@ -189,7 +189,7 @@ def parquet_columns(uri: str) -> list[str]:
     Raises:
         UsageError: it cannot be read.
     """
-    with _parquet(uri) as file:
+    with open_parquet(uri) as file:
         return file.schema_arrow.names
 
 
@@ -199,12 +199,17 @@ def parquet_rows(uri: str) -> int:
     Raises:
         UsageError: it cannot be read.
     """
-    with _parquet(uri) as file:
+    with open_parquet(uri) as file:
         return file.metadata.num_rows
 
 
 @contextmanager
-def _parquet(uri: str) -> Iterator[pq.ParquetFile]:
+def open_parquet(uri: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file of which what is asked for is read.
+
+    Raises:
+        UsageError: it cannot be read, also by what is done in the block.
+    """
     # in pieces as they are asked for: of one column, or the footer, the rest stays where it is
     with _readable(uri), open_read(uri, _PIECE) as file:
         try:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from emotion_core.errors import ClipError, StorageError, UsageError
-from emotion_core.storage.uris import aws_code, explain, filesystem, scheme, split_member
+from emotion_core.storage.uris import aws_code, explain, filesystem, scheme, split_member, split_row
 
 Result = TypeVar("Result")
 
@@ -167,7 +167,9 @@ def _of_the_disk(error: BaseException) -> bool:
 
 
 def _place(uri: str) -> str:
-    """The file itself: the archive, where it is a member of one."""
+    """The file itself: the archive or table, where it is a member or a row of one."""
+    if scheme(uri) == "parquet":
+        return split_row(uri)[2]
     return _place(split_member(uri)[1]) if scheme(uri) == "zip" else uri
 
 

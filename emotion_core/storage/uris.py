@@ -1,4 +1,4 @@
-"""What an URI means: local path, object store or member of an archive."""
+"""What an URI means: local path, object store, member of an archive or row of a table."""
 
 import os
 import re
@@ -57,16 +57,37 @@ def absolute(uri: str) -> str:
     if scheme(uri) == "zip" and "::" in uri:
         member, archive = split_member(uri)
         return member_uri(member, absolute(archive))
+    if scheme(uri) == "parquet" and "::" in uri:
+        row, name, table = split_row(uri)
+        return row_uri(row, name, absolute(table))
     return uri
 
 
 def member_uri(member: str, archive: str) -> str:
     """URI of ``member`` of the ZIP file at URI ``archive``."""
-    # '::' ends the member, so a member that holds it is encoded; '%' then has to be as well
-    name = member.replace("%", "%25").replace("::", "%3A%3A").replace("\0", "%00")
-    if name.startswith("/"):  # which would be taken for a part of 'zip://'
-        name = "%2F" + name[1:]
-    return f"zip://{name}::{archive}"
+    return f"zip://{_encoded(member)}::{archive}"
+
+
+def row_uri(row: int, name: str, table: str) -> str:
+    """URI of the file called ``name`` in a row of the Parquet file at URI ``table``.
+
+    Sorted, such URIs are in the order of the rows.
+    """
+    return f"parquet://{row:09d}/{_encoded(name)}::{table}"
+
+
+def split_row(uri: str) -> tuple[int, str, str]:
+    """Row, name and Parquet file of a ``row_uri``."""
+    held, _, table = uri[len("parquet://") :].partition("::")
+    row, _, name = held.partition("/")
+    return int(row), unquote(name), table
+
+
+def _encoded(name: str) -> str:
+    # '::' ends the name, so a name that holds it is encoded; '%' then has to be as well
+    name = name.replace("%", "%25").replace("::", "%3A%3A").replace("\0", "%00")
+    # else it would be taken for a part of 'zip://'
+    return "%2F" + name[1:] if name.startswith("/") else name
 
 
 def split_member(uri: str) -> tuple[str, str]:
@@ -192,6 +213,8 @@ def path_of(uri: str) -> str:
     kind = scheme(uri)
     if kind == "file":
         return local_path(uri)
+    if kind == "parquet" and "::" in uri:
+        return split_row(uri)[1]
     return split_member(uri)[0] if kind == "zip" and "::" in uri else uri.split("://", 1)[1]
 
 
