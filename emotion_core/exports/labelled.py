@@ -43,6 +43,7 @@ class Stretch:
         dimensions: of all that the models told, in their order; None where they could not.
         box: where the face was seen best, as fractions of the picture; None for sound.
         box_s: when that was, seconds.
+        speaking: how well the mouth goes with the sound, -1 to 1; None where that was not asked.
     """
 
     lane: str
@@ -55,6 +56,7 @@ class Stretch:
     box: tuple[float, ...] | None = None
     box_s: float | None = None
     dimensions: tuple[float | None, ...] = ()
+    speaking: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ class Labels:
                 None if row["face_box"] is None else tuple(row["face_box"]),
                 row["face_time_s"],
                 tuple(row[name] for name in self.dimensions),
+                row.get("speaking"),
             )
             for row in segments.sort_by(
                 [("track_id", "ascending"), ("start_s", "ascending")]

@@ -41,9 +41,9 @@ class CsvFiles:
         self._segments, self._videos = (_writer(f, delimiter) for f in (segments, videos))
         self._row(self._segments, _BOM + "video", "who", "start", "end", "start_s", "end_s",
                   "emotion", "confidence", "unsure", *self._labels, *dimensions,
-                  "place")  # fmt: skip
+                  "speaking", "place")  # fmt: skip
         self._row(self._videos, _BOM + "video", "place", "status", "reasons", "notes", "error",
-                  "length", "length_s", "people", "emotion",
+                  "length", "length_s", "speech_s", "people", "emotion",
                   *(f"share_{label}" for label in self._labels), *dimensions)  # fmt: skip
 
     def add(self, video: LabelledVideo) -> None:
@@ -54,7 +54,7 @@ class CsvFiles:
                 f"{each.start_s:.3f}", f"{each.end_s:.3f}", each.emotion,
                 f"{each.confidence:.3f}", "yes" if each.unsure else "no",
                 *(f"{p:.4f}" for p in each.probabilities), *map(_signed, each.dimensions),
-                video.row["uri"],
+                _signed(each.speaking), video.row["uri"],
             )  # fmt: skip
         row = video.row
         length_s = row["duration_s"]
@@ -62,7 +62,7 @@ class CsvFiles:
         self._row(
             self._videos, video.name, row["uri"], row["status"], "; ".join(row["reasons"]),
             "; ".join(row["notes"]), row["error"], None if length_s is None else clock(length_s),
-            None if length_s is None else f"{length_s:.3f}", row["n_tracks"], row["emotion"],
+            _seconds(length_s), _seconds(row.get("speech_s")), row["n_tracks"], row["emotion"],
             *(None if share is None else f"{share:.4f}" for share in shares),
             *(_signed(row[name]) for name in self._dimensions),
         )  # fmt: skip
@@ -78,6 +78,10 @@ def clock(seconds: float) -> str:
     minutes, tenths = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{tenths // 10:02d}.{tenths % 10}"
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
 
 
 def _signed(value: float | None) -> str | None:

@@ -111,6 +111,8 @@ def test_two_tables_for_spreadsheets(labels: str, exported: Path) -> None:
         ("sound", "0:00:00.0", "0:00:02.0", "sad"),
         ("sound", "0:00:02.0", "0:00:06.0", "sad"),
     ]
+    assert [row["speaking"] for row in mine] == ["-0.2500"] * 4 + [""] * 2
+    assert {row["speech_s"] for row in videos} == {"5.500"}
     assert [row["unsure"] for row in mine] == ["no", "no", "no", "yes", "no", "no"]
     assert float(mine[1]["happy"]) == pytest.approx(0.6, abs=1e-3)
     assert not any("[" in value for row in videos for value in row.values()), "no lists"

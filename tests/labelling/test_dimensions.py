@@ -52,7 +52,7 @@ def test_columns_of_both_tables_and_of_the_export(tmp_path: Path) -> None:
     with (tmp_path / "out" / "segments.csv").open(encoding="utf-8-sig", newline="") as file:
         found = list(csv.DictReader(file))
     assert [row["valence"] for row in found] == ["1.0000", "-0.5000", ""]
-    assert list(found[0])[-3:] == ["valence", "arousal", "place"]
+    assert list(found[0])[-4:] == ["valence", "arousal", "speaking", "place"]
     with (tmp_path / "out" / "videos.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [row["valence"] for row in csv.DictReader(file)] == ["0.1429", ""]
 

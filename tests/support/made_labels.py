@@ -22,13 +22,14 @@ def segment(start_s: float, track: int | None, emotion: int, confidence: float =
     box = None if track is None else (0.1, 0.2, 0.3, 0.4)
     return Segment(start_s, start_s + 4, track, box, None if box is None else 0.9,
                    None if box is None else start_s + 1, answer(emotion, confidence),
-                   ("audio",) if track is None else ("face",))  # fmt: skip
+                   ("audio",) if track is None else ("face",),
+                   speaking=None if track is None else -0.25)  # fmt: skip
 
 
 def work(uri: str, segments: tuple[Segment, ...], outcome: Outcome | None = None) -> ClipWork:
     (row,) = manifest_table([Clip(uri, 10, "v")]).to_pylist()
     given: dict[str, Any] = {} if outcome is None else {"outcome": outcome}
-    return ClipWork(row).with_(segments=segments, n_tracks=2, duration_s=8.0, **given)
+    return ClipWork(row).with_(segments=segments, n_tracks=2, duration_s=8.0, speech_s=5.5, **given)
 
 
 TWO = (
