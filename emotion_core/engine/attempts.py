@@ -109,8 +109,7 @@ def attempts_of_worker(run: str | None) -> Attempts:
     key, node = f"{run}/{context.get_actor_id()}", context.get_node_id()
     note, before = Note(node), _read(key)
     if before is not None:
-        living = [each["NodeID"] for each in ray.nodes() if each["Alive"]]
-        note = before.after_death(node, before.node in living)
+        note = before.after_death(node, before.node in _living())
     return Attempts(note, partial(_write, key))
 
 
@@ -123,11 +122,29 @@ def notes_of(run: str) -> dict[str, Note]:
     return {worker: note for worker, note in found.items() if note is not None}
 
 
+def died_of(run: str, name: str) -> bool:
+    """Whether a worker of the run died with nothing but this in work, on a node that lives on.
+
+    Args:
+        run: which run of which job.
+        name: what it had told ``begin``.
+    """
+    notes = notes_of(run).values()
+    held = [note.node for note in notes if name in note.in_work]
+    return any((name,) in note.deaths for note in notes) or bool(held and set(held) & _living())
+
+
 def forget(run: str) -> None:
     """Remove what a run's workers have written down."""
     from ray.experimental.internal_kv import _internal_kv_del
 
     _internal_kv_del(f"{run}/", del_by_prefix=True, namespace=_NAMESPACE)
+
+
+def _living() -> set[str]:
+    import ray
+
+    return {each["NodeID"] for each in ray.nodes() if each["Alive"]}
 
 
 def _read(key: str) -> Note | None:

@@ -77,14 +77,16 @@ class Merged:
             given = await loop.run_in_executor(self._executor, self._answering, self._filled(rows))
         except Exception as error:
             if len(batch) == 1:
-                batch[0].answer.set_exception(error)
+                if not batch[0].answer.done():  # whoever asked may have gone
+                    batch[0].answer.set_exception(error)
                 return
             for question in batch:  # one of them is to blame
                 await self._answer([question])
             return
         start = 0
         for question in batch:
-            question.answer.set_result(list(given[start : start + len(question.rows)]))
+            if not question.answer.done():
+                question.answer.set_result(list(given[start : start + len(question.rows)]))
             start += len(question.rows)
 
     def _filled(self, rows: np.ndarray) -> np.ndarray:

@@ -46,6 +46,10 @@ class Patience:
             raise UsageError(f"--stall-timeout {self.most_s:g}: give more than 0 seconds")
 
 
+# Actors that do a run's work: ``adapter.Steps`` within Ray Data's, and ``served.Server``.
+_KINDS = ("Steps", "Server")
+
+
 @dataclass(frozen=True)
 class Standing:
     """How a run stands.
@@ -54,7 +58,8 @@ class Standing:
         left: inputs that are in no part yet.
         done: inputs that workers have handed on, to each other or to be written.
         in_work: URIs of those in work.
-        running, waiting: workers that run, and that wait for their place on a node.
+        running, waiting: workers, and servers that they ask, that run, and that wait for their
+            place on a node.
         deaths: how often workers died.
         needs: what a worker of each kind takes.
         nodes: those that are alive.
@@ -137,14 +142,14 @@ def standing(run: str, left: int, needs: Sequence[Needs]) -> Standing:
     Args:
         run: its name (see ``attempts``).
         left: inputs that are in no part yet.
-        needs: what a worker of each group takes.
+        needs: what a worker of each group takes, and what servers do that they ask.
     """
     notes = notes_of(run)
     mine = ray.get_runtime_context().get_job_id()
     workers = [
         actor
         for actor in state.actor_table(None, ray.JobID.from_hex(mine)).values()
-        if "Steps" in actor["ActorClassName"] and actor["State"] != "DEAD"
+        if any(kind in actor["ActorClassName"] for kind in _KINDS) and actor["State"] != "DEAD"
     ]
     running = [actor for actor in workers if actor["State"] == "ALIVE"]
     return Standing(

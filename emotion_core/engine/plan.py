@@ -20,12 +20,14 @@ class Group:
         workers: how many to start with, at least one. What is not there yet is asked for.
         most: how many there may be when all nodes have come; None: nobody says, so as many as the
             cluster will hold.
+        servers: what each of the servers takes that they ask (``served``).
     """
 
     factories: tuple[StepFactory, ...]
     needs: Needs
     workers: int
     most: int | None = None
+    servers: tuple[Needs, ...] = ()
 
 
 def plan(steps: Sequence[DeclaredStep], reach: Reach) -> list[Group]:

@@ -94,7 +94,8 @@ def run_groups(
     dataset = _reports(run, pending, groups, writer, rows_per_part, batch)
     stop = _stopper(dataset)
     reports = dataset.iter_batches(batch_size=None, batch_format="pyarrow")
-    left, needs = len(pending), [group.needs for group in groups]
+    left = len(pending)
+    needs = [each for group in groups for each in (group.needs, *group.servers)]
     watch = Watch(patience, lambda: standing(run, left, needs))
     try:
         for report in awaited(reports, watch, watch.look_s):

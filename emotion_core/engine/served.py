@@ -4,10 +4,11 @@ A worker asks and waits, so what waits at a server is bounded by the workers, an
 falls behind slows them down. Servers answer several workers at once (``Served.answer`` is a
 coroutine), to compute together what was asked together.
 
-What is guaranteed: a question whose server dies is asked again, at the same one, which Ray starts
-anew, where need be on another node. A question that was in work at a death is suspected: it is
-answered while nothing else is in work, and with a second death it has failed (``crash``); those
-beside it are answered. What is not: that an answer is computed only once.
+What is guaranteed: a question whose server dies is asked again, at another one that is up, or at
+the same one once Ray has started it anew. A question that was in work at a death is suspected: it
+is answered while nothing else is in work, and with a second death it has failed (``crash``); those
+beside it are answered. A server that cannot be made ends the job, also where that happens later:
+no input is to blame. What is not guaranteed: that an answer is computed only once.
 """
 
 import time
@@ -18,8 +19,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from emotion_core.engine.attempts import attempts_of_worker, forget
+from emotion_core.engine.attempts import attempts_of_worker, died_of, forget
 from emotion_core.errors import ClipError, StorageError, UsageError
+from emotion_core.storage.troubles import everybodys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,14 +56,19 @@ class Server:
     def __init__(self, make: Callable[[], Served], run: str | None):
         import asyncio
 
+        self._run = run
         self._account = attempts_of_worker(run)
         self._changed = asyncio.Condition()
         self._in_work, self._alone = 0, False
         self._trouble: UsageError | StorageError | None = None
         try:
             self._served = make()
-        except (UsageError, StorageError) as error:
-            self._trouble = error  # raised here it would be Ray's account of a broken actor
+        # raised here it would be Ray's account of a broken actor
+        except StorageError as error:
+            self._trouble = error
+        except UsageError as error:
+            # what the job's own process could read a moment ago
+            self._trouble = StorageError(str(error)) if everybodys(error) else error
 
     async def about(self) -> Any:
         """``Served.about``."""
@@ -79,7 +86,7 @@ class Server:
         """
         if self._trouble is not None:
             raise self._trouble
-        if suspected and self._account.deaths(question):
+        if suspected and self._run is not None and died_of(self._run, question):
             raise ClipError("models", "crash: what answers for the models died of it twice")
         async with self._alone_with(question) if suspected else self._among_others():
             return await self._served.answer(what, load)
@@ -181,14 +188,15 @@ class Caller:
         self._up: list[Any] = []
         self._name, self._numbers = uuid.uuid4().hex, count()
         self.about: Any = None
-        self._look(None)
+        while not self._up:
+            self._look(None)
 
     def ask(self, what: str, load: Any) -> Any:
         """``Served.answer`` of one of them.
 
         Raises:
             ClipError: there is no answer, or servers died of the question twice.
-            UsageError, StorageError: they could not be made.
+            StorageError: one of them could not be made.
         """
         import ray
         from ray.exceptions import RayActorError, RayTaskError
@@ -196,36 +204,45 @@ class Caller:
         number = next(self._numbers)
         if self._coming and number % 16 == 0:
             self._look(0.0)
-        # workers begin at different ones
-        actor = self._up[(number + int(self._name[:8], 16)) % len(self._up)]
         question, suspected = f"{self._name}-{number}", False
         while True:
+            while not self._up:
+                self._look(None)
+            # workers begin at different ones
+            actor = self._up[(number + int(self._name[:8], 16)) % len(self._up)]
             try:
                 return ray.get(actor.ask.remote(question, what, load, suspected))
             except RayActorError:
                 suspected = True
-                time.sleep(_AGAIN_S)
+                self._up.remove(actor)
+                self._coming[actor.about.remote()] = actor
             except RayTaskError as error:
-                raise (error.cause or error) from None
+                raise _ending(error.cause or error) from None
 
     def _look(self, most_s: float | None) -> None:
-        """Who has come up; the first one is waited for, however long."""
+        """Who has come up; the first one is waited for, however long, where nobody is up."""
         import ray
         from ray.exceptions import RayActorError, RayTaskError
 
-        while True:
-            wanted = len(self._coming) if self._up else 1
-            up, _ = ray.wait(list(self._coming), num_returns=wanted, timeout=most_s)
-            for found in up:
-                actor = self._coming.pop(found)
-                try:
-                    self.about = ray.get(found)
-                except RayActorError:  # it died young, and comes again
+        wanted = len(self._coming) if self._up else 1
+        up, _ = ray.wait(list(self._coming), num_returns=wanted, timeout=most_s)
+        for found in up:
+            actor = self._coming.pop(found)
+            try:
+                about = ray.get(found)
+            except RayActorError:  # it died, and Ray starts it anew
+                if not self._up:
                     time.sleep(_AGAIN_S)
-                    self._coming[actor.about.remote()] = actor
-                except RayTaskError as error:
-                    raise (error.cause or error) from None
-                else:
-                    self._up.append(actor)
-            if self._up or not up:
-                return
+                self._coming[actor.about.remote()] = actor
+            except RayTaskError as error:
+                trouble = error.cause or error
+                # the first one: whoever makes a worker's steps takes it for what it is
+                raise (trouble if self.about is None else _ending(trouble)) from None
+            else:
+                self.about = about
+                self._up.append(actor)
+
+
+def _ending(trouble: BaseException) -> BaseException:
+    """What is wrong with a server, not with a question, as what ends a job from within a step."""
+    return StorageError(str(trouble)) if isinstance(trouble, UsageError) else trouble

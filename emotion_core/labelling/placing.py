@@ -1,20 +1,20 @@
 """Where labelling runs: how many workers, and how many servers that hold the models for them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 from emotion_core.engine.gpu import check_torch_gpu
-from emotion_core.engine.needs import DeclaredStep
+from emotion_core.engine.needs import DeclaredStep, Needs
 from emotion_core.engine.plan import Group, plan
-from emotion_core.engine.reach import Reach, count_cpus, count_gpus
+from emotion_core.engine.reach import Node, Reach, count_cpus
 from emotion_core.engine.served import Servers, servers
 from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.served import ModelServer, stand_ins
-from emotion_core.labelling.step import GPU_SHARE, LabelStep, label_step
+from emotion_core.labelling.step import GPU_SHARE, NEEDS, LabelStep, label_step
 
 # What servers compute on.
 DEVICE = "cuda"
@@ -57,13 +57,25 @@ def plan_group(
     if not number:
         (group,) = plan([label_step(how.step, model_bytes + more_bytes)], reach)
         return group
-    (group,) = plan([DeclaredStep(label_step(how.step, more_bytes).on_cpu)], reach)
-    now = min(number, count_gpus(reach.now) / GPU_SHARE)
-    workers = max(1, group.workers - math.ceil(_SERVER_CPUS * now))
-    most = group.most
-    if most is not None:
-        most = max(workers, most - math.ceil(_SERVER_CPUS * number))
-    return replace(group, workers=workers, most=most)
+    server = Needs(_SERVER_CPUS, GPU_SHARE, NEEDS.memory_bytes + model_bytes)
+    left = Reach(
+        _beside(reach.now, server, number / reach.gpus),
+        None if reach.most is None else _beside(reach.most, server, number / reach.gpus),
+    )
+    (group,) = plan([DeclaredStep(label_step(how.step, more_bytes).on_cpu)], left)
+    return replace(group, servers=(server,))
+
+
+def _beside(nodes: Sequence[Node], server: Needs, for_each_gpu: float) -> tuple[Node, ...]:
+    """What nodes have left for workers beside so many servers for each of their GPUs."""
+    found = []
+    for node in nodes:
+        count = math.ceil(node.gpus * for_each_gpu)
+        cpus = node.cpus - math.ceil(count * server.cpus)
+        # 0 would mean that nobody knows how much there is
+        memory = max(1, node.memory_bytes - count * server.memory_bytes)
+        found.append(Node(max(0, cpus), 0, memory if node.memory_bytes else 0))
+    return tuple(found)
 
 
 @contextmanager

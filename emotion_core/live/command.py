@@ -1,5 +1,6 @@
 """A camera, a stream or a file as it plays -> emotions on a local page, while it plays."""
 
+import threading
 import webbrowser
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -156,7 +157,8 @@ def _show(session: "LiveSession", port: int, open_browser: bool) -> None:
     def ready(url: str) -> None:
         cli.say(f"to look at: {url} (Ctrl-C ends it)")
         if open_browser:
-            webbrowser.open(url)
+            # a browser of the terminal would be waited for, and the page is served after this
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     serve(session, port=port, on_ready=ready)
 

@@ -2,7 +2,8 @@
 
 Pictures wait for a moment only: one that comes while the one before is looked at is no backlog.
 Once the oldest has waited longer, all but the newest are dropped, so latency has a bound and does
-not grow. Sound is never dropped for that: it is small, and a window needs all of it. Only beyond a
+not grow. Sound is never dropped for that: it is small, and a window needs all of it. Only what lies
+more than ``RING_S`` seconds back goes.
 """
 
 import threading
@@ -161,7 +162,7 @@ class Front:
                 picture=picture,
                 before=tuple(before),
                 sound=sound,
-                ready_s=min([self._ready_s, *(p.time_s for p in list(self._pictures)[:1])]),
+                ready_s=min([self._ready_s, *(p.time_s for p in self._pictures if p.answered)]),
                 dropped=self._dropped,
                 status=self._noted(),
                 ended=self._ended and not self._answered,

@@ -44,6 +44,8 @@ from emotion_core.text import one_line, redacted
 
 # A stream may come in a burst; beyond this it is a recording, and played at its own pace.
 _MOST_AHEAD_S = 5.0
+# A stream whose times go further than this from one packet to the next has begun anew.
+_MOST_JUMP_S = 15.0
 _ALSA = Path("/usr/share/alsa/alsa.conf")  # av's wheel looks elsewhere
 _BEAT_S = 1.0
 _READY_S = 0.1
@@ -169,6 +171,7 @@ class _Player:
             self._troubles.append(error)
 
     def _play_one(self, made: Decoded, part: _Part) -> None:
+        last_s: float | None = None
         for packet in part.packets:
             if self._troubles:
                 raise _Lost(_reason(self._troubles[0]))
@@ -176,7 +179,11 @@ class _Player:
                 now = time.monotonic()
                 made.feed(packet, now, now - self._origin)
             else:
-                self._wait(made.time_of(packet))
+                time_s = made.time_of(packet)
+                if not self._file and abs(time_s - (last_s or time_s)) > _MOST_JUMP_S:
+                    raise _Lost("its clock jumped")
+                last_s = time_s
+                self._wait(time_s)
                 made.feed(packet, time.monotonic())
             if self._progress.ready_s >= self._told_s + _READY_S:
                 self._tell_ready()
@@ -222,7 +229,7 @@ def _facts(
         for stream in (video, audio)
     )
     return Facts(
-        MediaInfo(kind, 0.0, width, height, fps, audio is not None, endless if video else 0.0),
+        MediaInfo(kind, endless, width, height, fps, audio is not None, endless if video else 0.0),
         container.format.name.split(",")[0],
         pictures,
         sound,

@@ -51,6 +51,7 @@ class Saving:
         check: the claim's.
         flush_s: seconds between two writes.
         clock: seconds that pass.
+        say: takes a line for the user.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Saving:
         check: storage.Check = storage.unclaimed,
         flush_s: float = FLUSH_S,
         clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], object] = lambda line: None,
     ):
+        self._say, self._over = say, False
         self._step, self._tables, self._check = step, tables, check
         self._flush_s, self._clock = flush_s, clock
         (row,) = manifest_table([clip]).to_pylist()
@@ -74,8 +77,10 @@ class Saving:
     def segments(self, new: list[Segment], seen: Seen, seconds: float) -> None:
         """See ``session.Keeper``.
 
+        A write that fails is told and tried again with the next one: a session is seen once.
+
         Raises:
-            StorageError: what was to be written before cannot be.
+            StorageError: another job writes there now.
         """
         self._segments += new
         if self._clock() - self._flushed < self._flush_s or not self._segments:
@@ -88,27 +93,39 @@ class Saving:
         self._writer.start()
 
     def finish(self, seen: Seen, seconds: float) -> None:
-        """See ``session.Keeper``; raises as ``segments`` does."""
+        """See ``session.Keeper``.
+
+        Raises:
+            StorageError: what is left cannot be written.
+        """
         self._wait()
         self._write(self._done(seen, seconds))
-        self._wait()
+        if self._error is not None:
+            raise self._error
 
     def _done(self, seen: Seen, seconds: float) -> ClipWork:
         work = self._work.with_(seconds=seconds)
         return self._step.result(work, seen, tuple(self._segments))
 
     def _write(self, done: ClipWork) -> None:
+        self._error = None
         try:
             self._check()
-            self._tables.write([done])
         except BaseException as error:  # told by whoever waits
+            self._error, self._over = error, True
+            return
+        try:
+            self._tables.write([done])
+        except BaseException as error:  # the same
             self._error = error
 
     def _wait(self) -> None:
         if self._writer is not None:
             self._writer.join()
         if self._error is not None:
-            raise self._error
+            if self._over:
+                raise self._error
+            self._say(f"not saved yet, tried again in {self._flush_s:g} s: {self._error}")
 
 
 @dataclass(frozen=True)
@@ -151,7 +168,7 @@ def saving(
     with storage.hold_output(out, "labels", settings, say=say) as claim:
         storage.remove(storage.join(out, "run.json"))  # not finished any more
         _name(out, clip)
-        yield Saving(step, tables, clip, claim.check)
+        yield Saving(step, tables, clip, claim.check, say=say)
         claim.check()
         _finish(out, tables, record, clock)
 

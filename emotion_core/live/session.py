@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from emotion_core.clips.work import Segment
+from emotion_core.errors import ClipError
 from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.step import LabelStep
 from emotion_core.labelling.windows import Piece, overlapping
@@ -77,8 +78,8 @@ class LiveSession:
         self._board, self._meter = Board(), Meter(clock)
         self._seen = Seen(info=front.info)
         self._looking = Looking(step, front.info, self._seen)
-        rate = step.ensemble.sample_rate if front.info.has_audio else None
-        self._gathering = Gathering(step.windowing, rate or 0, silence=not file)
+        # also of a stream without sound: it may come back with some
+        self._gathering = Gathering(step.windowing, step.ensemble.sample_rate or 0, not file)
         self._picture, self._picture_s, self._reached_s = b"", 0.0, 0.0
         self._voice: Moment | None = None
         self._speaking: int | None = None
@@ -136,8 +137,7 @@ class LiveSession:
         try:
             for window in overlapping(self._pieces(), self._step.windowing):
                 began = self._clock()
-                queries = list(self._step.asked(window, self._seen))
-                self._answered(window, self._step.ensemble.answers(queries))
+                self._answered(window, self._answers(window))
                 self._busy_s += self._clock() - began
             if self._keeper is not None:
                 self._keeper.finish(self._seen, self._busy_s)
@@ -148,6 +148,15 @@ class LiveSession:
             self._source.close()
             self._status = self._last
             self._publish(self._reached_s, ())
+
+    def _answers(self, window: Piece) -> list[Segment]:
+        """What the models say; nothing of a window that one of them fails at, which is told."""
+        queries = list(self._step.asked(window, self._seen))
+        try:
+            return self._step.ensemble.answers(queries)
+        except ClipError as error:
+            self._status = replace(self._status, note=f"{window.start_s:.0f} s: {error}")
+            return []
 
     def _pieces(self) -> Iterator[Piece]:
         while True:

@@ -77,9 +77,15 @@ def row_uri(row: int, name: str, table: str) -> str:
 
 
 def split_row(uri: str) -> tuple[int, str, str]:
-    """Row, name and Parquet file of a ``row_uri``."""
+    """Row, name and Parquet file of a ``row_uri``.
+
+    Raises:
+        Unreadable: it names no row.
+    """
     held, _, table = uri[len("parquet://") :].partition("::")
     row, _, name = held.partition("/")
+    if not (row.isdecimal() and name and table):
+        raise Unreadable(f"{uri}: a row is written parquet://ROW/NAME::TABLE")
     return int(row), unquote(name), table
 
 

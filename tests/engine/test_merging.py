@@ -64,6 +64,17 @@ def test_whole_batches_have_one_size_whoever_asks(executor: ThreadPoolExecutor) 
     assert doubles.batches == [(4, 1), (8, 1)]
 
 
+def test_whoever_goes_takes_no_answer_of_others_along(executor: ThreadPoolExecutor) -> None:
+    async def ask() -> list:
+        merged = Merged(Doubles(), executor, 4)
+        gone, stays = (asyncio.ensure_future(merged.ask(rows(n))) for n in (1, 2))
+        await asyncio.sleep(0)  # both wait
+        gone.cancel()
+        return await stays
+
+    assert asyncio.run(ask()) == [4]
+
+
 def test_a_question_that_fails_fails_alone(executor: ThreadPoolExecutor) -> None:
     first, bad, last = asked(Merged(Doubles(), executor, 4), rows(1), rows(-1), rows(3))
     assert (first, last) == ([2], [6])

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import ray
 
 from emotion_core.engine.served import Servers, servers
-from emotion_core.errors import ClipError, UsageError
+from emotion_core.errors import ClipError, StorageError, UsageError
 
 # Tests that wait for a real Ray wait this long at most.
 pytestmark = pytest.mark.timeout(300)
@@ -91,6 +92,38 @@ def test_what_is_wrong_with_a_question_reaches_who_asked(ray_local: None, tmp_pa
         with pytest.raises(ValueError, match="no such thing"):
             caller.ask("bad", 0)
         assert caller.ask("add", 1) == 2
+
+
+def _second_cannot(folder: Path) -> Adds:
+    """The first one made adds; the second, once it may, cannot be made."""
+    try:
+        (folder / "first").touch(exist_ok=False)
+    except FileExistsError:
+        while not (folder / "go").exists():
+            time.sleep(0.05)
+        raise UsageError("the GPU cannot be used") from None
+    return Adds(folder)
+
+
+def test_a_server_that_cannot_be_made_later_ends_the_job(ray_local: None, tmp_path: Path) -> None:
+    """No input is to blame: what ends a job from within a step is raised, not a row's trouble."""
+    with servers(partial(_second_cannot, tmp_path), 2) as running:
+        caller = running.caller()
+        assert caller.ask("add", 1) == 2
+        (tmp_path / "go").touch()
+        with pytest.raises(StorageError, match="^the GPU cannot be used$"):
+            while True:
+                caller.ask("add", 1)
+
+
+def test_another_server_is_asked_while_one_is_gone(ray_local: None, tmp_path: Path) -> None:
+    with servers(partial(Adds, tmp_path), 2) as running:
+        caller = running.caller()
+        while len({caller.ask("who", 0) for _ in range(4)}) < 2:
+            pass
+        for actor in running.actors[:1]:
+            ray.kill(actor)  # for good: its node is gone
+        assert [caller.ask("add", number) for number in range(40)] == list(range(1, 41))
 
 
 def _cannot() -> Adds:

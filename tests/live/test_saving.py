@@ -147,20 +147,48 @@ def labelled_segments(labels: tuple[str, ...]) -> list:
     ]
 
 
-def test_a_disk_that_is_full_ends_the_session(tmp_path: Path) -> None:
+def test_another_job_that_writes_there_ends_the_session(tmp_path: Path) -> None:
     how = Labelling(("voice", "face"), LabelOptions(fps=FPS))
     step = how.step()
 
     def gone() -> None:
-        raise StorageError("no space left")
+        raise StorageError("another job writes there")
 
     clip = session_clip(Address("camera 0", Input("/dev/video0")), "2026-01-01T00:00:00+00:00")
     kept = Saving(step, how.tables(str(tmp_path)), clip, gone, flush_s=0.0)
-    with pytest.raises(StorageError, match="no space left"):
+    with pytest.raises(StorageError, match="another job writes there"):
         for segment in labelled_segments(step.ensemble.labels):
             kept.segments([segment], seen(segment.end_s), 0.0)
             assert kept._writer is not None
             kept._writer.join()
+
+
+def test_a_write_that_fails_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = Labelling(("voice", "face"), LabelOptions(fps=FPS))
+    step = how.step()
+    tables, told, failures = how.tables(str(tmp_path)), list[str](), [1, 1]
+    write = tables.write
+
+    def failing(works: list) -> str:
+        if failures:
+            failures.pop()
+            raise StorageError("no space left")
+        return write(works)
+
+    monkeypatch.setattr(tables, "write", failing)
+    clip = session_clip(Address("camera 0", Input("/dev/video0")), "2026-01-01T00:00:00+00:00")
+    kept = Saving(step, tables, clip, flush_s=0.0, say=told.append)
+    segments = labelled_segments(step.ensemble.labels)
+    for segment in segments:
+        kept.segments([segment], seen(segment.end_s), 0.0)
+        assert kept._writer is not None
+        kept._writer.join()
+    kept.finish(seen(segments[-1].end_s), 0.0)
+    assert len(told) == 2 and all("no space left" in line for line in told)
+    found = read_parts(str(tmp_path / "segments"))
+    assert found is not None and len(found) == len(segments)
 
 
 def test_ctrl_c_ends_it_and_what_was_answered_is_finished(tmp_path: Path) -> None:

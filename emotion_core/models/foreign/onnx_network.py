@@ -1,6 +1,7 @@
 """An ONNX network of somebody else's, fed as its description says."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -50,8 +51,9 @@ class OnnxNetwork:
         batch = self._input.shape[0] if self._input.shape else 0
         if isinstance(batch, int) and batch != 1:
             raise UsageError(f"{where} takes {batch} inputs at once: it should take one, or any")
-        self._what, self._where = what, where
-        self._tensors = self._places([each.name for each in self._session.get_outputs()])
+        self._where = where
+        self._what, self._outputs = self._named(what)
+        self._tensors = [self._outputs.index(e.tensor or self._outputs[0]) for e in what.dimensions]
         self._prepared: Callable[[np.ndarray], np.ndarray]
         if what.face is not None:
             face = what.face
@@ -83,19 +85,30 @@ class OnnxNetwork:
         values = [given[tensor][:, each.column] for tensor, each in places]
         return scaled(np.stack(values, 1) if values else np.empty((len(given[0]), 0)), dimensions)
 
-    def _places(self, names: Sequence[str]) -> list[int]:
-        """Which of the network's outputs holds each dimension."""
-        wanted = [each.tensor for each in self._what.dimensions]
-        for name in wanted:
+    def _named(self, what: Description) -> tuple[Description, list[str]]:
+        """The description with no name for the first output, and the outputs that it wants.
+
+        No others are asked for: hidden states may be of another length for each sound.
+        """
+        names = [each.name for each in self._session.get_outputs()]
+        for name in (each.tensor for each in what.dimensions):
             if name is not None and name not in names:
                 raise UsageError(
                     f"{self._where} has no output {name!r}, as its description says, only "
                     f"{printable(', '.join(names))[:200]}"
                 )
-        return [0 if name is None else list(names).index(name) for name in wanted]
+        dimensions = tuple(
+            replace(each, tensor=None) if each.tensor == names[0] else each
+            for each in what.dimensions
+        )
+        if len({(each.tensor, each.column) for each in dimensions}) < len(dimensions):
+            raise UsageError(f"{self._where}: its description has two dimensions in one column")
+        others = (each.tensor for each in dimensions if each.tensor is not None)
+        return replace(what, dimensions=dimensions), list(dict.fromkeys([names[0], *others]))
 
     def _run(self, some: np.ndarray) -> list[np.ndarray]:
-        return [np.asarray(each) for each in self._session.run(None, {self._input.name: some})]
+        given = self._session.run(self._outputs, {self._input.name: some})
+        return [np.asarray(each) for each in given]
 
     def _try(self, trial: np.ndarray, where: str) -> None:
         """One input of each kind, so that what does not fit is known before the first video."""
