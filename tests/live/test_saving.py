@@ -17,6 +17,7 @@ from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.rows import segment_rows
 from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.step import LabelOptions
+from emotion_core.labelling.tables import LabelTables
 from emotion_core.live.addresses import Address, Input, address
 from emotion_core.live.opening import opened
 from emotion_core.live.saving import Record, Saving, saving, session_clip
@@ -169,15 +170,15 @@ def test_a_write_that_fails_is_told_and_tried_again(
     how = Labelling(("voice", "face"), LabelOptions(fps=FPS))
     step = how.step()
     tables, told, failures = how.tables(str(tmp_path)), list[str](), [1, 1]
-    write = tables.write
+    write = LabelTables.write
 
-    def failing(works: list) -> str:
+    def failing(self: LabelTables, works: list) -> str:
         if failures:
             failures.pop()
             raise StorageError("no space left")
-        return write(works)
+        return write(self, works)
 
-    monkeypatch.setattr(tables, "write", failing)
+    monkeypatch.setattr(LabelTables, "write", failing)
     clip = session_clip(Address("camera 0", Input("/dev/video0")), "2026-01-01T00:00:00+00:00")
     kept = Saving(step, tables, clip, flush_s=0.0, say=told.append)
     segments = labelled_segments(step.ensemble.labels)
