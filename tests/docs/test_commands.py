@@ -106,17 +106,6 @@ HERE: dict[str, tuple[Step, ...]] = {
             check=holds("out/export/segments.csv", "out/export/vtt/*.vtt"),
         ),
         Step(
-            "python jobs/train.py --recipe timedist-blstm --features out/features "
-            "--split luna5:all --out out/folds",
-            SHORT,
-            check=holds(*(f"out/folds/*{fold}/model.safetensors" for fold in range(5))),
-        ),
-        Step(
-            "python jobs/evaluate.py --model out/folds --features out/features "
-            "--out out/folds-eval",
-            check=holds("out/folds-eval/metrics.json"),
-        ),
-        Step(
             "python jobs/fetch.py savee --from downloads/savee --out s3://bucket/savee "
             "--accept-licence",
             code=3,
@@ -253,6 +242,11 @@ ELSEWHERE: dict[str, str] = {
         "tests/training/test_refit.py",
     "python jobs/label.py --videos CLIPS --fps 5 --window 8 --hop 8":
         "tests/labelling/test_shipped.py::test_real_clips_of_actors",
+    "python jobs/train.py --recipe timedist-blstm --features out/features --split luna5:all "
+    "--out out/folds":
+        "tests/training/test_folds.py::test_all_folds_train_at_the_same_time",
+    "python jobs/evaluate.py --model out/folds --features out/features --out out/folds-eval":
+        "tests/evaluation/test_job.py::test_every_fold_on_its_own_test_side",
     "benchmarks/across.sh CORPORA WHISPER_BASE OUT": "tests/benchmarks/test_across.py",
     "python jobs/live.py --source talk.mp4 --save out/talk":
         "tests/live/test_saving.py::test_a_saved_session_is_exported_and_reported",
