@@ -34,7 +34,7 @@ BATCH = 32
 # With nothing but these, what there was has been labelled, if it was nothing.
 NOBODY = frozenset({"no_audio", "no_face", "no_speech"})
 
-# One video at a time: its decoder keeps a CPU busy. On a GPU there is room for the models four times.
+# One video at a time: its decoder keeps a CPU busy. A GPU has room for the models four times.
 NEEDS = Needs(cpus=1, memory_bytes=900 << 20)
 GPU_SHARE = 0.25
 
