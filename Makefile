@@ -49,7 +49,7 @@ test-all: env
 chaos: env
 	@$(BIN)/python -m chaos --out out/chaos $(ARGS)
 
-# known vulnerabilities of what is installed; asks the services of pypi.org
+# known vulnerabilities of what is pinned; asks the service of pip-audit on the web
 audit: env
 	@$(BIN)/python -m venv $(VENV)/audit
 	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit

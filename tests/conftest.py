@@ -68,6 +68,19 @@ def start_ray() -> None:
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 
 
+@pytest.fixture(scope="module")
+def ray_with_a_made_up_gpu() -> Iterator[None]:
+    """A Ray of three CPUs that takes itself to have a GPU."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", "local")
+        ray.shutdown()  # the Ray of other modules; the next one of them starts it anew
+        ray.init("local", num_cpus=3, num_gpus=1, include_dashboard=False, log_to_driver=False)
+        yield
+        ray.shutdown()
+
+
 @pytest.fixture(scope="session")
 def ray_address() -> Iterator[None]:
     """Jobs of this process join its own Ray, never another cluster; it ends with the session."""

@@ -44,11 +44,8 @@ class Steps:
         self.attempts = attempts_of_worker(run)
         try:
             self.steps = [factory() for factory in factories]
-        except StorageError as error:
-            self.trouble = error
-        except UsageError as error:
-            # what the job's own process could read a moment ago
-            self.trouble = StorageError(str(error)) if everybodys(error) else error
+        except (UsageError, StorageError) as error:
+            self.trouble = ending_of(error)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         works, trouble = unpack(batch)
@@ -83,6 +80,14 @@ class Steps:
         for step in self.steps:
             works = step(works)
         return works
+
+
+def ending_of(error: Ending) -> Ending:
+    """What ends the job when a worker or a server cannot make what it needs.
+
+    That a store cannot be reached is no wrong usage: the job's own process could a moment ago.
+    """
+    return StorageError(str(error)) if everybodys(error) else error
 
 
 def pack(load: Sequence[ClipWork | Ending]) -> pa.Table:

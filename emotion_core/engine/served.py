@@ -11,20 +11,18 @@ beside it are answered. A server that cannot be made ends the job, also where th
 no input is to blame. What is not guaranteed: that an answer is computed only once.
 """
 
+import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
+from emotion_core.engine.adapter import Ending, ending_of
 from emotion_core.engine.attempts import attempts_of_worker, died_of, forget
 from emotion_core.errors import ClipError, StorageError, UsageError
-from emotion_core.storage.troubles import everybodys
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 # Slots that a server takes beside its share of a GPU, by which its number is bounded: no worker can
 # take the last of these.
@@ -53,22 +51,16 @@ class Server:
         run: names the servers' run (see ``attempts``).
     """
 
-    def __init__(self, make: Callable[[], Served], run: str | None):
-        import asyncio
-
+    def __init__(self, make: Callable[[], Served], run: str):
         self._run = run
         self._account = attempts_of_worker(run)
         self._changed = asyncio.Condition()
         self._in_work, self._alone = 0, False
-        self._trouble: UsageError | StorageError | None = None
+        self._trouble: Ending | None = None
         try:
             self._served = make()
-        # raised here it would be Ray's account of a broken actor
-        except StorageError as error:
-            self._trouble = error
-        except UsageError as error:
-            # what the job's own process could read a moment ago
-            self._trouble = StorageError(str(error)) if everybodys(error) else error
+        except (UsageError, StorageError) as error:
+            self._trouble = ending_of(error)  # raised here: Ray's account of a broken actor
 
     async def about(self) -> Any:
         """``Served.about``."""
@@ -82,17 +74,17 @@ class Server:
         Args:
             question: tells it from every other one.
             what, load: see there.
-            suspected: this server has died with the question in its hands.
+            suspected: a server has died with the question in its hands.
         """
         if self._trouble is not None:
             raise self._trouble
-        if suspected and self._run is not None and died_of(self._run, question):
+        if suspected and died_of(self._run, question):
             raise ClipError("models", "crash: what answers for the models died of it twice")
         async with self._alone_with(question) if suspected else self._among_others():
             return await self._served.answer(what, load)
 
     @asynccontextmanager
-    async def _among_others(self) -> "AsyncIterator[None]":
+    async def _among_others(self) -> AsyncIterator[None]:
         async with self._changed:
             await self._changed.wait_for(lambda: not self._alone)
             self._in_work += 1
@@ -104,26 +96,20 @@ class Server:
                 self._changed.notify_all()
 
     @asynccontextmanager
-    async def _alone_with(self, question: str) -> "AsyncIterator[None]":
-        async with AsyncExitStack() as stack:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._alone)
-                self._alone = True
-                stack.push_async_callback(self._not_alone)
-                await self._changed.wait_for(lambda: not self._in_work)
-            self._account.begin({question: what_is_asked(question)})
-            stack.callback(self._account.end, 0)
-            yield
-
-    async def _not_alone(self) -> None:
+    async def _alone_with(self, question: str) -> AsyncIterator[None]:
         async with self._changed:
-            self._alone = False
-            self._changed.notify_all()
-
-
-def what_is_asked(question: str) -> str:
-    """Words about a question for whoever looks at what is in work."""
-    return f"question {question}"
+            await self._changed.wait_for(lambda: not self._alone)
+            self._alone = True
+        try:
+            async with self._changed:
+                await self._changed.wait_for(lambda: not self._in_work)
+            self._account.begin({question: f"question {question}"})
+            yield
+        finally:
+            self._account.end(0)
+            async with self._changed:
+                self._alone = False
+                self._changed.notify_all()
 
 
 @dataclass(frozen=True)

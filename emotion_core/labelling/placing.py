@@ -63,7 +63,7 @@ def plan_group(
         None if reach.most is None else _beside(reach.most, server, number / reach.gpus),
     )
     (group,) = plan([DeclaredStep(label_step(how.step, more_bytes).on_cpu)], left)
-    return replace(group, servers=(server,))
+    return replace(group, servers=(server,) * number)
 
 
 def _beside(nodes: Sequence[Node], server: Needs, for_each_gpu: float) -> tuple[Node, ...]:
@@ -84,11 +84,10 @@ def placed(
 ) -> Iterator[Group]:
     """``plan_group``, with its servers, if there are to be any, as long as the block lasts."""
     group = plan_group(how, reach, inputs, model_bytes, more_bytes)
-    number = count_servers(reach, inputs)
-    if not number:
+    if not group.servers:
         yield group
         return
-    with servers(partial(model_server, how, DEVICE), number, GPU_SHARE) as running:
+    with servers(partial(model_server, how, DEVICE), len(group.servers), GPU_SHARE) as running:
         yield replace(group, factories=(partial(_step_at, how, running),))
 
 

@@ -75,14 +75,21 @@ def _dimension_means(
     values = [segment.dimensions for segment in segments if segment.dimensions is not None]
     if not values:
         return dict.fromkeys(dimensions)
-    weights = np.array(labelled_seconds(segments))
-    weights = weights if weights.sum() else np.ones(len(segments))
-    found: dict[str, float | None] = {}
-    for name, column in zip(dimensions, np.stack(values, axis=1), strict=True):
-        known = ~np.isnan(column) & (weights > 0)
-        mean = np.average(column[known], weights=weights[known]) if known.any() else None
-        found[name] = None if mean is None else float(mean)
-    return found
+    seconds = np.array(labelled_seconds(segments))
+    columns = zip(dimensions, np.stack(values, axis=1), strict=True)
+    return {name: mean_of_known(column, seconds) for name, column in columns}
+
+
+def mean_of_known(values: np.ndarray, seconds: np.ndarray) -> float | None:
+    """The mean over labelled seconds of what is no NaN; None where nothing is.
+
+    Args:
+        values: float (segments,).
+        seconds: ``labelled_s`` of each; where all are 0, as of pictures, they count alike.
+    """
+    weights = seconds if seconds.sum() else np.ones(len(seconds))
+    known = ~np.isnan(values) & (weights > 0)
+    return float(np.average(values[known], weights=weights[known])) if known.any() else None
 
 
 def labelled_seconds(segments: Sequence[Segment]) -> list[float]:

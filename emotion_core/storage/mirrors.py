@@ -4,7 +4,6 @@ A column of such a table is a struct of ``bytes`` and ``path``: what a file hold
 called (``datasets.Audio``, ``Video`` and ``Image``). One row is one file, at ``row_uri``.
 """
 
-import os
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
@@ -61,7 +60,7 @@ def held_bytes(uri: str) -> bytes:
     group = bisect_right(starts, row) - 1
     if row >= starts[-1]:
         raise FileNotFoundError(uri)
-    value = _group(table, version, group, os.getpid())[row - starts[group]].as_py()
+    value = _group(table, version, group)[row - starts[group]].as_py()
     if value is None:
         raise ClipError("fetch", f"unreadable: {uri}: the row names {name} and does not hold it")
     return cast(bytes, value)
@@ -77,7 +76,7 @@ def _starts(table: str, version: str) -> tuple[int, ...]:
 
 # Clips that follow each other lie in one row group, which is read as a whole: one is kept.
 @lru_cache(maxsize=1)
-def _group(table: str, version: str, group: int, pid: int) -> pa.Array:
+def _group(table: str, version: str, group: int) -> pa.Array:
     with open_parquet(table) as file:
         column = _column(file.schema_arrow)
         held = file.read_row_group(group, [f"{column}.{_BYTES}"])[column]

@@ -1,11 +1,9 @@
 """A worker that was given a GPU which it cannot use ends the job with one line."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnxruntime
 import pytest
-import ray
 import torch
 
 from emotion_core import storage
@@ -27,16 +25,6 @@ no_gpu_here = pytest.mark.skipif(
     torch.cuda.is_available() or "CUDAExecutionProvider" in onnxruntime.get_available_providers(),
     reason="this machine has what is missing in the test",
 )
-
-
-@pytest.fixture(scope="module")
-def ray_with_a_made_up_gpu() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ADDRESS", "local")
-        ray.shutdown()  # the Ray of other modules; the next one of them starts it anew
-        ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-        yield
-        ray.shutdown()
 
 
 @no_gpu_here

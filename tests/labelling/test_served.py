@@ -2,14 +2,12 @@
 
 import asyncio
 import pickle
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import ray
 
 from emotion_core import storage
 from emotion_core.faces.following import FaceFollower, Following
@@ -127,16 +125,6 @@ def test_videos_are_followed_together_and_each_as_if_alone() -> None:
     assert repr(together) == repr(alone)
     questions = sum(1 for _ in alone for _ in range(1 + 16))  # whole ones at once, then one by one
     assert len(detector.calls) <= questions / 3
-
-
-@pytest.fixture
-def ray_with_a_made_up_gpu() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ADDRESS", "local")
-        ray.shutdown()  # the Ray of other modules; the next one of them starts it anew
-        ray.init("local", num_cpus=3, num_gpus=1, include_dashboard=False, log_to_driver=False)
-        yield
-        ray.shutdown()
 
 
 def test_a_job_with_servers_writes_what_one_without_writes(

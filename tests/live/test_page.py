@@ -11,7 +11,7 @@ from emotion_core.live.state import Moment
 from emotion_core.recipes.emotions import EMOTIONS
 from emotion_core.report.colours import EMOTION_COLOURS
 from tests.support.browser import BROWSER, Browser
-from tests.support.live_session import WAIT_S, MadeUpSession, face, grey, likely, served
+from tests.support.live_session import WAIT_S, MadeUpSession, face, grey, likely
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 
@@ -36,17 +36,6 @@ WHERE = """(() => {
   return found.map((value, part) => Math.round(100 * value / (part %% 2 ? height : width)));
 })()"""
 TRACK_3, TRACK_4 = [0xB9, 0xA3, 0xFF], [0xFF, 0xFF, 0xFF]
-
-
-@pytest.fixture
-def session() -> MadeUpSession:
-    return MadeUpSession()
-
-
-@pytest.fixture
-def running(session: MadeUpSession) -> Iterator[tuple[str, Future[None]]]:
-    with served(session) as (address, future):
-        yield address, future
 
 
 @pytest.fixture(scope="module")

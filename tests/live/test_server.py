@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -27,17 +26,6 @@ from emotion_core.recipes.emotions import EMOTIONS
 from tests.support.live_session import WAIT_S, MadeUpSession, face, likely, served
 
 FILES = ("", "live.html", "live.js", "live.css", "style.css", "colours.css", "icon.svg")
-
-
-@pytest.fixture
-def session() -> MadeUpSession:
-    return MadeUpSession()
-
-
-@pytest.fixture
-def running(session: MadeUpSession) -> Iterator[tuple[str, Future[None]]]:
-    with served(session) as (address, future):
-        yield address, future
 
 
 @pytest.fixture

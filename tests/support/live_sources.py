@@ -1,6 +1,5 @@
 """Sources for the tests of live sessions: a server that cuts, and a session of a small model."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,13 +13,14 @@ from emotion_core.live.addresses import address
 from emotion_core.live.opening import Opened, Timing, opened
 from emotion_core.live.session import LiveSession
 from emotion_core.live.source import Patience
+from tests.support.serving import Serving
 
 # As quick as the machine, and nothing is dropped.
 LOSSLESS = Timing(pace=1e6, most_wait_s=None)
 HASTY = Timing(patience=Patience(first_s=0.1, most_s=0.4), read_s=2.0)
 
 
-class CuttingServer:
+class CuttingServer(Serving):
     """Sends a file to whoever asks, and breaks off after some bytes; a context.
 
     Args:
@@ -30,8 +30,8 @@ class CuttingServer:
     """
 
     def __init__(self, content: bytes, cuts: tuple[int, ...] = (), stall: bool = False):
+        super().__init__()
         self.calls = 0
-        self.closing = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,15 +56,6 @@ class CuttingServer:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/stream"
-
-    def __enter__(self) -> "CuttingServer":
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.closing.set()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Kept:

@@ -2,8 +2,9 @@
 
 import socketserver
 import struct
-import threading
 from typing import Any
+
+from tests.support.serving import Serving
 
 _TS = 7 * 188  # what fits into a packet of a network
 _SDP = (
@@ -12,7 +13,7 @@ _SDP = (
 )
 
 
-class RtspServer:
+class RtspServer(Serving):
     """Plays ``content`` to whoever asks, at its own pace; a context.
 
     Args:
@@ -22,8 +23,8 @@ class RtspServer:
     """
 
     def __init__(self, content: bytes, seconds: float, cut: float = 1.0):
+        super().__init__()
         self.calls = 0
-        self.closing = threading.Event()
         outer = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -79,12 +80,3 @@ class RtspServer:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"rtsp://127.0.0.1:{self.server.server_address[1]}/stream"
-
-    def __enter__(self) -> "RtspServer":
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.closing.set()
-        self.server.shutdown()
-        self.server.server_close()

@@ -14,6 +14,7 @@ from emotion_core.labelling.report.lanes import ANSWER, NOBODY, Lane, lanes, nea
 from emotion_core.labelling.report.moments import MOST, moments
 from emotion_core.labelling.report.overview import Names, time_code
 from emotion_core.labelling.report.pages import page
+from emotion_core.labelling.rows import mean_of_known
 from emotion_core.recipes.emotions import DIMENSIONS
 from emotion_core.report.progress import duration
 
@@ -113,14 +114,12 @@ def _dimensions(segments: pa.Table, track: int) -> dict[str, float]:
     """Means of a track's dimensions over its labelled seconds, of those that were told."""
     mine = segments.filter(pc.equal(segments["track_id"].fill_null(NOBODY), track))
     seconds = mine["labelled_s"].to_numpy()
-    weights = seconds if seconds.sum() else np.ones(len(seconds))
-    found = {}
-    for name in (each for each in DIMENSIONS if each in segments.column_names):
-        values = mine[name].to_numpy().astype(float)
-        known = ~np.isnan(values) & (weights > 0)
-        if known.any():
-            found[name] = float(np.average(values[known], weights=weights[known]))
-    return found
+    found = {
+        name: mean_of_known(mine[name].to_numpy().astype(float), seconds)
+        for name in DIMENSIONS
+        if name in segments.column_names
+    }
+    return {name: mean for name, mean in found.items() if mean is not None}
 
 
 def _said(lane: Lane, labels: Sequence[str]) -> str:
