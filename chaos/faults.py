@@ -4,6 +4,7 @@ from chaos.disk import DISK
 from chaos.exports import EXPORTS
 from chaos.gallery import GALLERY
 from chaos.kills import KILLS
+from chaos.live import LIVE
 from chaos.models import MODELS
 from chaos.mutation import MUTATION
 from chaos.poison import POISON
@@ -19,4 +20,5 @@ FAULTS: dict[str, Faults] = {
     "poison": POISON,
     "stores": STORES,
     "kills": KILLS,
+    "live": LIVE,
 }

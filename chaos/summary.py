@@ -1,17 +1,19 @@
 """The campaign in figures: a table for the console, JSON, and the table of docs/reliability.md.
 
-python -m chaos.summary docs/reliability.json      prints the table in Markdown
+python -m chaos.summary docs/reliability.json                        prints the table in Markdown
+python -m chaos.summary docs/reliability.json --add OUT/summary.json   adds another campaign to it
 """
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.table import Table
 
 from chaos.trials import Trial
+from emotion_core import cli
 
 _SUMS = ("times", "rows", "lost", "doubled", "errors")
 
@@ -79,6 +81,25 @@ def results(trials: Iterable[Trial], happens: Mapping[str, str]) -> dict[str, An
     }
 
 
+def added(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
+    """Two campaigns as one. Of the same seed, the same trials count twice."""
+    lines: dict[tuple[str, str], Line] = {}
+    for line in (*one["lines"], *two["lines"]):
+        empty = dict.fromkeys((*_SUMS, "wrong"), 0)
+        new = {"fault": line["fault"], "line": line["line"], **empty, "parts": {}}
+        sums = lines.setdefault((line["fault"], line["line"]), new)
+        for name in empty:
+            sums[name] += line[name]
+        for part, times in line["parts"].items():
+            sums["parts"][part] = sums["parts"].get(part, 0) + times
+    return {
+        "dates": sorted({*one["dates"], *two["dates"]}),
+        "happens": {**one["happens"], **two["happens"]},
+        "lines": list(lines.values()),
+        "totals": totals(lines.values()),
+    }
+
+
 def markdown(found: Mapping[str, Any]) -> str:
     """The table of a document: each set of faults with its command, and its lines."""
     rows = [
@@ -94,5 +115,19 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def main(
+    kept: Annotated[Path, typer.Argument(help="A campaign's summary.json.")],
+    add: Annotated[
+        Path | None, typer.Option(help="Another one's, of another seed: added to the first file.")
+    ] = None,
+) -> None:
+    """Print the table of a campaign."""
+    found = json.loads(kept.read_text("utf-8"))
+    if add is not None:
+        found = added(found, json.loads(add.read_text("utf-8")))
+        kept.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(markdown(found))
+
+
 if __name__ == "__main__":
-    print(markdown(json.loads(Path(sys.argv[1]).read_text("utf-8"))))
+    cli.run(main)

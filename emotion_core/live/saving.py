@@ -119,9 +119,13 @@ class Saving:
         except BaseException as error:  # the same
             self._error = error
 
-    def _wait(self) -> None:
+    def settled(self) -> None:
+        """Wait until nothing is being written."""
         if self._writer is not None:
             self._writer.join()
+
+    def _wait(self) -> None:
+        self.settled()
         if self._error is not None:
             if self._over:
                 raise self._error

@@ -12,7 +12,6 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
-from torchmetrics import MeanMetric
 
 from emotion_core.models.dataset import FeatureSet, in_segments
 from emotion_core.models.networks import Batch, build_network
@@ -200,7 +199,8 @@ class Training:
     def _train(self, phase: str, epoch: int, before: int) -> tuple[float, float, float]:
         spec, plan = self.plan.recipe.training, self.plan
         self.model.train()
-        mean_loss, right = MeanMetric().to(self.device), MeanMetric().to(self.device)
+        # loss and its weight, clips that are right and all that count
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)
         lr = spec.lr
         usable = self._usable(self.train, phase)
         epoch_batches = global_batches(
@@ -239,11 +239,14 @@ class Training:
             self.optimiser.step()
             if self.average is not None:
                 self.average.update_parameters(self.network)
-            weight = float(self._weight_of(mine)[usable[mine.rows]].sum())
-            if weight > 0:
-                mean_loss.update(loss.detach() / weight, weight=weight)
-            right.update((logits.argmax(dim=1) == batch.label)[counts].float())
-        return float(mean_loss.compute()), float(right.compute()), lr
+            sums[0] += loss.detach()
+            sums[1] += float(self._weight_of(mine)[usable[mine.rows]].sum())
+            sums[2] += (logits.argmax(dim=1) == batch.label)[counts].sum()
+            sums[3] += counts.sum()
+        if self.workers > 1:
+            dist.all_reduce(sums)
+        loss_sum, weight, right, clips = sums.tolist()
+        return loss_sum / max(weight, 1e-9), right / max(clips, 1.0), lr
 
     def _mixed(self, pairs: Pairs, epoch: int) -> Batch:
         """The batch to learn from; a mixed clip has the label of which it holds more."""

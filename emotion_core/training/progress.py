@@ -3,15 +3,17 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import ray
 
 from emotion_core.errors import StorageError
-from emotion_core.training.snapshot import EpochRow
 
-Show = Callable[[EpochRow], None]
+if TYPE_CHECKING:  # the actor imports this module, and would import torch with it
+    from emotion_core.training.snapshot import EpochRow
+
+Show = Callable[["EpochRow"], None]
 _EVERY_S = 0.5
 
 
@@ -19,12 +21,12 @@ class _Rows:
     """The rows so far, in an actor of its own: it outlives a worker that dies."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, EpochRow] = {}
+        self.rows: dict[int, dict[str, Any]] = {}
 
-    def add(self, row: EpochRow) -> None:
-        self.rows[row.epoch] = row
+    def add(self, row: dict[str, Any]) -> None:
+        self.rows[row["epoch"]] = row
 
-    def since(self, epoch: int) -> list[EpochRow]:
+    def since(self, epoch: int) -> list[dict[str, Any]]:
         return [self.rows[key] for key in sorted(self.rows) if key >= epoch]
 
 
@@ -34,9 +36,9 @@ class ProgressBoard:
 
     actor: Any
 
-    def add(self, row: EpochRow) -> None:
+    def add(self, row: "EpochRow") -> None:
         """Put up one epoch. Does not wait, so a slow reader does not hold up training."""
-        self.actor.add.remote(row)
+        self.actor.add.remote(asdict(row))
 
 
 @contextmanager
@@ -55,6 +57,8 @@ def watching(show: Show, first: int = 0) -> Iterator[ProgressBoard]:
     trouble: list[StorageError] = []
 
     def follow() -> None:
+        from emotion_core.training.snapshot import EpochRow
+
         nonlocal shown
         while True:
             last_look = done.wait(_EVERY_S)
@@ -64,7 +68,7 @@ def watching(show: Show, first: int = 0) -> Iterator[ProgressBoard]:
                 rows = ray.get(actor.since.remote(shown))
             except ray.exceptions.RayError:
                 return  # the actor or Ray is gone: the training's own error says why
-            for row in rows:
+            for row in (EpochRow(**each) for each in rows):
                 try:
                     show(row)
                 except StorageError as error:  # for the thread that waits for the training

@@ -4,7 +4,6 @@ import os
 import socket
 import sys
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -196,7 +195,6 @@ def _checkpoint_files(checkpoint: ray.train.Checkpoint) -> dict[str, bytes]:
 def _worker(config: Mapping[str, Any]) -> None:
     """What every worker runs; Ray starts it anew on all of them when one dies."""
     sys.path.extend(path for path in config["import_paths"] if path not in sys.path)
-    warnings.filterwarnings("ignore", message=".*compute.. method of metric.*before the.*update.*")
     context = ray.train.get_context()
     rank, workers = context.get_world_rank(), context.get_world_size()
     checkpoint = ray.train.get_checkpoint()

@@ -1,5 +1,6 @@
 """The campaign's ledger goes on where it stopped, and its figures are sums of what was found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from chaos.counted import Count
 from chaos.faults import FAULTS
 from chaos.kills import JOBS
 from chaos.kills import names as kill_names
-from chaos.summary import markdown, results
+from chaos.summary import added, markdown, results
 from chaos.trials import Ledger, Trial, read
 
 GOOD = Trial("kills", "1:0", "SIGKILL", 2, 16, parts={"node": 2})
@@ -39,6 +40,17 @@ def test_figures_are_sums() -> None:
         "| **it goes on** (`--only kills`) | | | | | |",
         "| SIGKILL: driver 1, node 2 | 3 | 32 | 1 | 0 | 0 |",
     ]
+
+
+def test_campaigns_are_added() -> None:
+    one = results([replace(GOOD, date="2026-01-01")], {"kills": "it goes on"})
+    full = Trial("disk", "2:0", "a disk that is full", 1, 3, date="2026-01-02")
+    two = results([replace(BAD, date="2026-01-02"), full], {"kills": "it goes on", "disk": "so"})
+    both = added(one, two)
+    assert both["dates"] == ["2026-01-01", "2026-01-02"]
+    assert both["totals"]["kills"] == results([GOOD, BAD], {"kills": ""})["totals"]["kills"]
+    assert markdown(both).splitlines()[3] == "| SIGKILL: driver 1, node 2 | 3 | 32 | 1 | 0 | 0 |"
+    assert both["totals"]["disk"]["rows"] == 3
 
 
 def row(uri: str, *reasons: str) -> dict:

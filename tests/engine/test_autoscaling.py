@@ -75,7 +75,7 @@ def test_label_asks_for_gpus(cluster: RayCluster, demo: Path, tmp_path: Path) ->
     )  # fmt: skip
 
     assert AWAITED in said
-    assert bundles == [{"CPU": 0.9, "GPU": 0.25}]
+    assert bundles == [{"CPU": 0.02, "GPU": 0.25}]
 
 
 def test_train_asks_for_as_many_gpus_as_may_come(cluster: RayCluster, tmp_path: Path) -> None:

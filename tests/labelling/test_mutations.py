@@ -1,8 +1,8 @@
-"""A thousand broken files through the steps of both jobs: each is one row that says what it was.
+"""Broken files through the steps of both jobs: each is one row that says what it was.
 
 The steps run in this process, their decoders in children of it, as in a worker of either job: what
-Ray adds is a queue, and starting it for a thousand files would take longer than the files.
-``make chaos`` takes ten thousand others.
+Ray adds is a queue, and starting it would take longer than the files. ``make chaos`` takes ten
+thousand others (docs/reliability.md has what became of them).
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from tests.support.labelling import untrained
 from tests.support.mutations import mutants
 from tests.support.small_recipes import small
 
-COUNT = 1000
+COUNT = 300
 EXPECTED = set(REASONS) - {"error", "gone"}
 # This process, for which models and libraries are loaded by then: what may come on top.
 GROWTH_MB = 200
@@ -30,7 +30,7 @@ def resident_mb() -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_thousand_broken_files_are_a_thousand_rows(
+def test_each_broken_file_is_a_row(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     whole = small_ones(tmp_path_factory.mktemp("whole"))
@@ -56,5 +56,5 @@ def test_a_thousand_broken_files_are_a_thousand_rows(
             assert set(row["reasons"]) <= {"no_speech"}, "no worker is lost for good"
     assert tally["ok"] + tally["degraded"] + tally["failed"] == 2 * COUNT
     # broken in many ways: of each outcome there are some
-    assert min(tally["ok"], tally["degraded"], tally["failed"]) > 100, tally
-    assert tally["crash"] + tally["timeout"] < COUNT // 100, tally
+    assert min(tally["ok"], tally["degraded"], tally["failed"]) > COUNT // 10, tally
+    assert tally["crash"] + tally["timeout"] < COUNT // 50, tally

@@ -58,7 +58,11 @@ def labelled(clips: list[Path], how: Labelling) -> dict[tuple, dict]:
 
 def by_window(table: pa.Table) -> dict[tuple, dict]:
     return {
-        (Path(row["uri"]).name, row["start_s"], row["end_s"], row["track_id"]): row
+        (
+            Path(row["uri"]).name,
+            *(round(row[n], 3) for n in ("start_s", "end_s")),
+            row["track_id"],
+        ): row
         for row in table.to_pylist()
     }
 
@@ -130,7 +134,7 @@ def test_what_is_written_meanwhile_is_whole(tmp_path: Path) -> None:
         now[0] = 2.0 * window
         kept.segments([segment], seen(now[0]), 0.0)
         if kept._writer is not None:
-            kept._writer.join()
+            kept.settled()
             counts.append(rows(tmp_path, "segments").num_rows)
             assert rows(tmp_path, "videos")["n_segments"].to_pylist() == [counts[-1]]
     kept.finish(seen(now[0]), 0.0)
@@ -160,8 +164,7 @@ def test_another_job_that_writes_there_ends_the_session(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="another job writes there"):
         for segment in labelled_segments(step.ensemble.labels):
             kept.segments([segment], seen(segment.end_s), 0.0)
-            assert kept._writer is not None
-            kept._writer.join()
+            kept.settled()
 
 
 def test_a_write_that_fails_is_told_and_tried_again(
@@ -184,8 +187,7 @@ def test_a_write_that_fails_is_told_and_tried_again(
     segments = labelled_segments(step.ensemble.labels)
     for segment in segments:
         kept.segments([segment], seen(segment.end_s), 0.0)
-        assert kept._writer is not None
-        kept._writer.join()
+        kept.settled()
     kept.finish(seen(segments[-1].end_s), 0.0)
     assert len(told) == 2 and all("no space left" in line for line in told)
     found = read_parts(str(tmp_path / "segments"))
@@ -249,3 +251,20 @@ def test_saved_answers_agree_with_labels_own(corpora: Path, tmp_path: Path) -> N
             assert row[name] == pytest.approx(same[key][name], abs=1e-5), (key, name)
     agree = np.mean([row["emotion"] == usual[key]["emotion"] for key, row in found.items()])
     assert agree >= 0.8
+
+
+@pytest.mark.slow
+def test_whose_a_voice_is_agrees_with_labels_own(corpora: Path, tmp_path: Path) -> None:
+    """Of a real clip of people who talk: mouths are sought with other pictures around them."""
+    clip = corpora / "clips" / "wild" / "torchcodec_nasa_13013.mp4"
+    how = Labelling(("voice", "face"), LabelOptions(fps=FPS, speakers=True))
+    save(clip, tmp_path / "live", how)
+    found = by_window(rows(tmp_path / "live", "segments"))
+    same = labelled([clip], how)
+
+    assert found.keys() == same.keys() and any(r["speaking"] is not None for r in same.values())
+    for key, row in found.items():
+        for name in ("emotion", "modalities"):
+            assert row[name] == same[key][name], key
+        if row["speaking"] is not None:
+            assert row["speaking"] == pytest.approx(same[key]["speaking"], abs=0.05)

@@ -166,7 +166,7 @@ def test_stills_whose_reader_fails_in_its_own_way(tmp_path: Path) -> None:
 
 
 def test_broken_files_of_every_kind_end_as_what_they_are(tmp_path: Path) -> None:
-    """A few of each; ``tests/labelling/test_mutations.py`` has a thousand."""
+    """A few of each; ``tests/labelling/test_mutations.py`` has more."""
     names = ["h264.flv", "live.flv", "pcm.wav", "still.png", "still.tif", "animation.gif"]
     files = {name: write(name, tmp_path, 15).read_bytes() for name in names}
     for name, data in mutants(files, 48, seed=7):

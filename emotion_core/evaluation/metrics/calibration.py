@@ -4,8 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torchmetrics.classification import MulticlassCalibrationError
 
 BINS = 15
 
@@ -79,10 +77,6 @@ def calibration(probabilities: np.ndarray, label: np.ndarray) -> Calibration:
         probabilities: float32 (n, classes), rows adding up to 1.
         label: int64 (n,).
     """
-    error = MulticlassCalibrationError(probabilities.shape[1], n_bins=BINS, norm="l1")
-    # a sum that is rounded to a little over 1 would be taken for a logit
-    probabilities = np.clip(probabilities, 0, 1)
-    ece = float(error(torch.from_numpy(probabilities), torch.from_numpy(label)))
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = (probabilities.argmax(axis=1) == label).astype(np.float64)
     place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
@@ -92,8 +86,9 @@ def calibration(probabilities: np.ndarray, label: np.ndarray) -> Calibration:
         total = np.bincount(place, weights=values, minlength=BINS)
         return np.divide(total, counts, out=np.full(BINS, np.nan), where=counts > 0)
 
+    gaps = np.abs(mean(confidence) - mean(right))
     return Calibration(
-        ece,
+        float(np.nansum(counts * gaps) / max(1, counts.sum())),
         _ece_mass(confidence, right),
         risk_coverage(confidence, right),
         counts,
