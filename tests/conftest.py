@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import ray_cluster
-from tests.support.jobs import run_here, run_job
-from tests.support.s3 import any_s3, moto_server, s3_env, s3_server
+from tests.support.jobs import run_here
+from tests.support.s3 import S3Server, any_s3, moto_server, s3_env, s3_server
 
 __all__ = ["any_s3", "moto_server", "ray_cluster", "s3_env", "s3_server"]
 
@@ -36,7 +36,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("demo")
     options = ("--actors", 3, "--emotions", "happy,sad", "--repetitions", 1, "--seconds", 1.2)
-    done = run_job("demo", "--out", folder, *options)
+    done = run_here("demo", "--out", folder, *options)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -66,6 +66,20 @@ def start_ray() -> None:
 
     if not ray.is_initialized():
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+
+
+@pytest.fixture(scope="module")
+def ray_with_s3(ray_address: None, s3_server: S3Server) -> Iterator[S3Server]:
+    """A Ray whose workers reach the S3 server, as this process does; it ends with the module."""
+    import ray
+
+    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.env.items():
+            patch.setenv(name, value)
+        start_ray()
+        yield s3_server
+        ray.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from emotion_core import storage
 from emotion_core.corpora import scan
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.storage.parts import read_parts
-from tests.support.jobs import run_job
+from tests.support.jobs import run_here
 from tests.support.s3 import S3Server
 
 NAMES = [f"03-01-{emotion:02d}-01-01-01-{actor:02d}.wav" for emotion in (3, 4) for actor in (1, 2)]
@@ -114,15 +114,15 @@ def test_tables_without_files_are_no_corpus(tmp_path: Path) -> None:
 
 
 def test_features_from_a_bucket_are_those_of_files(
-    sounds: Path, mirrored: Path, s3_server: S3Server, tmp_path: Path
+    sounds: Path, mirrored: Path, ray_with_s3: S3Server, tmp_path: Path
 ) -> None:
-    s3_server.bucket("mirrors")
-    s3_server.upload("mirrors", {f"ravdess/{p.name}": p for p in mirrored.glob("*.parquet")})
+    ray_with_s3.bucket("mirrors")
+    ray_with_s3.upload("mirrors", {f"ravdess/{p.name}": p for p in mirrored.glob("*.parquet")})
     features = []
     for name, corpus in (("files", str(sounds)), ("rows", "s3://mirrors/ravdess")):
         out = tmp_path / name
         words = ("--recipe", "voice-small", "--corpus", f"ravdess={corpus}", "--out", out)
-        done = run_job("preprocess", *words, **s3_server.env)
+        done = run_here("preprocess", *words)
         assert done.returncode == 0, done.stderr
         table = read_parts(str(out / "features"))
         assert table is not None and set(table["status"].to_pylist()) == {"ok"}

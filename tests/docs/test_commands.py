@@ -7,7 +7,7 @@ import ast
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,6 @@ import typer
 from emotion_core import cli
 from emotion_core.main import COMMANDS
 from emotion_core.models.shipped import bundle_uri
-from tests.conftest import start_ray
 from tests.support.documents import commands, site_pages
 from tests.support.jobs import ROOT, Done, run_here
 from tests.support.s3 import S3Server
@@ -414,26 +413,17 @@ def inputs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ray_with_a_bucket(inputs: Path, ray_address: None, s3_server: S3Server) -> Iterator[None]:
-    """A Ray whose workers reach s3://bucket, as this process does; it ends with the module."""
-    import ray
-
-    s3_server.bucket("bucket")
-    s3_server.upload("bucket", {"clips/one.mp4": inputs / "clips" / "one.mp4"})
-    ray.shutdown()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in s3_server.env.items():
-            patch.setenv(name, value)
-        start_ray()
-        yield
-        ray.shutdown()
+def bucket(inputs: Path, ray_with_s3: S3Server) -> None:
+    """``s3://bucket``, with a clip."""
+    ray_with_s3.bucket("bucket")
+    ray_with_s3.upload("bucket", {"clips/one.mp4": inputs / "clips" / "one.mp4"})
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", HERE)
 def test_the_commands_of_a_page_run_in_its_order(
-    page: str, inputs: Path, ray_with_a_bucket: None, tmp_path: Path, monkeypatch
+    page: str, inputs: Path, bucket: None, tmp_path: Path, monkeypatch
 ) -> None:
     for each in inputs.iterdir():
         (tmp_path / each.name).symlink_to(each)
