@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.fs
 import ray
+import ray.exceptions
 import ray.train
 import ray.train.torch
 
@@ -59,7 +60,7 @@ def train(
     Raises:
         UsageError: fewer clips than workers, workers on a GPU that torch cannot use, or a machine
             that cannot read the features.
-        StorageError: a machine has no room for its copy of the features.
+        StorageError: a machine has no room for its copy of the features, or the cluster is lost.
         ray.train.TrainingFailedError: the workers failed more than ``MAX_FAILURES`` times.
     """
     if len(train_side) < workers.count:
@@ -103,6 +104,9 @@ def train(
                 "NVIDIA's driver 580 or newer (README, 'GPU'); on a machine of your own, "
                 "CUDA_VISIBLE_DEVICES= does without"
             ) from error
+        except ray.exceptions.RayActorError as error:
+            told = str(error).partition("\n")[0]
+            raise StorageError(f"{out}: Ray lost the training, or its head: {told}") from error
         except ray.train.WorkerGroupError as error:
             for failure in error.worker_failures.values():
                 if isinstance(failure, (UsageError, StorageError)):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray._private import worker
 
+from chaos.nodes import children, kill, title
 from emotion_core import storage
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.evaluation.answering import evaluate
@@ -149,6 +151,25 @@ def test_a_stopped_run_goes_on_from_its_last_whole_checkpoint(
     assert [row.epoch for row in outcome.history] == [0, 1, 2, 3]
     assert outcome.history[2].loss == pytest.approx(third.history[2].loss, rel=1e-4)
     assert not storage.exists(storage.join(out, CHECKPOINTS))
+
+
+def test_without_what_leads_the_workers_it_ends_with_one_line(
+    ray_local: None, place: str, tmp_path: Path
+) -> None:
+    """As when a cluster's head is gone: the same command goes on from the last checkpoint."""
+    task = prepare(place, with_training(HEARD, epochs=500), "elte", seed=0)
+    out = str(tmp_path / "out")
+    storage.start_output(out, KIND, task.settings)
+    node: Any = worker._global_node
+    (raylet,) = node.all_processes["raylet"]
+
+    def kill_leader(row: EpochRow) -> None:
+        for pid in children(raylet.process.pid):
+            if "ray::TrainController" in title(pid):
+                kill(pid)
+
+    with pytest.raises(StorageError, match=r"^[^\n]*out: Ray lost the training[^\n]*$"):
+        run_task(task, out, Workers(1), kill_leader)
 
 
 def test_a_run_that_was_stopped_before_its_bundle(place: str, tmp_path: Path) -> None:
