@@ -49,7 +49,8 @@ def main(
     for fault in only or FAULTS:
         faults, ledger = FAULTS[fault], Ledger.open(out / f"{fault}.jsonl")
         names = faults.names(count or faults.count, seed)
-        if left := ledger.left(names):
+        over = until is not None and time.monotonic() > until
+        if (left := ledger.left(names)) and not over:
             cli.say(f"{fault}: {len(left)} of {len(names)} trials to do")
             _run(fault, faults, left, ledger, until)
     trials = [trial for fault in FAULTS for trial in read(out / f"{fault}.jsonl")]

@@ -8,7 +8,7 @@ import subprocess
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,8 +149,7 @@ class Killing:
         assert self.calm is not None
         wanted = int(share * self.job.steps)
         longest_s = self.calm.start_s if wanted == 0 else 2 * self.calm.step_s
-        while process.poll() is None and self.job.progress(self.out) < wanted:
-            time.sleep(_LOOK_S)
+        _until(lambda: process.poll() is not None or self.job.progress(self.out) >= wanted)
         try:
             process.wait(self.rng.uniform(0, longest_s))
         except subprocess.TimeoutExpired:
@@ -169,13 +168,20 @@ class Killing:
         return bool(there) and kill(int(self.rng.choice(there)))
 
 
+def _until(holds: Callable[[], bool]) -> None:
+    given_up = time.monotonic() + _LONG_S
+    while not holds():
+        if time.monotonic() > given_up:
+            raise TimeoutError(f"no progress within {_LONG_S:.0f} s")
+        time.sleep(_LOOK_S)
+
+
 def undisturbed(job: Job, nodes: Nodes, out: Path) -> Undisturbed:
     """Run it once."""
     killing = Killing(job, nodes, out, np.random.default_rng(0))
     start = time.monotonic()
     with killing.driver() as process:
-        while process.poll() is None and job.progress(out) == 0:
-            time.sleep(_LOOK_S)
+        _until(lambda: process.poll() is not None or job.progress(out) > 0)
         begun = time.monotonic()
         code = process.wait(_LONG_S)
     assert code == 0, killing.log.read_text()[-3000:]

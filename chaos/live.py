@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -76,14 +77,18 @@ class Studio:
         ):
             session = begun.session((), kept)
             session.start()
-            during(session)
+            try:
+                during(session)
+            except BaseException:
+                session.stop()
+                raise
             if not session.join(_LONG_S):
                 raise TimeoutError(f"{given.name}: the session does not end")
         return rows(out, "videos"), rows(out, "segments")
 
 
 def rows(out: Path, table: str) -> list[Row]:
-    """None where nothing was saved."""
+    """Of one of its tables."""
     found = read_parts(str(out / table))
     return [] if found is None else found.to_pylist()
 
@@ -107,18 +112,20 @@ def damaged_files(here: Studio, count: Count, rng: np.random.Generator) -> int:
 
 def killed_children(here: Studio, count: Count, rng: np.random.Generator) -> int:
     """What decodes is killed at some moment after it has begun."""
+    killed = 0
     with CuttingServer(here.stream, stall=True) as server:
 
         def during(session: LiveSession) -> None:
+            nonlocal killed
             for calls in range(1, EACH + 1):
-                until(lambda calls=calls: server.calls >= calls)
+                until(partial(server.called, calls))
                 time.sleep(rng.uniform(0, 2))
                 for child in multiprocessing.active_children():
-                    kill(child.pid or 0)
+                    killed += bool(child.pid) and kill(int(child.pid or 0))
             answered_after(session, lambda: server.calls > EACH)
 
         judge(count, "killed", *here.saved(address(server.url, None), STREAM, during))
-    return EACH
+    return killed
 
 
 def broken_streams(here: Studio, count: Count, rng: np.random.Generator) -> int:
@@ -204,9 +211,16 @@ def in_order(segments: list[Row]) -> list[Row]:
 def answered_after(session: LiveSession, holds: Callable[[], bool]) -> None:
     """Wait until that holds and a window is answered after it; then the session stops."""
     until(holds)
-    before = len(session.history())
-    until(lambda: len(session.history()) > before)
+    before = answered(session)
+    until(lambda: answered(session) > before)
     session.stop()
+
+
+def answered(session: LiveSession) -> int:
+    """How many answers its timeline has; raises what ended it, if anything did."""
+    session.join(0.0)
+    snapshot = session.newest(0, 0.0)
+    return 0 if snapshot is None else len(snapshot.moments)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -243,5 +257,5 @@ def ready(folder: Path) -> Iterator[Run]:
     yield run
 
 
-HAPPENS = "the session goes on and says so; a file is refused in one line, or is one row"
+HAPPENS = "the session goes on; a file is refused in one line, or is one row"
 LIVE = Faults(HAPPENS, 500, names, ready)

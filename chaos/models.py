@@ -6,14 +6,13 @@ clip. They run in a child, for a native library that takes its process down woul
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from pebble import ProcessExpired, ProcessPool
 
 from chaos.counted import Count
 from chaos.trials import Faults, Run, Trial
@@ -32,6 +31,7 @@ from tests.support.mutations import DAMAGES
 from tests.support.small_recipes import small
 
 COPIES = 10
+_LONG_S = 300.0
 _LABELS = ["neutral", "happy", "angry", "sad"]
 _LINE = "damaged models"
 
@@ -149,25 +149,20 @@ def _end() -> str:
 
 @contextmanager
 def _child() -> Iterator[Callable[[Callable[[], str]], str]]:
-    pools = [_pool()]
+    with ProcessPool(1, context=get_context("spawn")) as pool:
 
-    def call(function: Callable[[], str]) -> str:
+        def call(function: Callable[[], str]) -> str:
+            try:
+                return pool.schedule(function, timeout=_LONG_S).result()
+            except ProcessExpired:
+                return "its process died"
+            except TimeoutError:
+                return "it hangs"
+
         try:
-            return pools[-1].submit(function).result(300)
-        except BrokenProcessPool:
-            pools.append(_pool())
-            return "its process died"
-
-    try:
-        yield call
-    finally:
-        call(_end)
-        for pool in pools:
-            pool.shutdown(cancel_futures=True)
-
-
-def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, get_context("spawn"))
+            yield call
+        finally:
+            call(_end)
 
 
 HAPPENS = "one line that ends the job before it begins, or a model that answers"

@@ -85,7 +85,9 @@ class Stores:
         count = Count()
         self._judge(count, kind, done, job, source, out, victim)
         line = f"stores ({', '.join(SERVERS)}): {kind}"
-        return count.trial("stores", name, line, 1, {"requests hit": weather.caused})
+        return count.trial(
+            "stores", name, line, int(weather.caused > 0), {"requests hit": weather.caused}
+        )
 
     def _buckets(self, server: str) -> tuple[str, str]:
         source, out = (f"bucket-{uuid.uuid4().hex[:12]}" for _ in range(2))

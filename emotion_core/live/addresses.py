@@ -1,5 +1,6 @@
 """What ``--source`` and ``--audio`` name: a file, a stream or a camera, and how FFmpeg opens it."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _PROTOCOLS: Mapping[str, str] = {
     "rtmps": "rtmps,rtmp,tls,tcp",
 }
 SCHEMES = tuple(_PROTOCOLS)
+# Some cameras take their password as a part of the path.
+_IN_PATH = re.compile(r"((?:password|passwd|pwd|token|secret|key)=)[^/]*", re.IGNORECASE)
 # How devices are called by each system's own part of FFmpeg.
 _CAMERAS: Mapping[str, str] = {"linux": "v4l2", "darwin": "avfoundation"}
 _CAMERA = {"framerate": "30", "video_size": "640x480"}
@@ -111,8 +114,14 @@ def _stream(source: str, scheme: str, sound: bool) -> Address:
         options |= {"format_whitelist": f"{FORMATS},mpjpeg,mjpeg,live_flv"}
     if scheme.startswith("http"):
         options["max_redirects"] = "0"
-    split = urlsplit(source)
-    name = f"{scheme}://{split.netloc.rpartition('@')[2]}{split.path}"
+    try:
+        split = urlsplit(source)
+    except ValueError as error:
+        raise UsageError(f"--source {redacted(source)}: no address: {error}") from error
+    # keys of streams and passwords of cameras stand in paths, too
+    path = split.path.split("/")[:2] if scheme.startswith("rtmp") else [split.path]
+    shown = _IN_PATH.sub(r"\1***", "/".join(path))
+    name = f"{scheme}://{split.netloc.rpartition('@')[2]}{shown}"
     return Address(redacted(name), Input(source, None, options), sound=sound)
 
 

@@ -55,11 +55,6 @@ class Board:
                 since.append(moment)
             return replace(self._newest, moments=tuple(reversed(since)))
 
-    def history(self) -> tuple[Moment, ...]:
-        """See ``state.Session``."""
-        with self._changed:
-            return tuple(moment for _, moment in self._moments)
-
 
 class Meter:
     """How well pictures are kept up with.

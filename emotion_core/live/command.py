@@ -14,6 +14,8 @@ from emotion_core.labelling.windows import Windowing
 from emotion_core.recipes.options import encoder_place
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from emotion_core.live.session import LiveSession
 
 # Pictures a second that are searched for faces: boxes move smoothly, and two cores keep up.
@@ -118,8 +120,11 @@ def main(
         encoder=None if encoder is None else encoder_place(encoder),
     )
     how.check()
+    listening = _listen(port) if page else None
     step = how.step()
     with ExitStack() as held:
+        if listening is not None:
+            held.enter_context(listening)
         began = held.enter_context(opened(step, given, fps))
         keeper = None
         if save is not None:
@@ -128,8 +133,8 @@ def main(
         session = began.session(model_lines(how), keeper)
         session.start()
         try:
-            if page:
-                _show(session, port, open_browser)
+            if listening is not None:
+                _show(session, listening, open_browser)
             else:
                 _wait(session)
         finally:
@@ -151,7 +156,13 @@ def _check(page: bool, save: str | None) -> None:
         )
 
 
-def _show(session: "LiveSession", port: int, open_browser: bool) -> None:
+def _listen(port: int) -> "socket":
+    from emotion_core.live.server import listen
+
+    return listen(port)
+
+
+def _show(session: "LiveSession", listening: "socket", open_browser: bool) -> None:
     from emotion_core.live.server import serve
 
     def ready(url: str) -> None:
@@ -160,7 +171,7 @@ def _show(session: "LiveSession", port: int, open_browser: bool) -> None:
             # a browser of the terminal would be waited for, and the page is served after this
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    serve(session, port=port, on_ready=ready)
+    serve(session, listening, ready)
 
 
 def _wait(session: "LiveSession") -> None:
@@ -173,8 +184,11 @@ def _wait(session: "LiveSession") -> None:
             if snapshot is None:
                 continue
             number, figures = snapshot.number, snapshot.figures
-            if figures.source != said:
-                said = figures.source
-                cli.say(f"{said}: {figures.note}" if figures.note else said)
+            line = f"{figures.source}: {figures.note}" if figures.note else figures.source
+            # while a source is sought its note counts down
+            news = line if figures.source == "playing" else figures.source
+            if news != said:
+                said = news
+                cli.say(line)
     except KeyboardInterrupt:
         cli.say("stopping: what was heard and seen is answered")

@@ -27,6 +27,7 @@ _FILE_SLACK_S, _LIVE_SLACK_S = 30.0, 1.0
 # After a gap in a stream nobody is shown the picture before it again and again.
 _STALE_S = 1.0
 _SOUND_S = 0.1  # told at once
+_DELAY_S = 1.0  # that a device's sound may come late by
 
 
 class Progress:
@@ -139,7 +140,11 @@ class Decoded:
             return
         for frame, time_s in sound_frames(packet, self._facts, self._damage):
             if arrived_s is not None:
-                time_s = max(0.0, arrived_s - frame.samples / frame.sample_rate)
+                # a busy machine hands frames over late, and then several at once: one follows the
+                # other, unless what is missing is too long for a delay
+                began_s = max(0.0, arrived_s - frame.samples / frame.sample_rate)
+                end_s = self._sound.end_s
+                time_s = began_s if not end_s or abs(began_s - end_s) > _DELAY_S else None
             self._sound.push(frame, time_s)
         self._tell_sound(_SOUND_S)
 

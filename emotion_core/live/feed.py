@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from emotion_core.live.messages import Told, frame, hello
+from emotion_core.live.messages import frame, hello
 from emotion_core.live.state import Session, Snapshot
 
 MOST_VIEWERS = 4
@@ -50,18 +50,17 @@ class Room:
             self.viewers -= 1
 
     async def _talk(self, websocket: WebSocket) -> None:
-        told = Told()
         await websocket.send_text(hello(self.session))
         while True:
             try:
                 asked = json.loads(await websocket.receive_text())
                 after, order = asked.get("want"), asked.get("do")
-            except (ValueError, AttributeError, KeyError):
+            except (ValueError, AttributeError, KeyError, RecursionError):
                 after = order = None
             if order in _ORDERS:
                 await self._obey(order)
             elif type(after) is int:
-                if await self._show(websocket, after, told):
+                if await self._show(websocket, after):
                     await websocket.close()
                     return
             else:
@@ -72,12 +71,11 @@ class Room:
         await asyncio.to_thread(getattr(self.session, order))
         self.stopped |= order == "stop"
 
-    async def _show(self, websocket: WebSocket, after: int, told: Told) -> bool:
+    async def _show(self, websocket: WebSocket, after: int) -> bool:
         """Send what is new, if anything is; True when it was the last."""
         snapshot = await asyncio.to_thread(self.session.newest, after, _PATIENCE_S)
         if snapshot:
-            news, whole = told.news(self.session.history())
-            await websocket.send_bytes(frame(snapshot, news, whole))
+            await websocket.send_bytes(frame(snapshot, whole=after == 0))
         over = self.stopped or has_ended(snapshot)
         if over:
             why = "stopped" if self.stopped else "ended"

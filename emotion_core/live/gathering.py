@@ -71,10 +71,14 @@ class Gathering:
         until_s = math.inf if last else end_s
         mine = []
         while self._seen and self._seen[0].start_s < until_s:
-            mine.append(self._seen.popleft())
+            seen = self._seen.popleft()
+            if seen.start_s >= start_s:  # else its piece has been cut already
+                mine.append(seen)
         mouths: list[MouthPicture] = []
         while self._mouths and self._mouths[0].time_s < until_s:
-            mouths.append(self._mouths.popleft())
+            mouth = self._mouths.popleft()
+            if mouth.time_s >= start_s:
+                mouths.append(mouth)
         audio = self._audio(start_s, None if last else end_s)
         return Piece(
             start_s,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from emotion_core.errors import ClipError
 from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.step import LabelStep
 from emotion_core.labelling.windows import FaceObservation, Piece, join
@@ -69,7 +70,11 @@ class Looking:
         window = replace(join(lately), start_s=lately[0].start_s, end_s=now_s)
         mine = tuple(face for face in window.observations if face.track_id in there)
         queries = list(self._step.ensemble.queries(replace(window, observations=mine), 0.0))
-        for answer in self._step.ensemble.answers(queries):
+        try:
+            answers = self._step.ensemble.answers(queries)
+        except ClipError:  # of these few pictures; their windows say what is wrong
+            return
+        for answer in answers:
             if answer.track_id is not None:
                 self.answers[answer.track_id] = answer.probabilities
 

@@ -1,8 +1,7 @@
-"""What the server tells the page: snapshots as bytes, and what a viewer does not know yet."""
+"""What the server tells the page, as text and bytes."""
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,20 +17,19 @@ def hello(session: Session) -> str:
     return _json({"labels": session.labels, "models": session.models, "least": least})
 
 
-def frame(snapshot: Snapshot, moments: Sequence[Moment], whole: bool) -> bytes:
+def frame(snapshot: Snapshot, whole: bool) -> bytes:
     """A snapshot as one message: the length of its JSON (4 bytes, big-endian), JSON, JPEG.
 
     Args:
-        snapshot: what is shown.
-        moments: of the timeline, new to this viewer.
-        whole: they are all that there are, and replace what the viewer has.
+        snapshot: what is shown, with what is new to this viewer.
+        whole: its moments are all that there are, and replace what the viewer has.
     """
     said = {
         "number": snapshot.number,
         "time": _number(snapshot.time_s),
         "faces": [_face(face) for face in snapshot.faces],
         "voice": snapshot.voice and _moment(snapshot.voice),
-        "moments": [_moment(moment) for moment in moments],
+        "moments": [_moment(moment) for moment in snapshot.moments],
         "whole": whole,
         "figures": {
             name: _number(value) if isinstance(value, float) else value
@@ -40,25 +38,6 @@ def frame(snapshot: Snapshot, moments: Sequence[Moment], whole: bool) -> bytes:
     }
     text = _json(said).encode()
     return len(text).to_bytes(_LENGTH_BYTES, "big") + text + snapshot.picture
-
-
-class Told:
-    """How far one viewer knows the timeline.
-
-    A viewer that is slow misses snapshots, and with them the moments that were new in each. So
-    what is new to it is found in the history, behind the last moment that it was told.
-    """
-
-    def __init__(self) -> None:
-        self._last: Moment | None = None
-
-    def news(self, history: Sequence[Moment]) -> tuple[Sequence[Moment], bool]:
-        """Moments that the viewer does not know, and whether they are all that there are."""
-        last, self._last = self._last, history[-1] if history else None
-        for place in range(len(history) - 1, -1, -1):
-            if history[place] == last:
-                return history[place + 1 :], False
-        return history, True
 
 
 def _face(face: Face) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """A source, opened for the models that are to see and hear it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from emotion_core.errors import ClipError
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.mouths import with_mouths
 from emotion_core.labelling.report.cards import cards
@@ -113,7 +114,8 @@ def warm(step: LabelStep) -> None:
     face = FaceObservation(0.0, 0, (0.0, 0.0, 1.0, 1.0), 1.0, crops)
     faces = (face,) if crops else ()
     window = Piece(0.0, window_s, noise, rate, (0.0,), faces)
-    step.ensemble.answers(list(step.ensemble.queries(window, 0.0)))
+    with suppress(ClipError):  # of a grey square; what models make of people is told then
+        step.ensemble.answers(list(step.ensemble.queries(window, 0.0)))
     if step.detector is not None:
         step.detector.detect(np.zeros((1, 480, 640, 3), np.uint8))
     if step.speakers:

@@ -1,7 +1,8 @@
 """The child that plays one connection to a source: opens it, decodes it, and tells what comes.
 
-It opens what the user named and nothing else, and no stranger's file runs a decoder in the process
-that holds the models. It keeps nothing: what its parent does not take, its parent drops.
+It opens what the user named and nothing else, but that an RTSP server may send on. No stranger's
+file runs a decoder in the process that holds the models. It keeps nothing: what its parent does not
+take, its parent drops.
 """
 
 from __future__ import annotations  # av's Packet is generic in its stubs only
@@ -46,6 +47,8 @@ from emotion_core.text import one_line, redacted
 _MOST_AHEAD_S = 5.0
 # A stream whose times go further than this from one packet to the next has begun anew.
 _MOST_JUMP_S = 15.0
+# A recording that a server sends ends at most so long before the end that its header names.
+_MOST_MISSING_S = 2.0
 _ALSA = Path("/usr/share/alsa/alsa.conf")  # av's wheel looks elsewhere
 _BEAT_S = 1.0
 _READY_S = 0.1
@@ -96,6 +99,7 @@ class _Player:
         self._origin = 0.0  # when the source was open, by the clock
         self._held_s = 0.0  # how long it has been paused
         self._troubles: list[Exception] = []  # of what plays beside
+        self._latest: dict[str, float] = {}  # when each device gave something last
 
     def run(self) -> None:
         """Play all of it."""
@@ -158,8 +162,11 @@ class _Player:
         for made, part in zip(makers[1:], parts[1:], strict=True):
             threading.Thread(target=self._play_beside, args=(made, part), daemon=True).start()
         self._play_one(makers[0], parts[0])
-        if not self._file and not parts[0].container.duration:
+        whole_s = (parts[0].container.duration or 0) / av.time_base
+        if not self._file and not whole_s:
             raise _Lost("the stream ended")
+        if not self._file and self._progress.reached_s < whole_s - _MOST_MISSING_S:
+            raise _Lost("it broke off")
         end_s, warnings = makers[0].finish()
         return Closed(end_s, warnings=tuple(warnings))
 
@@ -177,16 +184,25 @@ class _Player:
                 raise _Lost(_reason(self._troubles[0]))
             if part.given.arrival:
                 now = time.monotonic()
+                self._alive(part, now)
                 made.feed(packet, now, now - self._origin)
             else:
                 time_s = made.time_of(packet)
-                if not self._file and abs(time_s - (last_s or time_s)) > _MOST_JUMP_S:
+                jumped = last_s is not None and abs(time_s - last_s) > _MOST_JUMP_S
+                if jumped and not self._file:
                     raise _Lost("its clock jumped")
                 last_s = time_s
                 self._wait(time_s)
                 made.feed(packet, time.monotonic())
             if self._progress.ready_s >= self._told_s + _READY_S:
                 self._tell_ready()
+
+    def _alive(self, part: _Part, now: float) -> None:
+        """Raises ``_Lost`` when the device beside this one has hung, which no time limit ends."""
+        self._latest[part.given.place] = now
+        for place, latest in list(self._latest.items()):
+            if now - latest > self._order.read_s:
+                raise _Lost(f"nothing came from {place} for too long")
 
     def _tell_ready(self) -> None:
         self._told_s = self._progress.ready_s

@@ -14,6 +14,7 @@ from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.corpora.inputs import collect
+from emotion_core.errors import UsageError
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.seen import Seen
@@ -21,6 +22,7 @@ from emotion_core.labelling.step import LabelStep
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.live.addresses import Address
 from emotion_core.report.summary import count_statuses
+from emotion_core.storage.claims import ClaimLost
 from emotion_core.storage.published import MANIFEST_FILE
 
 # What a kill may cost: this, and the window that has no answer yet.
@@ -41,7 +43,7 @@ def session_clip(given: Address, started: str) -> Clip:
 class Saving:
     """One row in ``videos/`` and its segments, replaced as a whole every ``FLUSH_S`` seconds.
 
-    Segments are held until the session has ended, about 1 kB each, and written in a thread of their
+    Segments are held until the session has ended, 0.7 kB each, and written in a thread of their
     own, so that no picture waits for a disk.
 
     Args:
@@ -80,7 +82,7 @@ class Saving:
         A write that fails is told and tried again with the next one: a session is seen once.
 
         Raises:
-            StorageError: another job writes there now.
+            ClaimLost: another job writes there now.
         """
         self._segments += new
         if self._clock() - self._flushed < self._flush_s or not self._segments:
@@ -111,13 +113,9 @@ class Saving:
         self._error = None
         try:
             self._check()
-        except BaseException as error:  # told by whoever waits
-            self._error, self._over = error, True
-            return
-        try:
             self._tables.write([done])
-        except BaseException as error:  # the same
-            self._error = error
+        except BaseException as error:  # told by whoever waits
+            self._error, self._over = error, isinstance(error, ClaimLost)
 
     def settled(self) -> None:
         """Wait until nothing is being written."""
@@ -129,7 +127,7 @@ class Saving:
         if self._error is not None:
             if self._over:
                 raise self._error
-            self._say(f"not saved yet, tried again in {self._flush_s:g} s: {self._error}")
+            self._say(f"not saved yet, which is tried again: {self._error}")
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,8 @@ def saving(
         say: as ``storage.hold_output`` takes it.
 
     Raises:
-        UsageError: the folder holds something else, or another job writes there.
+        UsageError: the folder holds something else, or a session of the same file as it was before
+            it changed, or another job writes there.
         StorageError: it cannot be written any more.
     """
     clock = storage.Clock()
@@ -170,22 +169,32 @@ def saving(
     settings = {**record.how.settings(), "live": True}
     tables = record.how.tables(out)
     with storage.hold_output(out, "labels", settings, say=say) as claim:
+        named = _named(out, clip)
         storage.remove(storage.join(out, "run.json"))  # not finished any more
-        _name(out, clip)
-        yield Saving(step, tables, clip, claim.check, say=say)
+        storage.write_parquet(storage.join(out, MANIFEST_FILE), named)
+        kept = Saving(step, tables, clip, claim.check, say=say)
+        try:
+            yield kept
+        finally:
+            kept.settled()  # what is being written is written while this holds the folder
         claim.check()
         _finish(out, tables, record, clock)
 
 
-def _name(out: str, clip: Clip) -> None:
-    """The session's row in the manifest, behind those of others."""
+def _named(out: str, clip: Clip) -> pa.Table:
+    """The manifest with the session's row behind those of others."""
     place = storage.join(out, MANIFEST_FILE)
     mine = manifest_table([clip])
-    if storage.exists(place):
-        others = storage.read_parquet([place])
-        others = others.filter(pc.not_equal(others["clip_id"], clip.clip_id))
-        mine = pa.concat_tables([others.cast(mine.schema), mine])
-    storage.write_parquet(place, mine)
+    if not storage.exists(place):
+        return mine
+    others = storage.read_parquet([place])
+    others = others.filter(pc.not_equal(others["clip_id"], clip.clip_id))
+    if clip.uri in others["uri"].to_pylist():
+        raise UsageError(
+            f"{out}: a session of {clip.uri} is there from before the file changed: choose another "
+            "folder for --save"
+        )
+    return pa.concat_tables([others.cast(mine.schema), mine])
 
 
 def _finish(out: str, tables: LabelTables, record: Record, clock: storage.Clock) -> None:

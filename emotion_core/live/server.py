@@ -5,7 +5,6 @@ see it. The server knows the session through ``state.Session`` only.
 """
 
 import asyncio
-import ipaddress
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -35,33 +34,40 @@ _KINDS = MappingProxyType(
         "svg": "image/svg+xml",
     }
 )
+_HERE = "127.0.0.1"
 # The page asks several times a second; one that has not heard of the end by then is asleep.
 _FAREWELL_S = 5.0
 # From a page come a few words.
 _MOST_BYTES_IN = 1024
 
 
+def listen(port: int = 0) -> socket.socket:
+    """Where the page will be: on 127.0.0.1, which no other machine reaches.
+
+    Args:
+        port: 0 takes a free one.
+
+    Raises:
+        UsageError: the port cannot be had.
+    """
+    try:
+        return socket.create_server((_HERE, port))
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"--port {port}: {error}; 0 takes a free one") from error
+
+
 def serve(
-    session: Session,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    on_ready: Callable[[str], None] = say,
+    session: Session, listening: socket.socket, on_ready: Callable[[str], None] = say
 ) -> None:
     """Show a session in the browser until it has ended, was stopped, or Ctrl-C.
 
     Args:
         session: running; it is stopped in the end, also after Ctrl-C.
-        host: a name or address of this machine that no other machine can reach.
-        port: 0 takes a free one.
+        listening: see ``listen``; it is closed in the end.
         on_ready: is told the page's address, with its token, once it may be opened.
-
-    Raises:
-        UsageError: other machines could reach ``host``, or the port cannot be had.
     """
-    listening = _listen(host, port)
     token = secrets.token_urlsafe(32)
-    name = f"[{host}]" if ":" in host else host
-    on_ready(f"http://{name}:{listening.getsockname()[1]}/{token}/")
+    on_ready(f"http://{_HERE}:{listening.getsockname()[1]}/{token}/")
     # by the time of an interrupt uvicorn has said goodbye to the viewers
     with listening, suppress(KeyboardInterrupt):
         asyncio.run(_serve(session, token, listening))
@@ -91,20 +97,6 @@ def _files(session: Session) -> Mapping[str, str]:
     look = files("emotion_core.labelling.report").joinpath("style.css")
     found = {each.name: each.read_text("utf-8") for each in (*own, look)}
     return found | {"colours.css": style_rules(session.labels)}
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise UsageError(f"{host}: other machines could see the page there; take 127.0.0.1")
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"port {port} of {host}: {error}; 0 takes a free one") from error
 
 
 async def _serve(session: Session, token: str, listening: socket.socket) -> None:

@@ -29,6 +29,8 @@ _QUALITY = 80
 # A page hears of a source that gives nothing at least this often.
 _TELL_S = 1.0
 _TURN_S = 0.25
+# Windows without an answer that the session's row names.
+_MOST_TROUBLES = 20
 
 
 class Keeper(Protocol):
@@ -84,6 +86,7 @@ class LiveSession:
         self._voice: Moment | None = None
         self._speaking: int | None = None
         self._told, self._status, self._dropped = -np.inf, Status(), 0
+        self._trouble = ""  # told for as long as there is nothing to say of the source
         self._last = Status("ended")
         self._busy_s = 0.0
         self._error: BaseException | None = None
@@ -94,10 +97,6 @@ class LiveSession:
     def newest(self, after: int, timeout: float) -> Snapshot | None:
         """See ``state.Session``."""
         return self._board.newest(after, timeout)
-
-    def history(self) -> tuple[Moment, ...]:
-        """See ``state.Session``."""
-        return self._board.history()
 
     def pause(self) -> None:
         """See ``state.Session``."""
@@ -155,7 +154,9 @@ class LiveSession:
         try:
             return self._step.ensemble.answers(queries)
         except ClipError as error:
-            self._status = replace(self._status, note=f"{window.start_s:.0f} s: {error}")
+            self._trouble = f"no answer about {window.start_s:.0f} s: {error}"
+            if len(self._seen.troubles) < _MOST_TROUBLES:
+                self._seen.troubles[self._trouble] = "error"
             return []
 
     def _pieces(self) -> Iterator[Piece]:
@@ -247,7 +248,8 @@ class LiveSession:
                     face.track_id == self._speaking)
             for face in self._looking.faces
         )  # fmt: skip
-        figures = self._meter.figures(self._dropped, self._status)
+        status = replace(self._status, note=self._status.note or self._trouble)
+        figures = self._meter.figures(self._dropped, status)
         self._board.publish(
             Snapshot(0, time_s, self._picture, faces, self._voice, moments, figures)
         )

@@ -23,6 +23,7 @@ from emotion_core.live.orders import (
 )
 from emotion_core.live.playing import play
 from emotion_core.media.spawning import BareContext
+from emotion_core.text import one_line
 
 _START_S = 60.0  # the longest that a child may take to start, on a machine that is busy
 _FILE_S = 120.0  # the longest that a piece of a file may take, as labelling has it
@@ -114,7 +115,8 @@ class Source:
                     self._pipe.send(PAUSE if paused else RESUME)
                 except OSError:
                     return  # it has just ended
-        if changed and not self._closing.is_set():
+            playing = self._pipe is not None and self._opened.is_set()
+        if changed and playing and not self._closing.is_set():
             self._front.tell(self._playing())
 
     def _playing(self) -> Status:
@@ -128,7 +130,10 @@ class Source:
         try:
             while not self._closing.is_set():
                 began = self._clock()
-                closed = self._connection()
+                try:
+                    closed = self._connection()
+                except OSError as error:  # no process or pipe to be had
+                    closed = Closed(lost=one_line(error), refused=self._began is None)
                 lasted_s = self._clock() - began
                 if not closed.lost or self._closing.is_set():
                     break
@@ -149,6 +154,7 @@ class Source:
 
     def _wait(self, wait_s: float, lasted_s: float, closed: Closed) -> None:
         what = "not there" if closed.refused else f"lost after {lasted_s:.0f} s"
+        what = f"paused; {what}" if self._paused else what
         until = self._clock() + wait_s
         while (left_s := until - self._clock()) > 0:
             note = f"{what} ({closed.lost}); trying again in {np.ceil(left_s):.0f} s"

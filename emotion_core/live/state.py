@@ -78,15 +78,20 @@ class Session(Protocol):
     """Lines to show: name, figure on unseen speakers, licence."""
 
     def newest(self, after: int, timeout: float) -> Snapshot | None:
-        """The newest snapshot whose number is above ``after``; None after ``timeout`` seconds."""
+        """The newest snapshot whose number is above ``after``; None after ``timeout`` seconds.
+
+        Its moments are all since the snapshot ``after``, of the last hour at most.
+        """
         ...
 
-    def history(self) -> tuple[Moment, ...]:
-        """All moments so far, of the last hour at most."""
+    def pause(self) -> None:
+        """Hold it: a file stands still, what anything else gives meanwhile is not looked at."""
         ...
 
-    def pause(self) -> None: ...
+    def resume(self) -> None:
+        """Go on."""
+        ...
 
-    def resume(self) -> None: ...
-
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """End it, also twice."""
+        ...

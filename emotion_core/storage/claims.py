@@ -222,6 +222,10 @@ def _age_s(found: Found) -> float:
         return 0.0
 
 
+class ClaimLost(StorageError):
+    """Another job writes there now: what this one has is not to be written any more."""
+
+
 class Claim:
     """A claim that is held; ``sole_writer`` makes it."""
 
@@ -238,13 +242,14 @@ class Claim:
         """Nothing, while the claim is ours. Call it before anything is published.
 
         Raises:
-            StorageError: it is not ours any more, or that cannot be told.
+            ClaimLost: it is not ours any more.
+            StorageError: that cannot be told.
         """
         with self._lock:
             if time.time() - self._renewed > self._pace.dead_s / 2:  # we, too, were asleep
                 self._renew()
             if self._lost is not None:
-                raise StorageError(self._lost)
+                raise ClaimLost(self._lost)
 
     def start(self) -> None:
         """Begin to renew it."""

@@ -199,7 +199,7 @@ class Training:
     def _train(self, phase: str, epoch: int, before: int) -> tuple[float, float, float]:
         spec, plan = self.plan.recipe.training, self.plan
         self.model.train()
-        # loss and its weight, clips that are right and all that count
+        # loss, its weight, clips that are right, clips
         sums = torch.zeros(4, dtype=torch.float64, device=self.device)
         lr = spec.lr
         usable = self._usable(self.train, phase)
@@ -227,8 +227,7 @@ class Training:
             if guess is not None and self.train.hints is not None:
                 wanted = torch.from_numpy(self.train.hints[mine.rows]).float().to(self.device)
                 losses = losses + spec.hint * hint_losses(guess.float(), wanted)
-            heavy = torch.from_numpy(mine.mixed(self.corpus_weights)[:, 0])
-            losses = losses * heavy.to(self.device)
+            losses = losses * torch.from_numpy(mine.mixed(self.corpus_weights)[:, 0]).to(losses)
             counts = torch.from_numpy(usable[mine.rows]).to(self.device)
             loss = losses[counts].sum()
             # DistributedDataParallel averages gradients over the workers: undo that division
@@ -245,8 +244,8 @@ class Training:
             sums[3] += counts.sum()
         if self.workers > 1:
             dist.all_reduce(sums)
-        loss_sum, weight, right, clips = sums.tolist()
-        return loss_sum / max(weight, 1e-9), right / max(clips, 1.0), lr
+        loss, weight, right, clips = sums.tolist()
+        return loss / max(weight, 1e-9), right / max(clips, 1.0), lr
 
     def _mixed(self, pairs: Pairs, epoch: int) -> Batch:
         """The batch to learn from; a mixed clip has the label of which it holds more."""

@@ -96,24 +96,34 @@ def train(
         )
         try:
             result = trainer.fit()
-        except ray.train.ControllerError as error:
-            if _NO_GPU not in str(error):
+        except (ray.train.TrainingFailedError, ray.exceptions.RayActorError) as error:
+            if (told := _told(error, out)) is error:
                 raise
-            raise UsageError(
-                "Ray gave a training worker a GPU, but torch sees none there: its node needs "
-                "NVIDIA's driver 580 or newer (README, 'GPU'); on a machine of your own, "
-                "CUDA_VISIBLE_DEVICES= does without"
-            ) from error
-        except ray.exceptions.RayActorError as error:
-            told = str(error).partition("\n")[0]
-            raise StorageError(f"{out}: Ray lost the training, or its head: {told}") from error
-        except ray.train.WorkerGroupError as error:
-            for failure in error.worker_failures.values():
-                if isinstance(failure, (UsageError, StorageError)):
-                    raise failure from error
-            raise
+            raise told from error
     files = _checkpoint_files(result.checkpoint) if result.checkpoint else {}
     return Snapshot.from_files(files)
+
+
+def _told(error: Exception, out: str) -> Exception:
+    """What is to be said of a training that failed: one line, or a fault of ours as it is."""
+    failures: list[Exception] = [error]
+    if isinstance(error, ray.train.ControllerError):
+        failures = [error.controller_failure]
+    elif isinstance(error, ray.train.WorkerGroupError):
+        failures = list(error.worker_failures.values())
+    for failure in failures:
+        if isinstance(failure, (UsageError, StorageError)):
+            return failure
+        if isinstance(failure, ray.exceptions.RayActorError):
+            line = str(failure).partition("\n")[0]
+            return StorageError(f"{out}: Ray lost workers, what leads them, or its head: {line}")
+    if _NO_GPU in str(error):
+        return UsageError(
+            "Ray gave a training worker a GPU, but torch sees none there: its node needs "
+            "NVIDIA's driver 580 or newer (README, 'GPU'); on a machine of your own, "
+            "CUDA_VISIBLE_DEVICES= does without"
+        )
+    return error
 
 
 def _run_config(out: str) -> ray.train.RunConfig:

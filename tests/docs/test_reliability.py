@@ -25,6 +25,13 @@ def test_the_table_is_that_of_the_results(kept: dict) -> None:
     assert dates in kept["dates"]
 
 
+def test_the_first_page_claims_what_was_counted(kept: dict) -> None:
+    claim = r"inputs lost, of ([\d,]+) files broken on purpose and under ([\d,]+) SIGKILLs"
+    ((files, kills),) = re.findall(claim, (ROOT / "README.md").read_text("utf-8"))
+    assert int(files.replace(",", "")) <= kept["totals"]["mutation"]["times"]
+    assert int(kills.replace(",", "")) <= kept["totals"]["kills"]["times"]
+
+
 def test_nothing_was_lost(kept: dict) -> None:
     assert set(kept["totals"]) <= set(FAULTS)
     for fault, total in kept["totals"].items():

@@ -41,9 +41,16 @@ def test_a_stream_is_named_without_its_password() -> None:
     assert "hls" not in stream.main.options["format_whitelist"].split(",")
 
 
+def test_keys_in_paths_are_in_no_name() -> None:
+    assert address("rtmp://host/app/STREAMKEY", None).name == "rtmp://host/app"
+    camera = "rtsp://host/user=admin_password=hush_channel=1.sdp"
+    assert "hush" not in address(camera, None).name and "hush" in address(camera, None).main.place
+
+
 @pytest.mark.parametrize(
     ("source", "audio", "platform", "told"),
     [
+        ("rtsp://[fe80::1/one", None, "linux", "no address"),
         ("missing.mp4", None, "linux", "there is no such file"),
         ("s3://bucket/a.mp4", None, "linux", "choose one of rtsp"),
         ("rtsp://camera/one", "default", "linux", "goes with a camera"),

@@ -34,7 +34,9 @@ def test_the_timeline_is_of_the_last_hour() -> None:
     for second in range(0, 10_000, 2):
         board.publish(told(second, None, 0))
 
-    times = [moment.time_s for moment in board.history()]
+    newest = board.newest(0, 0)
+    assert newest is not None
+    times = [moment.time_s for moment in newest.moments]
 
     assert (min(times), max(times), len(times)) == (9998 - 3600, 9998, 2 * 1801)
 

@@ -77,6 +77,15 @@ def test_a_hole_is_silent_and_what_comes_late_is_left_out() -> None:
     assert np.array_equal(third.audio[:1000], SOUND[4000:5000])
 
 
+def test_a_picture_that_comes_late_is_in_no_other_piece() -> None:
+    gathering = Gathering(Windowing(), RATE, silence=True)
+    list(gathering.due(4.2))
+    for time_s in (3.9, 4.1):
+        gathering.seen(Piece(time_s, time_s, SOUND[:0], 0, (time_s,), ()))
+    (third,) = gathering.due(6.2)
+    assert third.times_s == (4.1,)
+
+
 def test_nothing_is_kept_of_pieces_that_were_given() -> None:
     gathering = Gathering(Windowing(), RATE, silence=True)
     for second in range(3600):

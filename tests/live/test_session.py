@@ -66,7 +66,9 @@ def test_a_file_is_answered_as_labelling_answers(model: Path, clip: Path) -> Non
     step, kept = labeller(model), Kept()
     with playing(step, clip, LOSSLESS, kept) as (session, _):
         snapshots = shown(session)
-        history = session.history()
+        newest = session.newest(0, 0.0)
+        assert newest is not None
+        history = newest.moments
         session.join()
     (done,) = step([work_on(clip)])
     step.decoder.close()

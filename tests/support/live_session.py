@@ -1,7 +1,6 @@
 """A live session whose snapshots a test makes one by one, and its server in a thread."""
 
 import io
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from emotion_core.live.server import serve
+from emotion_core.live.board import Board
+from emotion_core.live.server import listen, serve
 from emotion_core.live.state import Face, Figures, Moment, Snapshot
 from emotion_core.recipes.emotions import EMOTIONS
 
@@ -50,35 +50,25 @@ class MadeUpSession:
         self.labels: tuple[str, ...] = EMOTIONS
         self.models: tuple[str, ...] = ("face <b>: right about 66 % of ...; research only",)
         self.orders: list[str] = []
-        self._news = threading.Condition()
-        self._snapshot: Snapshot | None = None
-        self._moments: list[Moment] = []
+        self._board = Board()
         self._shown: dict[str, Any] = {
             "time_s": 0.0, "faces": (), "voice": None, "picture": b"", "figures": FIGURES
         }  # fmt: skip
 
     def show(self, moments: tuple[Moment, ...] = (), **shown: Any) -> int:
         """A new snapshot: what is not given stays; its number."""
-        with self._news:
-            self._shown |= shown
-            number = 1 + (self._snapshot.number if self._snapshot else 0)
-            self._snapshot = Snapshot(number=number, moments=moments, **self._shown)
-            self._moments += moments
-            self._news.notify_all()
-            return number
+        self._shown |= shown
+        self._board.publish(Snapshot(number=0, moments=moments, **self._shown))
+        snapshot = self._board.newest(0, 0.0)
+        assert snapshot is not None
+        return snapshot.number
 
     def source(self, what: str, note: str = "") -> int:
         """A new snapshot in which the source does something else."""
         return self.show(figures=Figures(5.0, 0.21, 0.4, 3, what, note))
 
     def newest(self, after: int, timeout: float) -> Snapshot | None:
-        with self._news:
-            self._news.wait_for(lambda: self._snapshot and self._snapshot.number > after, timeout)
-            return self._snapshot if self._snapshot and self._snapshot.number > after else None
-
-    def history(self) -> tuple[Moment, ...]:
-        with self._news:
-            return tuple(self._moments)
+        return self._board.newest(after, timeout)
 
     def pause(self) -> None:
         self.orders.append("pause")
@@ -98,7 +88,7 @@ def served(session: Any) -> Iterator[tuple[str, Future[None]]]:
     """The page's address, and what ``serve`` comes to; the session is stopped at the end."""
     address: Queue[str] = Queue()
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(serve, session, on_ready=address.put)
+        running = pool.submit(serve, session, listen(), address.put)
         try:
             yield address.get(timeout=WAIT_S), running
         finally:

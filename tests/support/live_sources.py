@@ -57,6 +57,10 @@ class CuttingServer(Serving):
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/stream"
 
+    def called(self, times: int) -> bool:
+        """Whether somebody has connected so often."""
+        return self.calls >= times
+
 
 class Kept:
     """Keeps what a session answers."""

@@ -13,7 +13,7 @@ class Serving:
         closing: set when the block ends, for handlers that wait.
     """
 
-    server: socketserver.ThreadingMixIn
+    server: socketserver.BaseServer
 
     def __init__(self) -> None:
         self.closing = threading.Event()

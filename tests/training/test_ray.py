@@ -168,7 +168,7 @@ def test_without_what_leads_the_workers_it_ends_with_one_line(
             if "ray::TrainController" in title(pid):
                 kill(pid)
 
-    with pytest.raises(StorageError, match=r"^[^\n]*out: Ray lost the training[^\n]*$"):
+    with pytest.raises(StorageError, match=r"^[^\n]*out: Ray lost workers[^\n]*$"):
         run_task(task, out, Workers(1), kill_leader)
 
 
