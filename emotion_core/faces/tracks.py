@@ -1,4 +1,4 @@
-"""Linking the faces of a video over time into tracks, one for each track.
+"""Linking the faces of a video over time into tracks, one for each face that is followed.
 
 Tracking by detection: each face goes to the track whose last face it overlaps or lies next to,
 all faces of a picture at once (Kuhn 1955, the assignment problem). A cut ends every track,

@@ -257,7 +257,7 @@ ELSEWHERE: dict[str, str] = {
 # Run by nobody here: what they begin with, and why.
 NOT_HERE: dict[str, str] = {
     "make demo": "the whole demo takes minutes: its jobs run in README.md's group, on less",
-    "make test": "this is it",
+    "make test": "tests would run within tests",
     "make lint": "the gate runs it (.ci/run); here tests would run within tests",
     "ruff format .": "rewrites the checkout",
     "pip ": "installs from a registry",
@@ -277,7 +277,7 @@ NOT_HERE: dict[str, str] = {
     "benchmarks/shipped.sh": "hours, and Whisper base",
     "benchmarks/audiovisual.sh": "hours, and RAVDESS's videos",
     "python jobs/live.py --source 0": "a camera and a microphone: a file stands in (tests/live)",
-    "make chaos": "hours: a sample of each set runs in tests/chaos",
+    "make chaos": "hours: samples run in tests/chaos",
     "make audit": "asks a service about every pin",
     "python -m chaos": "as make chaos",
     "python -m examples.demo": "the corpus that most tests begin with (tests/conftest.py)",

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_for
 
 INPUTS, SEED = 24, 4
 # A run from nothing is killed this often before its first part and while parts are written, in any
-# order, and at last once when the tables are made of them. ``make chaos`` has many more kills.
+# order, and at last once when the tables are complete. ``make chaos`` has many more kills.
 WORKING = ("start", "start", "labelling", "labelling")
 RATE = 16_000
 CHANGED_NS = 1_700_000_000 * 10**9
