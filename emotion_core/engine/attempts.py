@@ -17,7 +17,8 @@ What is guaranteed, and what is not:
   it. That counts: with two such ends, the job is better off without the input until somebody asks
   for it again (``--retry-failed``).
 * A job that is started again counts afresh.
-* Only deaths between taking a batch and handing it on count; one while Ray moves results is nobody's.
+* Only deaths between taking a batch and handing it on count; one while Ray moves results is
+  nobody's.
 
 The key-value store is Ray's inner one, in 2.60 without a public name. An actor of our own would
 need none, but be one more process on every laptop.

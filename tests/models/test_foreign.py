@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx as onnx_library
 import pytest
+import safetensors.numpy
 import torch
 import transformers
+from onnx import numpy_helper
 
 from emotion_core.errors import ClipError, UsageError
 from emotion_core.models.foreign.description import hub_description, onnx_description
@@ -90,6 +93,24 @@ def test_a_window_s_answer_is_the_mean_of_its_pictures(tmp_path: Path) -> None:
     alone = model.predict([Sample(None, (face("red"),)), Sample(None, (face("blue"),))])
     (both,) = model.predict([Sample(None, (face("red"), None, face("blue")))])
     np.testing.assert_allclose(both, alone.mean(axis=0), atol=1e-6)
+
+
+def test_damaged_weights_are_told_before_the_first_video(tmp_path: Path) -> None:
+    path = colour_network(tmp_path, ["sad", "angry", "happy"])
+    network = onnx_library.load(path)
+    (weights,) = network.graph.initializer
+    values = np.full_like(numpy_helper.to_array(weights), np.nan)
+    weights.CopyFrom(numpy_helper.from_array(values, weights.name))
+    onnx_library.save(network, path)
+    with pytest.raises(UsageError, match="answers noise with no number"):
+        load_foreign(f"onnx:{path}")
+
+    folder = voice_classifier(tmp_path / "voice", ["neu", "hap"])
+    weights_of = safetensors.numpy.load_file(folder / "model.safetensors")
+    broken = {name: np.full_like(each, np.nan) for name, each in weights_of.items()}
+    safetensors.numpy.save_file(broken, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UsageError, match="answers noise with no number"):
+        load_foreign(f"hf:{folder}")
 
 
 def test_a_waveform_of_any_length(tmp_path: Path) -> None:

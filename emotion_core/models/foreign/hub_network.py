@@ -9,7 +9,7 @@ import numpy as np
 from emotion_core.errors import UsageError
 from emotion_core.hub import Source, config_of, load_network, preprocessor_of, transformers_for
 from emotion_core.models.foreign.dimensions import Dimension, apart, scaled
-from emotion_core.models.foreign.onnx_network import LEAST_S, noise
+from emotion_core.models.foreign.onnx_network import LEAST_S, noise, snow
 from emotion_core.models.member import Given
 
 _AT_ONCE = 16
@@ -80,7 +80,7 @@ class HubNetwork:
         """One input, so that what does not fit is known before the first video."""
         side = self.size or 1
         trial = noise(LEAST_S, self.sample_rate) if self.sample_rate else (
-            np.full((side, side, 3), 128, np.uint8)
+            snow((side, side, 3))
         )  # fmt: skip
         try:
             given = self._outputs_of([trial])
@@ -88,6 +88,8 @@ class HubNetwork:
             raise source.unusable(error) from error
         if given.shape != (1, self._outputs):
             raise source.unusable(ValueError(f"{given.shape[-1]} outputs, {self._outputs} labels"))
+        if not np.isfinite(given).all():
+            raise source.unusable(ValueError("it answers noise with no number"))
 
     def _heard(self, sound: np.ndarray) -> np.ndarray:
         """One sound alone: what fills up others would be heard too."""

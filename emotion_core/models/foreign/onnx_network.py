@@ -59,7 +59,7 @@ class OnnxNetwork:
             face = what.face
             self._prepared = lambda picture: prepared_face(picture, face)
             self._at_once = 1 if batch == 1 else _AT_ONCE
-            trial = np.full((face.size, face.size, 3)[: 2 + (face.colour != "grey")], 128, np.uint8)
+            trial = snow((face.size, face.size, 3)[: 2 + (face.colour != "grey")])
         else:
             assert what.audio is not None
             audio = what.audio
@@ -119,6 +119,8 @@ class OnnxNetwork:
                 f"{where} does not take what its description says ({one_line(error)})"
             ) from error
         what = self._what
+        if not all(np.isfinite(each).all() for each in given):
+            raise UsageError(f"{where} answers noise with no number: is the file damaged?")
         for tensor, each in zip(self._tensors, what.dimensions, strict=True):
             if given[tensor].ndim != 2 or given[tensor].shape[1] <= each.column:
                 raise UsageError(
@@ -177,6 +179,11 @@ def prepared_sound(sound: np.ndarray, audio: AudioInput) -> np.ndarray:
         sound = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)
     least = round((audio.seconds or LEAST_S) * audio.sample_rate)
     return np.pad(sound, (0, max(0, least - len(sound)))).astype(np.float32)
+
+
+def snow(shape: tuple[int, ...]) -> np.ndarray:
+    """The same picture of noise each time, uint8."""
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
 def noise(seconds: float, sample_rate: int) -> np.ndarray:
