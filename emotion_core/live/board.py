@@ -72,12 +72,12 @@ class Meter:
         """A picture that came at ``arrived`` has its answer now."""
         now = self._clock()
         self._answered.append((now, now - arrived))
-        while self._answered[0][0] < now - _LATEST_S:
-            self._answered.popleft()
 
     def figures(self, dropped: int, status: Status) -> Figures:
         """What a page is told."""
         now = self._clock()
+        while self._answered and self._answered[0][0] < now - _LATEST_S:  # also while it is paused
+            self._answered.popleft()
         lately = sum(when > now - _LATELY_S for when, _ in self._answered)
         seconds = max(0.5, min(_LATELY_S, now - self._began))
         late: Sequence[float] = [latency for _, latency in self._answered]

@@ -28,6 +28,7 @@ _FILE_SLACK_S, _LIVE_SLACK_S = 30.0, 1.0
 _STALE_S = 1.0
 _SOUND_S = 0.1  # told at once
 _DELAY_S = 1.0  # that a device's sound may come late by
+_MOST_HOLE_S = 10.0  # that is filled with silence
 
 
 class Progress:
@@ -79,6 +80,7 @@ class Decoded:
             self._shown: ShownPictures[tuple[VideoFrame, float]] = ShownPictures(times)
             progress.told_s["pictures"] = 0.0
         self._sound: SoundTrack | None = None
+        self._from_s = 0.0  # where its time line begins, in the source's
         if facts.audio is not None and order.plan.sample_rate is not None:
             self._sound = SoundTrack(order.plan.sample_rate, facts)
             progress.told_s["sound"] = 0.0
@@ -143,17 +145,31 @@ class Decoded:
                 # a busy machine hands frames over late, and then several at once: one follows the
                 # other, unless what is missing is too long for a delay
                 began_s = max(0.0, arrived_s - frame.samples / frame.sample_rate)
-                end_s = self._sound.end_s
-                time_s = began_s if not end_s or abs(began_s - end_s) > _DELAY_S else None
-            self._sound.push(frame, time_s)
+                end_s = self._from_s + self._sound.end_s
+                delayed = self._sound.end_s and abs(began_s - end_s) <= _DELAY_S
+                time_s = None if delayed else began_s
+            self._sound = self._behind_hole(self._sound, time_s)
+            self._sound.push(frame, None if time_s is None else time_s - self._from_s)
         self._tell_sound(_SOUND_S)
+
+    def _behind_hole(self, sound: SoundTrack, time_s: float | None) -> SoundTrack:
+        """The track to go on with: of a stream that was silent for long, one that begins there.
+
+        A file's silence is filled in, for an hour at most; a camera may be silent for days.
+        """
+        if self._file or time_s is None or time_s - self._from_s - sound.end_s <= _MOST_HOLE_S:
+            return sound
+        sound.finish()
+        self._tell_sound(0.0)
+        self._from_s = time_s
+        return SoundTrack(sound.sample_rate, self._facts)
 
     def _tell_sound(self, least_s: float) -> None:
         sound = self._sound
         assert sound is not None
         if sound.ready_s - sound.taken / sound.sample_rate < least_s:
             return
-        first, samples = sound.taken, sound.take()
+        first, samples = sound.taken + round(self._from_s * sound.sample_rate), sound.take()
         if len(samples):
             self._tell(Sound(first, samples.astype(np.float32, copy=False)))
-        self._progress.told_s["sound"] = sound.taken / sound.sample_rate
+        self._progress.told_s["sound"] = self._from_s + sound.taken / sound.sample_rate

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -124,6 +125,32 @@ def test_a_stream_that_breaks_off_is_opened_again(stream: bytes) -> None:
     times = [each.time_s for each in pictures]
     assert times == sorted(times), "the clock of the session never goes back"
     assert sum(np.diff(numbers) < 0) >= 2, "the stream began anew"
+
+
+def test_sound_that_comes_seldom_is_where_it_belongs(tmp_path: Path) -> None:
+    """Of a camera that sends sound only when there is some, its silence is not sent along."""
+    whole, seldom = write_clip(tmp_path / "whole.mkv", frames=200, fps=5), tmp_path / "seldom.mkv"
+    with av.open(str(whole)) as given, av.open(str(seldom), "w") as film:
+        streams = {each.index: film.add_stream_from_template(each) for each in given.streams}
+        for packet in given.demux():
+            time_s = float((packet.pts or 0) * packet.time_base)
+            if packet.dts is None or (packet.stream.type == "audio" and 3 < time_s < 30):
+                continue
+            packet.stream = streams[packet.stream.index]
+            film.mux(packet)
+    with CuttingServer(seldom.read_bytes()) as server:
+        source, front = open_source(address(server.url, None))
+        source.start()
+        heard: list[tuple[int, int]] = []
+        for each in taken(front):
+            heard += [(block.first, len(block.samples)) for block in each.sound]
+            if each.status.source == "reconnecting":
+                break
+        source.close()
+
+    assert sum(count for _, count in heard) == pytest.approx(13 * RATE, abs=RATE)
+    late = [first for first, _ in heard if first > 5 * RATE]
+    assert late[0] == pytest.approx(30 * RATE, abs=RATE)
 
 
 def test_a_stream_that_falls_silent_is_lost(stream: bytes) -> None:
