@@ -53,7 +53,7 @@ chaos: env
 audit: env
 	@$(BIN)/python -m venv $(VENV)/audit
 	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	@$(VENV)/audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	@$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 lint: env
 	@$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from chaos.trials import Faults, Run, Trial
 from chaos.weather import Proxy, Weather, proxy
 from emotion_core.storage.parts import read_parts
 from tests.support.containers import SOUNDS
-from tests.support.jobs import Done, run_here
+from tests.support.jobs import Done, run_here, run_job
 from tests.support.labelling import untrained
 from tests.support.media_clips import write_clip
 from tests.support.s3 import S3Server, environment_of, serve, serve_moto
@@ -62,10 +62,12 @@ class Stores:
     jobs: Mapping[str, tuple[object, ...]]
     calm: dict[str, list[Row]]
 
-    def run(self, job: str, source: str, out: str) -> Done:
+    def run(self, job: str, source: str, out: str, apart: bool = False) -> Done:
+        """The job; ``apart`` as a program, of which a later one sees that it is dead."""
         words = ("--videos", source) if job == "label" else ("--corpus", f"folder={source}")
         env = environment_of(self.proxy.port)
-        return run_here(job, *self.jobs[job], *words, "--out", out, "--max-failed", 1, **env)
+        how = run_job if apart else run_here
+        return how(job, *self.jobs[job], *words, "--out", out, "--max-failed", 1, **env)
 
     def trial(self, name: str) -> Trial:
         seed, number, server, job, kind = name.split(":")
@@ -80,7 +82,7 @@ class Stores:
         victim = str(rng.choice(sorted(self.files)))
         weather = self._weather(kind, rng, server, source, victim)
         self.proxy.weather = weather
-        done = self.run(job, source, out)
+        done = self.run(job, source, out, apart=kind == LASTING[0])
         self.proxy.weather = Weather()
         count = Count()
         self._judge(count, kind, done, job, source, out, victim)

@@ -47,7 +47,7 @@ from emotion_core.text import one_line, redacted
 _MOST_AHEAD_S = 5.0
 # A stream whose times go further than this from one packet to the next has begun anew.
 _MOST_JUMP_S = 15.0
-# A recording that a server sends ends at most so long before the end that its header names.
+# A recording that a server sends is whole where it ends at most so long before its stated end.
 _MOST_MISSING_S = 2.0
 _ALSA = Path("/usr/share/alsa/alsa.conf")  # av's wheel looks elsewhere
 _BEAT_S = 1.0
@@ -161,12 +161,15 @@ class _Player:
         ]
         for made, part in zip(makers[1:], parts[1:], strict=True):
             threading.Thread(target=self._play_beside, args=(made, part), daemon=True).start()
-        self._play_one(makers[0], parts[0])
         whole_s = (parts[0].container.duration or 0) / av.time_base
+        try:
+            self._play_one(makers[0], parts[0])
+        except _Lost:
+            # a server that names no length hangs up at the end of a recording, too
+            if not whole_s or self._progress.reached_s < whole_s - _MOST_MISSING_S:
+                raise
         if not self._file and not whole_s:
             raise _Lost("the stream ended")
-        if not self._file and self._progress.reached_s < whole_s - _MOST_MISSING_S:
-            raise _Lost("it broke off")
         end_s, warnings = makers[0].finish()
         return Closed(end_s, warnings=tuple(warnings))
 

@@ -153,6 +153,19 @@ def test_sound_that_comes_seldom_is_where_it_belongs(tmp_path: Path) -> None:
     assert late[0] == pytest.approx(30 * RATE, abs=RATE)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_recording_on_a_server_ends_only_at_its_end(tmp_path: Path, whole: bool) -> None:
+    content = write_clip(tmp_path / "talk.mkv", frames=100).read_bytes()
+    cuts = () if whole else (len(content) // 2,)
+    with CuttingServer(content, cuts) as server:
+        source, front = open_source(address(server.url, None))
+        source.start()
+        states = [each.status.source for each in taken(front)]
+        source.close()
+
+    assert states[-1] == "ended" and ("reconnecting" in states) is not whole
+
+
 def test_a_stream_that_falls_silent_is_lost(stream: bytes) -> None:
     with CuttingServer(stream, cuts=(len(stream) // 2,) * 9, stall=True) as server:
         source, front = open_source(address(server.url, None), read_s=1.0)
