@@ -111,13 +111,15 @@ class Decoded:
             self._told_pictures()
 
     def finish(self) -> tuple[float, list[str]]:
-        """The end of a file: where it is, and what was wrong."""
+        """The end of a file, or of a recording: where it is, and what was wrong."""
         warnings, end_s = [], 0.0
         facts = self._facts
         if self._clock is not None and facts.video is not None:
             end_s = self._clock.end_s
             cut = facts.video.cut("video", end_s)
-            self._show(self._shown.finish(end_s if cut else float("inf")), end_s)
+            # of a recording on a server nobody has looked where it ends
+            known = self._file and not cut
+            self._show(self._shown.finish(float("inf") if known else end_s), end_s)
             warnings += cut
         if self._sound is not None and facts.audio is not None:
             self._sound.finish()
