@@ -1,7 +1,6 @@
 """A recipe file of the user's own, network included, through all four jobs."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,8 +12,7 @@ from emotion_core.models.bundle import BundleInfo, save_bundle
 from emotion_core.models.networks import build_network
 from emotion_core.recipes import load_recipe
 from emotion_core.recipes.emotions import LABEL_SETS
-from tests.conftest import start_ray
-from tests.support.jobs import ROOT, run_here
+from tests.support.jobs import ROOT, run_here, run_job
 
 EXAMPLE = ROOT / "examples" / "own_recipe.py"
 WITH_EXAMPLE = os.pathsep.join((str(ROOT), str(EXAMPLE.parent)))
@@ -57,24 +55,8 @@ def test_a_network_of_one_s_own_needs_the_user_s_word(
     assert not (tmp_path / "o").exists()
 
 
-@pytest.fixture
-def ray_that_knows_the_example(ray_address: None) -> Iterator[None]:
-    """A Ray whose workers find the recipe's module, as this process does."""
-    import ray
-
-    ray.shutdown()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", WITH_EXAMPLE)
-        patch.syspath_prepend(EXAMPLE.parent)
-        start_ray()
-        yield
-        ray.shutdown()
-
-
 @pytest.mark.slow
-def test_the_example_goes_through_all_four_jobs(
-    ray_that_knows_the_example: None, videos: Path, tmp_path: Path
-) -> None:
+def test_the_example_goes_through_all_four_jobs(videos: Path, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for speaker in range(1, 25):
@@ -82,8 +64,8 @@ def test_the_example_goes_through_all_four_jobs(
             name = f"03-01-{emotion:02d}-01-01-01-{speaker:02d}.wav"
             sing(corpus / name, 150 * emotion + speaker)
 
-    def job(name: str, *arguments: object) -> str:
-        done = run_here(name, *arguments)
+    def job(name: str, *arguments: object, **env: str) -> str:
+        done = run_job(name, *arguments, **env)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
@@ -94,9 +76,10 @@ def test_the_example_goes_through_all_four_jobs(
     train = ("--recipe", EXAMPLE, *features, "--out", places["model"], "--epochs", 1)
     assert "--trust-code" in job("train", *train), "what is said comes next"
     assert "finished already" in job("train", *train)
-    job("evaluate", *model, *features, "--out", places["evaluation"], "--trust-code")
+    job("evaluate", *model, *features, "--out", places["evaluation"], "--trust-code",
+        PYTHONPATH=WITH_EXAMPLE)  # fmt: skip
     job("label", "--any-sound", "--videos", videos, *model, "--out", places["labels"],
-        "--trust-code")  # fmt: skip
+        "--trust-code", PYTHONPATH=WITH_EXAMPLE)  # fmt: skip
 
     rows = duckdb.sql(f"SELECT status FROM '{places['labels']}/videos/*.parquet'").fetchall()
     assert rows == [("ok",)]
