@@ -8,7 +8,7 @@ import subprocess
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from chaos.kill_jobs import Job, Row, damage_newest_checkpoint, made
 from chaos.nodes import Nodes, kill, three_nodes
 from chaos.trials import Faults, Run, Trial
 from tests.support.cluster import MARK
+from tests.support.waiting import wait_for
 
 JOBS = ("label", "preprocess", "train")
 # Of an actor, a worker and a node one at most in the life of a driver: what was in work at two
@@ -42,7 +43,6 @@ WORDS = {
 _ENDED = "ended by itself, and the command again"
 _MOST_ENDS = 3
 _LONG_S = 900.0
-_LOOK_S = 0.2
 # a driver that has lost its head: Ray's own limit, which nodes.py makes shorter, and some more
 _ENDS_S = 240.0
 
@@ -149,7 +149,9 @@ class Killing:
         assert self.calm is not None
         wanted = int(share * self.job.steps)
         longest_s = self.calm.start_s if wanted == 0 else 2 * self.calm.step_s
-        _until(lambda: process.poll() is not None or self.job.progress(self.out) >= wanted)
+        wait_for(
+            lambda: process.poll() is not None or self.job.progress(self.out) >= wanted, _LONG_S
+        )
         try:
             process.wait(self.rng.uniform(0, longest_s))
         except subprocess.TimeoutExpired:
@@ -168,20 +170,12 @@ class Killing:
         return bool(there) and kill(int(self.rng.choice(there)))
 
 
-def _until(holds: Callable[[], bool]) -> None:
-    given_up = time.monotonic() + _LONG_S
-    while not holds():
-        if time.monotonic() > given_up:
-            raise TimeoutError(f"no progress within {_LONG_S:.0f} s")
-        time.sleep(_LOOK_S)
-
-
 def undisturbed(job: Job, nodes: Nodes, out: Path) -> Undisturbed:
     """Run it once."""
     killing = Killing(job, nodes, out, np.random.default_rng(0))
     start = time.monotonic()
     with killing.driver() as process:
-        _until(lambda: process.poll() is not None or job.progress(out) > 0)
+        wait_for(lambda: process.poll() is not None or job.progress(out) > 0, _LONG_S)
         begun = time.monotonic()
         code = process.wait(_LONG_S)
     assert code == 0, killing.log.read_text()[-3000:]

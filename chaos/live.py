@@ -36,6 +36,7 @@ from tests.support.live_sources import LOSSLESS, CuttingServer
 from tests.support.media_clips import write_clip
 from tests.support.mutations import mutant
 from tests.support.small_recipes import small
+from tests.support.waiting import wait_for
 
 EACH = 5  # faults of a trial
 FPS = 10.0
@@ -118,7 +119,7 @@ def killed_children(here: Studio, count: Count, rng: np.random.Generator) -> int
         def during(session: LiveSession) -> None:
             nonlocal killed
             for calls in range(1, EACH + 1):
-                until(partial(server.called, calls))
+                wait_for(partial(server.called, calls))
                 time.sleep(rng.uniform(0, 2))
                 for child in multiprocessing.active_children():
                     killed += bool(child.pid) and kill(int(child.pid or 0))
@@ -210,9 +211,9 @@ def in_order(segments: list[Row]) -> list[Row]:
 
 def answered_after(session: LiveSession, holds: Callable[[], bool]) -> None:
     """Wait until that holds and a window is answered after it; then the session stops."""
-    until(holds)
+    wait_for(holds)
     before = answered(session)
-    until(lambda: answered(session) > before)
+    wait_for(lambda: answered(session) > before)
     session.stop()
 
 
@@ -221,15 +222,6 @@ def answered(session: LiveSession) -> int:
     session.join(0.0)
     snapshot = session.newest(0, 0.0)
     return 0 if snapshot is None else len(snapshot.moments)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for it; raises ``TimeoutError``."""
-    given_up = time.monotonic() + _LONG_S
-    while not holds():
-        if time.monotonic() > given_up:
-            raise TimeoutError("nothing more comes from the session")
-        time.sleep(0.05)
 
 
 def names(count: int, seed: int) -> Sequence[str]:

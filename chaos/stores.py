@@ -66,8 +66,8 @@ class Stores:
         """The job; ``apart`` as a program, of which a later one sees that it is dead."""
         words = ("--videos", source) if job == "label" else ("--corpus", f"folder={source}")
         env = environment_of(self.proxy.port)
-        how = run_job if apart else run_here
-        return how(job, *self.jobs[job], *words, "--out", out, "--max-failed", 1, **env)
+        given = (*self.jobs[job], *words, "--out", out, "--max-failed", 1)
+        return run_job(job, *given, timeout=500, **env) if apart else run_here(job, *given, **env)
 
     def trial(self, name: str) -> Trial:
         seed, number, server, job, kind = name.split(":")

@@ -6,6 +6,7 @@ python -m chaos.summary docs/reliability.json --add OUT/summary.json   adds anot
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,19 +23,21 @@ Line = dict[str, Any]
 
 def summarised(trials: Iterable[Trial]) -> list[Line]:
     """One line for each kind of fault, in the order in which they were met."""
-    lines: dict[tuple[str, str], Line] = {}
-    for trial in trials:
-        new = {"fault": trial.fault, "line": trial.line, **dict.fromkeys(_SUMS, 0)}
-        line = lines.setdefault(
-            (trial.fault, trial.line), {**new, "wrong": 0, "dates": [], "parts": {}}
-        )
-        for name in _SUMS:
-            line[name] += getattr(trial, name)
-        line["wrong"] += bool(trial.wrong)
-        for part, times in trial.parts.items():
-            line["parts"][part] = line["parts"].get(part, 0) + times
-        line["dates"] = sorted({*line["dates"], trial.date})
-    return list(lines.values())
+    return _summed({**asdict(trial), "wrong": bool(trial.wrong)} for trial in trials)
+
+
+def _summed(lines: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """Lines, or trials, of the same kind as one."""
+    sums: dict[tuple[str, str], Line] = {}
+    for line in lines:
+        key = line["fault"], line["line"]
+        empty = {"fault": key[0], "line": key[1], **dict.fromkeys((*_SUMS, "wrong"), 0)}
+        found = sums.setdefault(key, {**empty, "parts": {}})
+        for name in (*_SUMS, "wrong"):
+            found[name] += line[name]
+        for part, times in line["parts"].items():
+            found["parts"][part] = found["parts"].get(part, 0) + times
+    return list(sums.values())
 
 
 def totals(lines: Iterable[Line]) -> dict[str, dict[str, int]]:
@@ -71,10 +74,10 @@ def results(trials: Iterable[Trial], happens: Mapping[str, str]) -> dict[str, An
         trials: all of them.
         happens: of each set of faults, what becomes of the rows.
     """
-    lines = summarised(trials)
-    dates = [date for line in lines for date in line.pop("dates")]
+    met = list(trials)
+    lines = summarised(met)
     return {
-        "dates": sorted(set(dates)),
+        "dates": sorted({trial.date for trial in met}),
         "happens": {line["fault"]: happens[line["fault"]] for line in lines},
         "lines": lines,
         "totals": totals(lines),
@@ -83,20 +86,12 @@ def results(trials: Iterable[Trial], happens: Mapping[str, str]) -> dict[str, An
 
 def added(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
     """Two campaigns as one. Of the same seed, the same trials count twice."""
-    lines: dict[tuple[str, str], Line] = {}
-    for line in (*one["lines"], *two["lines"]):
-        empty = dict.fromkeys((*_SUMS, "wrong"), 0)
-        new = {"fault": line["fault"], "line": line["line"], **empty, "parts": {}}
-        sums = lines.setdefault((line["fault"], line["line"]), new)
-        for name in empty:
-            sums[name] += line[name]
-        for part, times in line["parts"].items():
-            sums["parts"][part] = sums["parts"].get(part, 0) + times
+    lines = _summed((*one["lines"], *two["lines"]))
     return {
         "dates": sorted({*one["dates"], *two["dates"]}),
         "happens": {**one["happens"], **two["happens"]},
-        "lines": list(lines.values()),
-        "totals": totals(lines.values()),
+        "lines": lines,
+        "totals": totals(lines),
     }
 
 

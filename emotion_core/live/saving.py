@@ -66,7 +66,7 @@ class Saving:
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], object] = lambda line: None,
     ):
-        self._say, self._over = say, False
+        self._say = say
         self._step, self._tables, self._check = step, tables, check
         self._flush_s, self._clock = flush_s, clock
         (row,) = manifest_table([clip]).to_pylist()
@@ -115,7 +115,7 @@ class Saving:
             self._check()
             self._tables.write([done])
         except BaseException as error:  # told by whoever waits
-            self._error, self._over = error, isinstance(error, ClaimLost)
+            self._error = error
 
     def settled(self) -> None:
         """Wait until nothing is being written."""
@@ -125,7 +125,7 @@ class Saving:
     def _wait(self) -> None:
         self.settled()
         if self._error is not None:
-            if self._over:
+            if isinstance(self._error, ClaimLost):
                 raise self._error
             self._say(f"not saved yet, which is tried again: {self._error}")
 

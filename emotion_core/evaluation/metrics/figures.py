@@ -51,8 +51,8 @@ class Figures:
 class FigureMeter:
     """Counts batches, then gives their figures; over all workers where there are several.
 
-    All of them follow from one matrix of counts. torchmetrics has them too, and takes half of all
-    the seconds that a training worker imports for.
+    All of them follow from one matrix of counts. torchmetrics has them too, and takes almost
+    half of the seconds that a training worker imports for.
 
     Args:
         labels: the classes, in order.
