@@ -50,6 +50,8 @@ class Browser:
         self._session = attached["sessionId"]
         for part in ("Page", "Runtime", "Log"):
             self.ask(f"{part}.enable")
+        # as a person's window has it: else Chromium 156 lets no page copy
+        self.ask("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def __enter__(self) -> "Browser":
         return self
