@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.processes import descendants, memory_of, name_of
 from emotion_core import cli, storage
 from emotion_core.errors import UsageError
 
@@ -38,7 +38,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SCENE_S = 24  # a whole number of AAC's frames (1,024 samples) at 48 kHz
 SHORT_MIN = 2.0
 _EVERY_S = 0.5
-_TICKS = os.sysconf("SC_CLK_TCK")
 _MB = 1e6
 _WORKER = "ray::MapWorker(MapBatches(Steps))"  # what Ray calls the process that labels
 
@@ -107,15 +106,6 @@ def untrained(out: Path) -> Path:
     return out
 
 
-@dataclass(frozen=True)
-class _Process:
-    """Its parent, when it started (clock ticks, as the system spells it), processor seconds."""
-
-    parent: int
-    started: str
-    cpu_s: float
-
-
 @dataclass
 class Usage:
     """What a process tree was seen to use.
@@ -134,10 +124,10 @@ class Usage:
 
     def look(self) -> None:
         """Look at every process of the tree once."""
-        tree = _descendants(os.getpid(), self._known)
+        tree = descendants(os.getpid(), self._known)
         self._known |= {(pid, process.started) for pid, process in tree.items()}
-        names = {pid: _name(pid) for pid in tree}
-        held = [(name, _memory(pid)) for pid, name in names.items()]
+        names = {pid: name_of(pid) for pid in tree}
+        held = [(name, memory_of(pid)) for pid, name in names.items()]
         total = sum(size for _, size in held)
         if total > self.peak:
             self.peak = total
@@ -147,49 +137,6 @@ class Usage:
             if children:
                 before_s = self._before_s.setdefault(pid, tree[pid].cpu_s)
                 self.cpu_s = max(self.cpu_s, tree[pid].cpu_s - before_s + sum(children))
-
-
-def _descendants(root: int, known: Collection[tuple[int, str]]) -> dict[int, _Process]:
-    """All processes below ``root``, and below ``known`` ones, whose parents may be gone; Linux."""
-    found: dict[int, _Process] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                # the name in parentheses may hold anything, parentheses too
-                words = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it has just ended
-                continue
-            cpu_s = (int(words[11]) + int(words[12])) / _TICKS
-            found[int(entry.name)] = _Process(int(words[1]), words[19], cpu_s)
-    ours = {pid for pid, process in found.items() if (pid, process.started) in known}
-    while more := {p for p, process in found.items() if process.parent in ours | {root}} - ours:
-        ours |= more
-    return {pid: found[pid] for pid in ours - {root}}
-
-
-def _memory(pid: int) -> int:
-    """Bytes that a process holds: its share of each page; 0 when it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
-
-
-def _name(pid: int) -> str:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return "ended"
-    # Ray's workers tell in their first word what they do
-    named = [word.decode(errors="replace") for word in words if word][:3]
-    ray = bool(named) and named[0].startswith("ray::")
-    return named[0] if ray else " ".join(Path(word).name for word in named)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ if __name__ != "__main__":
         """Labels without looking: one segment each."""
 
         def step(self, device: str = "cpu") -> "Quick":  # type: ignore[override]
-            return Quick(len(self.ensemble.labels))
+            return Quick(len(self.together.labels))
 
     class Quick:
         """A step that says the same of every video."""

@@ -1,22 +1,26 @@
-"""preprocess beside a bare pool of processes that calls the same functions, and the usual way.
+"""preprocess beside a bare pool of processes, another engine, and the usual way.
 
 python -m benchmarks.pool VIDEOS [--count 100 --count 400 --count 1600] [--repeat 1] [--usual]
+    [--daft]
 
 The files are linked until there are so many clips. Each side is a program of its own, from its
 start to its end, in turn: `jobs/preprocess.py`; a ProcessPoolExecutor whose processes call the very
 steps of preprocess on four clips at a time, and one Parquet file of what they give; with --usual
 the same pool where each file is read as most people do: OpenCV gives every picture, CenterFace
-looks at each, librosa opens the file for its sound. Overhead is what preprocess takes longer than
-the bare pool; the steady state is what a clip more costs, from one count to the next.
+looks at each, librosa opens the file for its sound; with --daft (pip install daft) Daft's engine,
+whose processes call the steps of preprocess as the pool's do. Overhead is what preprocess takes
+longer than the bare pool; the steady state is what a clip more costs, from one count to the next.
 """
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.util import Finalize
@@ -27,10 +31,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from benchmarks.processes import descendants, memory_of
 from emotion_core import cli
 from emotion_core.errors import UsageError
 
 AT_ONCE = 4
+_LOOK_S = 0.5
 _POOL = "import sys; from benchmarks.pool import pool; pool(*sys.argv[1:])"
 _steps: list[Any] = []
 
@@ -91,12 +97,38 @@ def pool(kind: str, folder: str, out: str, processes: str) -> None:
     from emotion_core.clips.clip import manifest_table
     from emotion_core.corpora import scan
 
+    if kind == "daft":
+        through_daft(folder, out, processes)
+        return
     rows = manifest_table(scan("folder", folder).clips).to_pylist()
     batches = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
     with ProcessPoolExecutor(int(processes), get_context("spawn"), _begin, (kind,)) as workers:
         found = list(workers.map(_usual if kind == "usual" else _bare, batches))
     if kind == "bare":
         pq.write_table(pa.concat_tables(found), out)
+
+
+def through_daft(folder: str, out: str, processes: str) -> None:
+    """The steps in another engine's processes."""
+    daft = import_module("daft")  # in no constraints file: it is not a part of this project
+    from emotion_core.clips.clip import manifest_table
+    from emotion_core.corpora import scan
+
+    @daft.cls(use_process=True, max_concurrency=int(processes))
+    class Prepared:
+        """The steps, in a process of Daft's."""
+
+        def __init__(self) -> None:
+            _begin("bare")
+
+        @daft.method.batch(return_dtype=daft.DataType.binary(), batch_size=AT_ONCE)
+        def rows(self, clips: Any) -> list[bytes]:
+            """Rows of features as pickled Arrow: float16 lists are no type of Daft's."""
+            found = _bare(clips.to_pylist())
+            return [pickle.dumps(found.slice(row, 1)) for row in range(len(found))]
+
+    frame = daft.from_pydict({"clip": manifest_table(scan("folder", folder).clips).to_pylist()})
+    frame.select(Prepared().rows(frame["clip"])).write_parquet(out)
 
 
 def linked(videos: list[Path], count: int, folder: Path) -> Path:
@@ -108,13 +140,21 @@ def linked(videos: list[Path], count: int, folder: Path) -> Path:
     return folder
 
 
-def seconds(command: list[str]) -> float:
-    """From start to end of a program."""
-    started = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise UsageError(f"{command[1]} ended with {done.returncode}: {done.stderr[-500:]}")
-    return time.monotonic() - started
+def measured(command: list[str]) -> tuple[float, float]:
+    """Seconds from start to end of a program, and the most that its processes held, GB."""
+    started, peak = time.monotonic(), 0
+    with tempfile.TemporaryFile("w+") as errors:
+        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        while True:
+            try:
+                job.wait(_LOOK_S)
+                break
+            except subprocess.TimeoutExpired:
+                peak = max(peak, sum(map(memory_of, descendants(os.getpid(), ()))))
+        if job.returncode:
+            errors.seek(0)
+            raise UsageError(f"{command[1]} ended with {job.returncode}: {errors.read()[-500:]}")
+    return time.monotonic() - started, peak / 1e9
 
 
 def main(
@@ -122,40 +162,44 @@ def main(
     count: Annotated[list[int], typer.Option(help="Repeatable.")] = [100, 400, 1600],  # noqa: B006
     repeat: Annotated[int, typer.Option(min=1)] = 1,
     usual: Annotated[bool, typer.Option("--usual", help="The usual way too.")] = False,
+    daft: Annotated[bool, typer.Option("--daft", help="Daft's engine too.")] = False,
     json_to: Annotated[Path | None, typer.Option("--json", help="The figures as JSON.")] = None,
 ) -> None:
     """Measure all sides in turn."""
     processes = str(len(os.sched_getaffinity(0)))
-    sides = ["preprocess", "bare", *(["usual"] if usual else [])]
+    sides = ["preprocess", "bare", *["daft"] * daft, *["usual"] * usual]
     took: dict[str, dict[int, float]] = {side: {} for side in sides}
+    held: dict[str, dict[int, float]] = {side: {} for side in sides}
     # beside the clips: a link stays on its file system
     with tempfile.TemporaryDirectory(dir=videos[0].parent) as folder:
         for many in sorted(count):
             clips = linked(videos, many, Path(folder) / str(many))
-            runs: dict[str, list[float]] = {side: [] for side in sides}
+            runs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
             for turn in range(repeat):
                 for side in sides:
                     out = Path(folder) / f"{side}-{many}-{turn}"
                     ours = ["jobs/preprocess.py", "--corpus", f"folder={clips}", "--out", str(out)]
                     others = ["-c", _POOL, side, str(clips), str(out), processes]
                     command = ours if side == "preprocess" else others
-                    runs[side].append(seconds([sys.executable, *command]))
+                    runs[side].append(measured([sys.executable, *command]))
             for side in sides:
-                took[side][many] = median(runs[side])
-    cli.console.print(shown(took))
+                took[side][many] = median(seconds for seconds, _ in runs[side])
+                held[side][many] = max(peak for _, peak in runs[side])
+    cli.console.print(shown(took, held))
     if json_to is not None:
-        json_to.write_text(json.dumps(took, indent=1))
+        json_to.write_text(json.dumps({"seconds": took, "gb": held}, indent=1))
 
 
-def shown(took: dict[str, dict[int, float]]) -> Table:
+def shown(took: dict[str, dict[int, float]], held: dict[str, dict[int, float]]) -> Table:
     """Whole jobs, and what a clip more costs."""
-    table = Table(title="seconds of whole jobs")
+    table = Table(title="seconds of whole jobs, and the most that preprocess's processes held")
     ours, bare = took["preprocess"], took["bare"]
-    for heading in ("clips", *took, "overhead"):
+    for heading in ("clips", *took, "overhead", "GB"):
         table.add_column(heading, justify="right")
     for many in ours:
         cells = [f"{each[many]:.1f}" for each in took.values()]
-        table.add_row(str(many), *cells, f"{ours[many] - bare[many]:.1f}")
+        peak = held["preprocess"][many]
+        table.add_row(str(many), *cells, f"{ours[many] - bare[many]:.1f}", f"{peak:.2f}")
     for fewer, most in pairwise(ours):
         more = [1000 * (each[most] - each[fewer]) / (most - fewer) for each in took.values()]
         cells = [f"{each:.0f} ms" for each in more]

@@ -1,6 +1,6 @@
 """Where the seconds go before and beside the work: a labelling job, and a Ray Data job without any.
 
-python benchmarks/startup.py VIDEOS [--repeat 3]
+python -m benchmarks.startup VIDEOS [--repeat 3]
 
 Both run in processes of their own, one after the other, each --repeat times. Prints the seconds of
 each, their ratio, and the processor seconds of every kind of process below them. Linux.
@@ -20,6 +20,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from benchmarks.processes import descendants, words_of
 from emotion_core import cli
 from emotion_core.errors import UsageError
 
@@ -63,7 +64,7 @@ def measured(command: Sequence[str]) -> tuple[float, dict[str, float]]:
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         seen: dict[int, tuple[str, float]] = {}
         while job.poll() is None:
-            seen |= _used_below(job.pid)
+            seen |= _used()
             time.sleep(_LOOK_S)
         seconds = time.monotonic() - started
         errors.seek(0)
@@ -75,29 +76,10 @@ def measured(command: Sequence[str]) -> tuple[float, dict[str, float]]:
     return seconds, used
 
 
-def _used_below(pid: int) -> dict[int, tuple[str, float]]:
-    """Kind and processor seconds of a process and of all that descend from it, by their number."""
-    parents: dict[int, int] = {}
-    seconds: dict[int, float] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended
-        parents[int(path.parent.name)] = int(fields[1])
-        ticks = int(fields[11]) + int(fields[12])  # its own, in user mode and in the kernel
-        seconds[int(path.parent.name)] = ticks / os.sysconf("SC_CLK_TCK")
-    family = {pid}
-    while more := {p for p, parent in parents.items() if parent in family} - family:
-        family |= more
-    found = {}
-    for each in family & set(seconds):
-        try:
-            words = Path(f"/proc/{each}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        found[each] = (kind_of(words), seconds[each])
-    return found
+def _used() -> dict[int, tuple[str, float]]:
+    """Kind and processor seconds of every process below this one, by their number."""
+    below = descendants(os.getpid(), ())
+    return {each: (kind_of(words_of(each)), process.cpu_s) for each, process in below.items()}
 
 
 def main(

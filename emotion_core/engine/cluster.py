@@ -4,10 +4,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ray
-from ray._private import utils, worker
+from ray._private import parameter, utils, worker
 from ray.data import DataContext
 
 from emotion_core.cli import console
@@ -40,7 +41,7 @@ def connect() -> Reach:
     # What workers print stays in Ray's log files: trouble with a clip is in the clip's row, and the
     # rest (Ray's own bars and plans too) would only break the job's progress bar.
     try:
-        with _printable_command_line():
+        with _printable_command_line(), _few_processes():
             ray.init(
                 ignore_reinit_error=True,
                 logging_level=logging.ERROR,
@@ -66,7 +67,7 @@ def connect() -> Reach:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
     now = nodes_now()
-    found = reach(now, may_come() if _joined() else now)
+    found = reach(now, may_come() if joined() else now)
     if found.awaited:
         # the job may wait here as long as the cloud takes, so it says for what
         console.print(found.awaited)
@@ -89,7 +90,23 @@ def _printable_command_line() -> Iterator[None]:
         utils.get_entrypoint_name = told
 
 
-def _joined() -> bool:
+@contextmanager
+def _few_processes() -> Iterator[None]:
+    """A Ray of one's own, without two that Ray 2.60 starts beside it and nobody here asks.
+
+    One would send the workers' words to the job, which shows none; the other asks a cloud for
+    machines. Each imports Ray: on two cores that is a second of every job.
+    """
+    rays: Any = parameter
+    made = rays.RayParams
+    rays.RayParams = partial(made, include_log_monitor=False, no_monitor=True)
+    try:
+        yield
+    finally:
+        rays.RayParams = made
+
+
+def joined() -> bool:
     """Whether Ray was there before this process: it looks for one in several places."""
     node: Any = worker._global_node
     return node is not None and not node.is_head()

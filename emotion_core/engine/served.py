@@ -15,7 +15,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol, cast
@@ -62,11 +62,11 @@ class Server:
         except (UsageError, StorageError) as error:
             self._trouble = ending_of(error)  # raised here: Ray's account of a broken actor
 
-    async def about(self) -> Any:
-        """``Served.about``."""
+    async def about(self) -> tuple[Any, str]:
+        """``Served.about``, and the node that it runs on."""
         if self._trouble is not None:
             raise self._trouble
-        return self._served.about()
+        return self._served.about(), _node()
 
     async def ask(self, question: str, what: str, load: Any, suspected: bool) -> Any:
         """``Served.answer``.
@@ -165,13 +165,18 @@ def servers(
 class Caller:
     """Asks servers: each question goes to the next one of those that are up.
 
+    Where some are up on the node of whoever asks, it is one of these: pictures go to it through
+    shared memory, not through the network.
+
     Args:
         actors: Ray's handles.
     """
 
     def __init__(self, actors: Sequence[Any]):
         self._coming = {actor.about.remote(): actor for actor in actors}
+        self._here = _node()
         self._up: list[Any] = []
+        self._near: list[Any] = []
         self._name, self._numbers = uuid.uuid4().hex, count()
         self.about: Any = None
         while not self._up:
@@ -194,13 +199,16 @@ class Caller:
         while True:
             while not self._up:
                 self._look(None)
+            best = self._near or self._up
             # workers begin at different ones
-            actor = self._up[(number + int(self._name[:8], 16)) % len(self._up)]
+            actor = best[(number + int(self._name[:8], 16)) % len(best)]
             try:
                 return ray.get(actor.ask.remote(question, what, load, suspected))
             except RayActorError:
                 suspected = True
-                self._up.remove(actor)
+                for those in (self._up, self._near):
+                    with suppress(ValueError):
+                        those.remove(actor)
                 self._coming[actor.about.remote()] = actor
             except RayTaskError as error:
                 raise _ending(error.cause or error) from None
@@ -215,7 +223,7 @@ class Caller:
         for found in up:
             actor = self._coming.pop(found)
             try:
-                about = ray.get(found)
+                about, node = ray.get(found)
             except RayActorError:  # it died, and Ray starts it anew
                 if not self._up:
                     time.sleep(_AGAIN_S)
@@ -227,6 +235,14 @@ class Caller:
             else:
                 self.about = about
                 self._up.append(actor)
+                if node == self._here:
+                    self._near.append(actor)
+
+
+def _node() -> str:
+    import ray
+
+    return ray.get_runtime_context().get_node_id()
 
 
 def _ending(trouble: BaseException) -> BaseException:

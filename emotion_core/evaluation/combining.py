@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import Evaluation
-from emotion_core.models.answers import mean_of_answers, require_one_label_set
+from emotion_core.models.together import mean_of_answers, require_one_label_set
 
 
 def together(evaluations: Sequence[Evaluation]) -> Evaluation:

@@ -11,9 +11,9 @@ from emotion_core.evaluation.answering import Evaluation, evaluate, judged, requ
 from emotion_core.evaluation.combining import together
 from emotion_core.evaluation.folds import Fold, ModelCache
 from emotion_core.evaluation.speakers import check_speakers, speakers_of
-from emotion_core.models.answers import require_one_label_set
 from emotion_core.models.bundle import Bundle, BundleInfo
 from emotion_core.models.dataset import FeatureSet, load_features
+from emotion_core.models.together import require_one_label_set
 from emotion_core.recipes.specs import Recipe
 
 ALL = "all"

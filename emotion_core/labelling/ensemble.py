@@ -7,18 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotion_core.clips.work import Segment
-from emotion_core.errors import UsageError
 from emotion_core.labelling.judging import Answers, Judge
 from emotion_core.labelling.speakers import voice_of
 from emotion_core.labelling.voices import has_voice
 from emotion_core.labelling.windows import Piece
-from emotion_core.models.answers import mean_of_answers, require_one_label_set
-from emotion_core.models.bundle import combined_id
-from emotion_core.models.foreign.model import in_one_label_set
-from emotion_core.models.member import Member, votes
+from emotion_core.models.member import Member
 from emotion_core.models.samples import Sample
-from emotion_core.recipes.emotions import DIMENSIONS
-from emotion_core.recipes.specs import VideoSpec
+from emotion_core.models.together import Together, mean_of_answers
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Query:
     speaking: float | None = None
 
 
-class Ensemble:
+class Ensemble(Together[Member]):
     """Models that answer together, each from features made by its own recipe's settings.
 
     The answer to a query is the mean of what those models say that can judge something of it,
@@ -57,35 +52,16 @@ class Ensemble:
     and a model that tells nothing else has no vote.
 
     Args:
-        bundles: at least one; their order does not matter. Models of other projects take on the
-            classes of the others (``foreign.model.in_one_label_set``).
+        models: as ``Together`` takes them.
 
     Raises:
-        UsageError: the models answer with other classes, none of them with any, or one is there
-            twice.
+        UsageError: see there.
     """
 
-    def __init__(self, bundles: Sequence[Member]):
-        bundles = sorted(in_one_label_set(bundles), key=lambda bundle: bundle.model_id)
-        voters = [bundle for bundle in bundles if votes(bundle)]
-        require_one_label_set([bundle.label_set for bundle in voters])
-        for one, other in zip(bundles, bundles[1:], strict=False):
-            if one.model_id == other.model_id:
-                raise UsageError(f"the same model twice ({one.model_id}): give each --model once")
-        self.bundles = tuple(bundles)
-        self.labels = voters[0].label_set.labels
-        self.model_id = combined_id(bundles)
-        # whoever was trained on sound alone, with a recipe that has pictures, still looks for
-        # people: it matters whose sound it is
-        wanted = (bundle.recipe.view for bundle in bundles)
-        self.views: tuple[VideoSpec, ...] = tuple(view for view in wanted if view is not None)
+    def __init__(self, models: Sequence[Member]):
+        super().__init__(models)
         places = iter(range(len(self.views)))
-        self._members = [Judge(b, next(places) if b.recipe.video else None) for b in bundles]
-        told = {name for member in self._members for name in member.dimensions}
-        self.dimensions = tuple(name for name in DIMENSIONS if name in told)
-        self.hears = any(member.hears for member in self._members)
-        rates = [m.sample_rate for m in self._members if m.hears]
-        self.sample_rate = max(rates) if rates else None
+        self._members = [Judge(m, next(places) if m.recipe.video else None) for m in self.models]
 
     def queries(
         self, window: Piece, fps: float, pictures_end_s: float = math.inf

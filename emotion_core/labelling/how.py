@@ -9,18 +9,17 @@ from typing import Any
 from emotion_core.errors import UsageError
 from emotion_core.faces.detectors import DEFAULT, detector_id, load_detector, named_elsewhere
 from emotion_core.faces.types import Detector
-from emotion_core.labelling.ensemble import Ensemble
 from emotion_core.labelling.identity import Identify
 from emotion_core.labelling.limits import Limits
-from emotion_core.labelling.members import finds_faces, load_member, trained_detectors
+from emotion_core.labelling.members import finds_faces, known, load_member, trained_detectors
 from emotion_core.labelling.schemas import LABELS_SCHEMA_VERSION
 from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.labelling.views import samplings
-from emotion_core.models.bundle import combined_id
 from emotion_core.models.foreign.model import ForeignModel
-from emotion_core.models.member import Member
+from emotion_core.models.member import Known, Member
 from emotion_core.models.shipped import TERMS
+from emotion_core.models.together import Together, combined_id
 from emotion_core.sound.speech import speech_model_id
 
 
@@ -54,13 +53,13 @@ class Labelling:
     model_id: str | None = None
 
     @cached_property
-    def ensemble(self) -> Ensemble:
-        """The models, loaded once in this process.
+    def together(self) -> Together[Known]:
+        """What is known of the models, found out once in this process (``members.known``).
 
         Raises:
-            UsageError: one is no bundle, or they cannot answer together.
+            UsageError: one is no model, or they cannot answer together.
         """
-        return Ensemble(self._bundles("cpu"))
+        return Together([known(each, self.trust_code, self.encoder) for each in self.models])
 
     def check(self) -> None:
         """Raises ``UsageError`` for what cannot be done, before anything is written.
@@ -74,17 +73,17 @@ class Labelling:
         for seconds in (self.limits.video_s, self.limits.piece_s):
             if not seconds > 0:
                 raise UsageError(f"a time limit of {seconds:g} s: give more than 0")
-        samplings(self.ensemble.views, self.options.fps)
-        views = self.ensemble.views
-        if self.options.speakers and not (self.ensemble.hears and views and views[0].detect):
+        samplings(self.together.views, self.options.fps)
+        views = self.together.views
+        if self.options.speakers and not (self.together.hears and views and views[0].detect):
             raise UsageError(
                 "--speakers holds voices against faces: it takes models that hear and models that "
                 "look for faces, such as voice and face; leave it out"
             )
-        trained = trained_detectors(self.ensemble.bundles)
+        trained = trained_detectors(self.together.models)
         if self.identify is not None:
-            self.identify.check(any(view.detect for view in self.ensemble.views))
-        if not finds_faces(self.ensemble.bundles):
+            self.identify.check(any(view.detect for view in self.together.views))
+        if not finds_faces(self.together.models):
             return
         if len({each["weights_hash"] for each in trained}) > 1:
             told = " and ".join(_told(each) for each in trained)
@@ -103,8 +102,8 @@ class Labelling:
         """Everything that decides the numbers in the labels, and nothing else."""
         return {
             "schema_version": LABELS_SCHEMA_VERSION,
-            "model_id": self.ensemble.model_id,
-            "models": [bundle.model_id for bundle in self.ensemble.bundles],
+            "model_id": self.together.model_id,
+            "models": [bundle.model_id for bundle in self.together.models],
             "windowing": asdict(self.options.windowing),
             "fps": self.options.fps,
             "min_face": self.options.min_face,
@@ -120,7 +119,7 @@ class Labelling:
     @property
     def foreign(self) -> list[ForeignModel]:
         """Those of the models that are other people's."""
-        return [each for each in self.ensemble.bundles if isinstance(each, ForeignModel)]
+        return [each for each in self.together.models if isinstance(each, ForeignModel)]
 
     def terms(self) -> dict[str, str]:
         """On what terms models may be used, by what ``models`` calls them, where that is known."""
@@ -130,7 +129,7 @@ class Labelling:
     def _foreign_settings(self) -> dict[str, Any]:
         if not self.foreign:
             return {}
-        bundles = self.ensemble.bundles
+        bundles = self.together.models
         trained = trained_detectors(bundles)
         # where a model of this package says with which detector it goes, its model_id does
         finds = finds_faces(bundles) and not trained
@@ -140,13 +139,13 @@ class Labelling:
 
     @property
     def _looks_for_speech(self) -> bool:
-        return self.ensemble.hears and not self.options.any_sound
+        return self.together.hears and not self.options.any_sound
 
     def tables(self, out: str) -> LabelTables:
         """The tables that these labels go to."""
-        ensemble = self.ensemble
+        models = self.together
         return LabelTables(
-            out, ensemble.labels, ensemble.model_id, self.min_confidence, ensemble.dimensions
+            out, models.labels, models.model_id, self.min_confidence, models.dimensions
         )
 
     def step(self, device: str = "cpu") -> LabelStep:

@@ -77,8 +77,8 @@ def _parts(
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
     per_part = min(_MOST_VIDEOS_PER_PART, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
-    held = model_bytes(how.ensemble.bundles), how.identify.memory_bytes() if how.identify else 0
+    held = model_bytes(how.together.models), how.identify.memory_bytes() if how.identify else 0
     # without the models, which are loaded where they are needed
-    same = replace(how, model_id=how.ensemble.model_id)
+    same = replace(how, model_id=how.together.model_id)
     with placed(same, reach, len(pending), *held) as group:
         yield from run_groups(pending, [group], write, max(1, per_part), max(1, per_call), patience)

@@ -7,7 +7,7 @@ import numpy as np
 
 from emotion_core.labelling.views import pictures_for
 from emotion_core.labelling.windows import Piece
-from emotion_core.models.member import Member, TellsMore, votes
+from emotion_core.models.member import Member, TellsMore, dimensions_of, hears, votes
 from emotion_core.models.samples import Sample
 from emotion_core.sound.features import is_silent
 
@@ -35,13 +35,12 @@ class Judge:
     def __init__(self, bundle: Member, view: int | None):
         self._bundle = bundle
         self.votes = votes(bundle)
-        self.dimensions = bundle.dimensions if isinstance(bundle, TellsMore) else ()
+        self.dimensions = dimensions_of(bundle)
         self._view = view
-        recipe, learned = bundle.recipe, bundle.modalities
-        # what the network was never trained on it cannot judge, even if its recipe has a use
-        # for it
-        self.hears = recipe.audio is not None and "audio" in learned
-        self._sees = recipe.video is not None and "face" in learned
+        recipe = bundle.recipe
+        self.hears = hears(bundle)
+        # even where its recipe has a use for pictures, as with sound
+        self._sees = recipe.video is not None and "face" in bundle.modalities
         self.sample_rate = recipe.audio.sample_rate if recipe.audio else 0
         if recipe.audio and self.hears:
             self._features = bundle.features()

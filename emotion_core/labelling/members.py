@@ -2,13 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from emotion_core.models.bundle import Bundle, load_bundle
-from emotion_core.models.foreign.load import load_foreign
+from emotion_core.models.described import described
 from emotion_core.models.foreign.model import ForeignModel
 from emotion_core.models.foreign.places import is_foreign
-from emotion_core.models.member import Member
-from emotion_core.models.shipped import bundle_uri
+from emotion_core.models.member import Known, Member
+from emotion_core.models.shipped import NAMES, bundle_uri
+
+if TYPE_CHECKING:
+    from emotion_core.models.bundle import Bundle
+
+
+def known(model: str, trust_code: bool, encoder: str | None) -> Known:
+    """What is known of a model before anything is written, or what computes anywhere.
+
+    The package's own are taken at their word, for torch takes two seconds to import. All others are
+    loaded: what cannot answer is refused here.
+
+    Args:
+        model, trust_code, encoder: as ``load_member`` takes them.
+
+    Raises:
+        UsageError: it cannot be had.
+    """
+    if model in NAMES:
+        return described(bundle_uri(model))
+    return load_member(model, "cpu", trust_code, encoder)
 
 
 def load_member(model: str, device: str, trust_code: bool, encoder: str | None) -> Member:
@@ -24,11 +44,15 @@ def load_member(model: str, device: str, trust_code: bool, encoder: str | None) 
         UsageError: it cannot be had.
     """
     if is_foreign(model):
+        from emotion_core.models.foreign.load import load_foreign
+
         return load_foreign(model, device)
+    from emotion_core.models.bundle import load_bundle
+
     return _with_encoder(load_bundle(bundle_uri(model), device, trust_code), encoder)
 
 
-def _with_encoder(bundle: Bundle, place: str | None) -> Bundle:
+def _with_encoder(bundle: "Bundle", place: str | None) -> "Bundle":
     audio = bundle.recipe.audio
     if place is None or audio is None or not audio.encoded:
         return bundle
@@ -36,7 +60,7 @@ def _with_encoder(bundle: Bundle, place: str | None) -> Bundle:
     return replace(bundle, info=replace(bundle.info, recipe=moved))
 
 
-def model_bytes(bundles: Sequence[Member]) -> int:
+def model_bytes(bundles: Sequence[Known]) -> int:
     """What a worker holds with their speech encoders, and with other people's models."""
     foreign = sum(each.memory_bytes for each in bundles if isinstance(each, ForeignModel))
     specs = [bundle.recipe.audio for bundle in bundles]
@@ -48,12 +72,12 @@ def model_bytes(bundles: Sequence[Member]) -> int:
     return foreign + sum(memory_bytes(spec) for spec in encoded)
 
 
-def trained_detectors(bundles: Sequence[Member]) -> list[Mapping[str, str]]:
+def trained_detectors(bundles: Sequence[Known]) -> list[Mapping[str, str]]:
     """The face detectors that they learned with."""
     return [each for each in (bundle.detector for bundle in bundles) if each is not None]
 
 
-def finds_faces(bundles: Sequence[Member]) -> bool:
+def finds_faces(bundles: Sequence[Known]) -> bool:
     """Whether one of them wants faces to be found."""
     foreign = (bundle for bundle in bundles if isinstance(bundle, ForeignModel))
     return bool(trained_detectors(bundles)) or any(each.recipe.video for each in foreign)

@@ -100,7 +100,7 @@ def model_server(how: Labelling, device: str) -> ModelServer:
     if device == "cuda":
         check_torch_gpu()
     members, detector = how.loaded(device)
-    return ModelServer(Ensemble(members).bundles, detector, whole=device != "cpu")
+    return ModelServer(Ensemble(members).models, detector, whole=device != "cpu")
 
 
 def _step_at(how: Labelling, running: Servers) -> LabelStep:

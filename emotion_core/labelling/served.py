@@ -19,7 +19,7 @@ from emotion_core.engine.served import Caller
 from emotion_core.faces.following import FaceFollower, Following
 from emotion_core.faces.types import Detections, Detector
 from emotion_core.labelling.tracks import Good
-from emotion_core.models.bundle import Bundle
+from emotion_core.models.described import Described
 from emotion_core.models.foreign.model import as_matrices
 from emotion_core.models.member import Features, Given, Member, TellsMore
 from emotion_core.models.samples import Sample
@@ -227,7 +227,7 @@ def stand_ins(caller: Caller) -> tuple[list[Member], ServedDetector | None]:
 
 def _about(member: Member) -> AboutMember:
     backend = None
-    if isinstance(member, Bundle) and member.recipe.audio is not None:
+    if isinstance(member, Described) and member.recipe.audio is not None:
         backend = member.info.made_with("audio_backend")
     return AboutMember(
         member.model_id,

@@ -97,7 +97,7 @@ def live_plan(plan: DecodePlan, given: Address, fps: float) -> DecodePlan:
 def model_lines(how: Labelling) -> tuple[str, ...]:
     """A line for each model: its name, how right it is about strangers, and on what terms."""
     foreign = [each.facts() for each in how.foreign]
-    ids = [bundle.model_id for bundle in how.ensemble.bundles]
+    ids = [bundle.model_id for bundle in how.together.models]
     return tuple(
         f"{card.name}: {card.figure}" + (f" Terms: {card.terms}." if card.terms else "")
         for card in cards(ids, how.models, foreign)

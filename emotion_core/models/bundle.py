@@ -10,8 +10,6 @@ weights are read when it is known that they fit (``weights``). The ``model_id`` 
 anybody can compute: it tells damage, and one model from another, but not who made it.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,61 +23,40 @@ from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.models.answers import probabilities
 from emotion_core.models.bundle_info import BundleInfo, info_from_json, info_to_json
-from emotion_core.models.member import Features, Member
+from emotion_core.models.described import (
+    RECIPE,
+    WEIGHTS,
+    Described,
+    id_of,
+    undamaged,
+    written_in,
+)
+from emotion_core.models.member import Features
 from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.models.samples import Sample
 from emotion_core.models.temperature import tempered
 from emotion_core.models.weights import check_fit, size_of
-from emotion_core.recipes.emotions import LabelSet
-from emotion_core.recipes.specs import Recipe
 from emotion_core.sound.backends import batch_features
 
-__all__ = ["Bundle", "BundleInfo", "combined_id", "load_bundle", "save_bundle"]
+__all__ = ["Bundle", "BundleInfo", "load_bundle", "save_bundle"]
 
-WEIGHTS = "model.safetensors"
-RECIPE = "recipe.json"
 METRICS = "metrics.json"
 HISTORY = "history.json"
 CARD = "README.md"
-# Bytes; thousands of speakers take some hundred thousand.
-_MOST_RECIPE = 16 << 20
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Described):
     """A loaded model.
 
     Attributes:
-        info: recipe, labels and everything else that was recorded.
+        info, model_id: see ``Described``.
         network: in evaluation mode, on ``device``.
-        model_id: 16 hex digits over weights and recipe: tells damage, no proof of who made it.
         device: where ``predict`` computes.
     """
 
-    info: BundleInfo
     network: nn.Module
-    model_id: str
     device: str = "cpu"
-
-    @property
-    def recipe(self) -> Recipe:
-        """How features are made and what the network is."""
-        return self.info.recipe
-
-    @property
-    def label_set(self) -> LabelSet:
-        """What the columns of ``predict`` mean."""
-        return self.info.label_set
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """What the network was trained on, and so can judge."""
-        return self.info.modalities
-
-    @property
-    def detector(self) -> Mapping[str, str] | None:
-        """The face detector that its features were made with; None without pictures."""
-        return self.info.made_with("detector") if self.recipe.video else None
 
     def features(self) -> Features:
         """What makes the features of sound that it was trained on."""
@@ -131,7 +108,7 @@ def save_bundle(
     """
     data = save({name: tensor.contiguous() for name, tensor in weights.items()})
     written = info_to_json(info)
-    model_id = _model_id(data, written)
+    model_id = id_of(data, written)
     storage.write_bytes(storage.join(out, WEIGHTS), data)
     storage.write_json(storage.join(out, METRICS), {"model_id": model_id, **metrics})
     storage.write_json(storage.join(out, HISTORY), history)
@@ -158,15 +135,7 @@ def load_bundle(
         UsageError: no bundle there, a file of it is damaged, absurd or does not belong to the
             others, or its network is not known here, or not trusted.
     """
-    place, weights = storage.join(uri, RECIPE), storage.join(uri, WEIGHTS)
-    if not storage.exists(place):
-        raise UsageError(
-            f"{uri!r} is no model bundle (it has no {RECIPE}): give the --out of a finished "
-            "jobs/train.py"
-        )
-    if size_of(place) > _MOST_RECIPE:
-        raise UsageError(f"model bundle {uri!r}: its {RECIPE} is too large to be one")
-    written = storage.read_json(place)
+    written, weights = written_in(uri), storage.join(uri, WEIGHTS)
     try:
         info = info_from_json(written)
         classes = len(info.label_set.labels)
@@ -177,12 +146,7 @@ def load_bundle(
     except UsageError as error:
         raise UsageError(f"model bundle {uri!r}: {error}") from error
     data = storage.read_bytes(weights, 0, size)
-    # over the words as they were written: a bundle of version 0.1 has some that changed since
-    model_id = _model_id(data, {key: written[key] for key in written if key != "model_id"})
-    if model_id != written.get("model_id"):
-        raise UsageError(
-            f"model bundle {uri!r} is damaged: {WEIGHTS} or {RECIPE} is not what was written"
-        )
+    model_id = undamaged(uri, data, written)
     network = build_network(info.recipe, classes, download=False, trust_code=trusted)
     try:
         network.load_state_dict(load(data))
@@ -191,16 +155,4 @@ def load_bundle(
             f"model bundle {uri!r}: its weights do not fit network {info.recipe.network!r} "
             f"of this version ({str(error).splitlines()[0]})"
         ) from error
-    return Bundle(info, network.eval().to(device), model_id, device)
-
-
-def combined_id(models: Sequence[Member]) -> str:
-    """The ``model_id`` of models that answer together: one model's own, else a hash of them all."""
-    ids = sorted(model.model_id for model in models)
-    return ids[0] if len(ids) == 1 else hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
-
-
-def _model_id(weights: bytes, info: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(weights)
-    digest.update(json.dumps(info, sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    return Bundle(info, model_id, network.eval().to(device), device)

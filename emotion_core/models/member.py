@@ -14,8 +14,8 @@ from emotion_core.recipes.specs import Recipe
 Features = Callable[[list[np.ndarray]], list[np.ndarray]]
 
 
-class Member(Protocol):
-    """A model that answers alone or with others: a ``Bundle``, or a ``foreign.model.ForeignModel``.
+class Known(Protocol):
+    """What is known of a model without what computes.
 
     What it is shown and played follows from its ``recipe``: ``recipe.view`` says which pictures of
     a window and how faces are cut from them, ``recipe.audio`` at which rate it hears.
@@ -40,6 +40,10 @@ class Member(Protocol):
     @property
     def detector(self) -> Mapping[str, str] | None:
         """The face detector that it learned with: ``name``, ``weights_hash``; None: no matter."""
+
+
+class Member(Known, Protocol):
+    """A model that answers: a ``bundle.Bundle``, or a ``foreign.model.ForeignModel``."""
 
     def features(self) -> Features:
         """What makes ``Sample.audio`` of sound; only of a model that judges ``audio``."""
@@ -77,6 +81,16 @@ class TellsMore(Protocol):
         """``predict``, and the dimensions."""
 
 
-def votes(member: Member) -> bool:
+def hears(member: Known) -> bool:
+    """Whether it can judge sound: what a network was never trained on it cannot."""
+    return member.recipe.audio is not None and "audio" in member.modalities
+
+
+def dimensions_of(member: Known) -> tuple[str, ...]:
+    """Which dimensions it tells beside emotions, or without them."""
+    return member.dimensions if isinstance(member, TellsMore) else ()
+
+
+def votes(member: Known) -> bool:
     """Whether a member of an ensemble answers with emotions; else it tells dimensions alone."""
     return not isinstance(member, TellsMore) or member.votes

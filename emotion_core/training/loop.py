@@ -13,9 +13,9 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from emotion_core.models.batches import make_batch
 from emotion_core.models.dataset import FeatureSet, in_segments
 from emotion_core.models.networks import Batch, build_network
-from emotion_core.models.samples import make_batch
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.augment import augment
 from emotion_core.training.averaging import average_of

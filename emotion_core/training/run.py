@@ -151,7 +151,7 @@ def _write(task: Task, out: str, state: Snapshot, again: Snapshot | None) -> Out
     validation = None
     if len(task.sides["validation"]):
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        bundle = Bundle(info, network.eval().to(device), model_id="", device=device)
+        bundle = Bundle(info, "", network.eval().to(device), device)
         answered = evaluate(bundle, task.sides["validation"])
         validation = answered.figures
         # of the network that did not learn from these clips, also where another one is kept

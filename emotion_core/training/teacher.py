@@ -15,9 +15,10 @@ import torch
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.folds import Fold, find_folds
 from emotion_core.evaluation.speakers import shared_speakers
+from emotion_core.models.batches import make_batch
 from emotion_core.models.bundle import Bundle, load_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
-from emotion_core.models.samples import Sample, make_batch
+from emotion_core.models.samples import Sample
 from emotion_core.storage.schemas import VOTES
 
 

@@ -13,8 +13,10 @@ import ray
 import ray.exceptions
 import ray.train
 import ray.train.torch
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 
 from emotion_core import storage
+from emotion_core.engine.cluster import joined
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.storage.mapped import LocalCopy, Source
@@ -74,6 +76,8 @@ def train(
     # Ray polls its workers at this pace, and an epoch's report waits for it: its default of two
     # seconds is longer than many an epoch
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
+    if not joined():  # a machine of one's own is not taken away with a warning before it
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     assert train_side.copy is not None
     with watching(show, len(state.history) if state else 0) as board:
         config = {
@@ -84,7 +88,7 @@ def train(
             "board": board,
             "import_paths": [path for path in sys.path if path],
         }
-        trainer = ray.train.torch.TorchTrainer(
+        trainer = _Trainer(
             _worker,
             train_loop_config=config,
             scaling_config=ray.train.ScalingConfig(
@@ -102,6 +106,14 @@ def train(
             raise told from error
     files = _checkpoint_files(result.checkpoint) if result.checkpoint else {}
     return Snapshot.from_files(files)
+
+
+class _Trainer(ray.train.torch.TorchTrainer):
+    """Without the actor that hands out Ray's datasets: there are none, and it takes seconds."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        given = super()._create_default_callbacks()  # type: ignore[misc]  # typed as the first one
+        return [each for each in given if not isinstance(each, DatasetsCallback)]
 
 
 def _told(error: Exception, out: str) -> Exception:

@@ -20,11 +20,11 @@ from emotion_core.evaluation.metrics import figures
 from emotion_core.evaluation.pictures import evaluation_pictures
 from emotion_core.evaluation.plots import confusion_png, learning_png, recall_png
 from emotion_core.evaluation.speakers import check_speakers, strangers_remark
-from emotion_core.models.answers import mean_of_answers
 from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
 from emotion_core.models.networks import build_network
 from emotion_core.models.samples import Sample
+from emotion_core.models.together import mean_of_answers
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.storage.outputs import made_and_foreign
@@ -52,7 +52,7 @@ def info(**changes: Any) -> BundleInfo:
 
 def bundle(**changes: Any) -> Bundle:
     torch.manual_seed(0)
-    return Bundle(info(**changes), build_network(SMALL).eval(), "an id")
+    return Bundle(info(**changes), "an id", build_network(SMALL).eval())
 
 
 @pytest.fixture(scope="module")

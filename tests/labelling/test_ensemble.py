@@ -107,7 +107,7 @@ def test_in_a_crowd_the_model_of_sound_has_a_row_of_its_own(models):
 def test_the_order_of_the_models_does_not_matter(models):
     one, other = ensemble(models, "sound", "faces"), ensemble(models, "faces", "sound")
     assert one.model_id == other.model_id
-    assert one.model_id not in {bundle.model_id for bundle in one.bundles}
+    assert one.model_id not in {bundle.model_id for bundle in one.models}
     for ours, theirs in zip(
         answers(one, window(one.views)), answers(other, window(other.views)), strict=True
     ):

@@ -45,7 +45,7 @@ def test_an_onnx_and_a_transformers_model_label_real_clips_with_voice(
     ravdess, cremad = clips / "01-01-07-02-02-01-01.mp4", clips / "1001_DFA_HAP_XX.flv"
     how = Labelling(("voice", faces, voices))
     (skin,), (screen,) = labelled(how, ravdess, cremad)
-    assert how.ensemble.labels == LABELS
+    assert how.together.labels == LABELS
     assert skin.modalities == screen.modalities == ("audio", "face")
     # skin is red, which is what its makers call Sadness; CREMA-D's faces are before a green screen
     assert [likeliest(each.face_probabilities) for each in (skin, screen)] == ["sad", "surprised"]

@@ -169,7 +169,7 @@ def test_the_network_is_shown_what_its_recipe_asks_for_however_many_are_looked_a
     asked: list[int] = []
 
     def watch(labeller: LabelStep) -> ClipWork:
-        (bundle,) = labeller.ensemble.bundles
+        (bundle,) = labeller.ensemble.models
         detect, predict = labeller.detector.detect, type(bundle).predict
 
         def watched(self, samples: list[Sample]) -> np.ndarray:

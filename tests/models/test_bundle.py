@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save
 from emotion_core import storage
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.metrics import figures
+from emotion_core.models.batches import make_batch
 from emotion_core.models.bundle import Bundle, BundleInfo, load_bundle, save_bundle
 from emotion_core.models.networks import build_network
-from emotion_core.models.samples import Sample, make_batch
+from emotion_core.models.samples import Sample
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.training.card import model_card
 from tests.support.synthetic_features import SMALL, face, sound
@@ -83,9 +84,9 @@ def test_any_filesystem() -> None:
 
 
 def test_a_modality_that_was_never_trained_is_hidden() -> None:
-    heard = Bundle(info(modalities=("audio",)), network(), "")
-    seen = Bundle(info(modalities=("face",)), network(), "")
-    whole = Bundle(info(), network(), "")
+    heard = Bundle(info(modalities=("audio",)), "", network())
+    seen = Bundle(info(modalities=("face",)), "", network())
+    whole = Bundle(info(), "", network())
     for one, same in (
         (heard, [replace(sample, faces=()) for sample in SAMPLES]),
         (seen, [replace(sample, audio=None) for sample in SAMPLES]),

@@ -9,9 +9,10 @@ import torch
 
 from emotion_core import storage
 from emotion_core.errors import UsageError
+from emotion_core.models.batches import make_batch
 from emotion_core.models.dataset import audio_length, load_features
 from emotion_core.models.made import completed, feature_settings, require_features
-from emotion_core.models.samples import Sample, make_batch
+from emotion_core.models.samples import Sample
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 from tests.support.synthetic_features import SMALL, face, png, rows, write_features
 

@@ -79,7 +79,7 @@ def test_a_model_of_dimensions_alone_has_no_vote(tmp_path: Path) -> None:
 def query(ensemble: Ensemble, sample: Sample) -> Any:
     from emotion_core.labelling.ensemble import Query
 
-    return Query(0.0, 4.0, 0, (sample,) * len(ensemble.bundles))
+    return Query(0.0, 4.0, 0, (sample,) * len(ensemble.models))
 
 
 def test_where_none_that_tells_was_asked_it_is_unknown(tmp_path: Path) -> None:

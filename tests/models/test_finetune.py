@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from emotion_core.errors import UsageError
+from emotion_core.models.batches import make_batch
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
 from emotion_core.models.networks import build_network
-from emotion_core.models.samples import Sample, make_batch
+from emotion_core.models.samples import Sample
 from emotion_core.recipes import RECIPES, recipe_from_json, recipe_to_json
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import AudioSpec, Recipe

@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from emotion_core.errors import UsageError
+from emotion_core.models.batches import make_batch
 from emotion_core.models.networks import NETWORKS, Batch, build_network, network_class
 from emotion_core.models.networks.sequence import MaskedBLSTM, to_front
 from emotion_core.models.networks.visual import FrameVGG, TimeMax
-from emotion_core.models.samples import Sample, make_batch
+from emotion_core.models.samples import Sample
 from emotion_core.recipes.specs import Recipe, VideoSpec
 from tests.support.synthetic_features import SMALL, face, sound
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from emotion_core.errors import UsageError
+from emotion_core.models.batches import make_batch
 from emotion_core.models.networks import NETWORKS, Batch, build_network
-from emotion_core.models.samples import Sample, make_batch
+from emotion_core.models.samples import Sample
 from emotion_core.recipes import RECIPES
 from emotion_core.recipes.emotions import LABEL_SETS
 from emotion_core.recipes.specs import Recipe

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from emotion_core.errors import UsageError
+from emotion_core.models.batches import make_batch
 from emotion_core.models.networks import Batch, build_network
 from emotion_core.models.networks.fusion import AlexNetFusion, WeightedAnswers, middle
 from emotion_core.models.networks.masking import mean_answer
-from emotion_core.models.samples import make_batch
 from emotion_core.recipes import RECIPES
 from tests.support.small_recipes import frames, samples, small
 

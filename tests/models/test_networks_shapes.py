@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from emotion_core.models.batches import make_batch
 from emotion_core.models.networks import Batch, build_network
 from emotion_core.models.networks.conv1d import Conv1DStack
 from emotion_core.models.networks.faces import BlockCNN
@@ -17,7 +18,7 @@ from emotion_core.models.networks.masking import mean_answer
 from emotion_core.models.networks.sequence import AudioLSTM, AudioMean, to_front
 from emotion_core.models.networks.strip import strips
 from emotion_core.models.networks.visual import FrameResidual, TimeRecurrent
-from emotion_core.models.samples import make_batch, segments
+from emotion_core.models.samples import segments
 from emotion_core.recipes import RECIPES
 from emotion_core.sound.features import audio_features
 from tests.support.small_recipes import frames, samples

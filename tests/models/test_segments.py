@@ -9,9 +9,10 @@ import torch
 
 from emotion_core.errors import UsageError
 from emotion_core.models.answers import probabilities
+from emotion_core.models.batches import make_batch
 from emotion_core.models.dataset import in_segments, load_features
 from emotion_core.models.networks import build_network
-from emotion_core.models.samples import Sample, make_batch, segment_spans, segments
+from emotion_core.models.samples import Sample, segment_spans, segments
 from emotion_core.recipes.specs import AudioSpec, VideoSpec
 from tests.support.synthetic_features import SMALL, face, png, rows, sound, write_features
 

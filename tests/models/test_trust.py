@@ -140,7 +140,7 @@ def test_labelling_and_evaluation_pass_the_user_s_word_on(place: Path, spy: Path
     assert not spy.exists()
 
     assert ModelCache(trust_code=True).bundles(folds[0])
-    assert Labelling((str(place),), trust_code=True).ensemble
+    assert Labelling((str(place),), trust_code=True).together
 
 
 def test_features_name_no_code_either(tmp_path: Path, spy: Path) -> None:
@@ -282,7 +282,7 @@ def outcome(place: Path) -> str:
         assert "\n" not in str(error) and str(error), "one line"
         assert len(str(error)) < 700, "a line that can be read"
         return "refused"
-    (bundle,) = labelling.ensemble.bundles
+    (bundle,) = labelling.together.models
     assert sum(p.numel() for p in bundle.network.parameters()) < 1_000_000
     return "loaded"
 

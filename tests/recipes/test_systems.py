@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from emotion_core.corpora.splits import expand, is_speaker_independent
+from emotion_core.models.batches import make_batch
 from emotion_core.models.networks import NETWORKS, build_network
-from emotion_core.models.samples import Sample, make_batch, segment_spans
+from emotion_core.models.samples import Sample, segment_spans
 from emotion_core.recipes import RECIPES, load_recipe, recipe_from_json, recipe_to_json
 from emotion_core.recipes.specs import AudioSpec, Recipe, VideoSpec
 from tests.support.synthetic_features import sound

@@ -11,11 +11,11 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.functional import adaptive_avg_pool1d
 
+from emotion_core.models.batches import make_batch
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, in_segments, load_features
 from emotion_core.models.networks import build_network
 from emotion_core.models.networks.spectrogram import stretches
-from emotion_core.models.samples import make_batch
 from emotion_core.recipes import RECIPES, with_training
 from emotion_core.recipes.specs import AudioSpec, Recipe
 from emotion_core.training.hints import hint_losses, hinted

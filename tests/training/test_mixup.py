@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from emotion_core.models.batches import make_batch
 from emotion_core.models.dataset import FeatureSet, load_features
 from emotion_core.models.networks import Batch
-from emotion_core.models.samples import make_batch
 from emotion_core.recipes import with_training
 from emotion_core.training.loop import Training
 from emotion_core.training.mixup import Pairs, draw_pairs, mix

@@ -1,0 +1,73 @@
+"""The processes below one, and what they use: Linux."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, as it was when it was looked at.
+
+    Attributes:
+        parent: its parent's number.
+        started: clock ticks, as the system spells it: with its number it tells it from every other.
+        cpu_s: processor seconds.
+    """
+
+    parent: int
+    started: str
+    cpu_s: float
+
+
+def descendants(root: int, known: Collection[tuple[int, str]]) -> dict[int, Process]:
+    """All processes below ``root``, and below ``known`` ones, whose parents may be gone; Linux."""
+    found: dict[int, Process] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                # the name in parentheses may hold anything, parentheses too
+                words = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it has just ended
+                continue
+            cpu_s = (int(words[11]) + int(words[12])) / _TICKS
+            found[int(entry.name)] = Process(int(words[1]), words[19], cpu_s)
+    ours = {pid for pid, process in found.items() if (pid, process.started) in known}
+    while more := {p for p, process in found.items() if process.parent in ours | {root}} - ours:
+        ours |= more
+    return {pid: found[pid] for pid in ours - {root}}
+
+
+def memory_of(pid: int) -> int:
+    """Bytes that a process holds: its share of each page; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def words_of(pid: int) -> list[str]:
+    """A process's command line; empty when it has ended."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+    return [word.decode(errors="replace") for word in words if word]
+
+
+def name_of(pid: int) -> str:
+    """What a process is, by its command line."""
+    named = words_of(pid)[:3]
+    # Ray's workers tell in their first word what they do
+    if named and named[0].startswith("ray::"):
+        return named[0]
+    return " ".join(Path(word).name for word in named) or "ended"
