@@ -64,7 +64,10 @@ def measured(command: Sequence[str]) -> tuple[float, dict[str, float]]:
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         seen: dict[int, tuple[str, float]] = {}
         while job.poll() is None:
-            seen |= _used()
+            for pid, process in descendants(os.getpid(), ()).items():
+                words = words_of(pid)  # none of one that has ended and is still listed
+                kind = kind_of(words) if words else seen.get(pid, ("the job", 0.0))[0]
+                seen[pid] = kind, process.cpu_s
             time.sleep(_LOOK_S)
         seconds = time.monotonic() - started
         errors.seek(0)
@@ -74,12 +77,6 @@ def measured(command: Sequence[str]) -> tuple[float, dict[str, float]]:
     for kind, spent in seen.values():
         used[kind] = used.get(kind, 0.0) + spent
     return seconds, used
-
-
-def _used() -> dict[int, tuple[str, float]]:
-    """Kind and processor seconds of every process below this one, by their number."""
-    below = descendants(os.getpid(), ())
-    return {each: (kind_of(words_of(each)), process.cpu_s) for each, process in below.items()}
 
 
 def main(

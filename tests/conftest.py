@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,19 +54,34 @@ def demo_features(demo: Path, ray_address: None, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def ray_local(ray_address: None) -> None:
-    """A Ray of two CPUs in this process, the same for all modules that ask for it.
+    """A Ray of two CPUs in this process, the same for modules that ask for it one after the other.
 
     A module that needs another Ray here may end this one (``ray.shutdown``): the next module starts
     it anew. Its workers have the environment of the moment at which it started.
     """
+    import ray
+
+    if ray.is_initialized() and ray.cluster_resources()["CPU"] != 2:
+        ray.shutdown()
     start_ray()
 
 
-def start_ray() -> None:
+@pytest.fixture(scope="module")
+def ray_one(ray_address: None) -> None:
+    """The same of one CPU, so with one worker: for jobs that are over before a second one is up."""
+    import ray
+
+    if ray.is_initialized() and ray.cluster_resources()["CPU"] != 1:
+        ray.shutdown()
+    start_ray(cpus=1)
+
+
+def start_ray(cpus: int = 2) -> None:
+    """Unless there is one."""
     import ray
 
     if not ray.is_initialized():
-        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+        ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +93,7 @@ def ray_with_s3(ray_address: None, s3_server: S3Server) -> Iterator[S3Server]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.env.items():
             patch.setenv(name, value)
-        start_ray()
+        start_ray(cpus=1)
         yield s3_server
         ray.shutdown()
 
@@ -93,6 +109,24 @@ def ray_with_a_made_up_gpu() -> Iterator[None]:
         ray.init("local", num_cpus=3, num_gpus=1, include_dashboard=False, log_to_driver=False)
         yield
         ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def trains_here() -> Iterator[None]:
+    """Trainings take this process for their worker: those of Ray Train take seconds to start."""
+    from emotion_core.training import run
+    from emotion_core.training.loop import Training
+
+    one_at_a_time = threading.Lock()  # a training seeds torch, and folds are trained in threads
+
+    def train(plan, train_side, validation_side, out, workers, show):
+        with one_at_a_time:
+            training = Training(plan, train_side, validation_side)
+            return training.run(lambda state: show(state.history[-1]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "train", train)
+        yield
 
 
 @pytest.fixture(scope="session")

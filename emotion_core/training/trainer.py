@@ -14,6 +14,7 @@ import ray.exceptions
 import ray.train
 import ray.train.torch
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 
 from emotion_core import storage
 from emotion_core.engine.cluster import joined
@@ -109,11 +110,18 @@ def train(
 
 
 class _Trainer(ray.train.torch.TorchTrainer):
-    """Without the actor that hands out Ray's datasets: there are none, and it takes seconds."""
+    """Without actors that have nothing to do here: each is a process that imports Ray.
+
+    One hands out Ray's datasets, of which there are none. The other frees the places of workers
+    whose leader died, on a cluster that lives on: a Ray of one's own ends with its job.
+    """
 
     def _create_default_callbacks(self) -> list[Any]:
         given = super()._create_default_callbacks()  # type: ignore[misc]  # typed as the first one
-        return [each for each in given if not isinstance(each, DatasetsCallback)]
+        idle = (
+            (DatasetsCallback,) if joined() else (DatasetsCallback, PlacementGroupCleanerCallback)
+        )
+        return [each for each in given if not isinstance(each, idle)]
 
 
 def _told(error: Exception, out: str) -> Exception:

@@ -237,7 +237,7 @@ def preprocessed(found: Scan, out: Path) -> pa.Table:
 
 @pytest.mark.slow
 def test_corrections_are_trained_on_and_evaluated(
-    demo: Path, ray_local: None, tmp_path: Path
+    demo: Path, ray_one: None, trains_here: None, tmp_path: Path
 ) -> None:
     """A Label Studio project about clips of three actors: features, a start from ``voice``, and
     the figures of both."""

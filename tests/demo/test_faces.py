@@ -43,7 +43,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def place(ray_local: None, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def place(
+    ray_one: None, trains_here: None, corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
     folder = tmp_path_factory.mktemp("faces")
     done = run_here(
         "preprocess", "--recipe", "examples/demo_recipe.py",
@@ -107,7 +109,7 @@ def test_a_fusion_answers_from_both_and_faces_differ(place: str) -> None:
 
 
 def test_the_command_for_whoever_has_the_videos(
-    ray_local: None, corpus: Path, tmp_path: Path
+    ray_one: None, trains_here: None, corpus: Path, tmp_path: Path
 ) -> None:
     """Its lines as they stand, with a small encoder, one split instead of five folds, one epoch."""
     encoder, out = write_whisper(tmp_path / "encoder"), tmp_path / "out"

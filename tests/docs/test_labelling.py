@@ -86,7 +86,7 @@ def opinionated(out: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def labels(demo: Path, ray_local: None, tmp_path_factory: pytest.TempPathFactory) -> Labels:
+def labels(demo: Path, ray_one: None, tmp_path_factory: pytest.TempPathFactory) -> Labels:
     """The job's output on every kind of video, where the document has it: out/labels."""
     folder = tmp_path_factory.mktemp("doc")
     out = folder / "out" / "labels"

@@ -13,7 +13,7 @@ from emotion_core.storage.parts import read_parts
 from tests.support.encoders import WIDTH, write_tones, write_whisper
 from tests.support.jobs import Done, run_here
 
-pytestmark = pytest.mark.usefixtures("ray_local")
+pytestmark = pytest.mark.usefixtures("ray_one", "trains_here")
 
 OPTIONS = ("--option", "audio.layers=[0, 2]", "--option", "audio.steps=5")
 

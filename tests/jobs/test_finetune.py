@@ -14,7 +14,7 @@ from emotion_core.training.start import require_pretrained
 from tests.support.encoders import WIDTH, write_tones, write_whisper
 from tests.support.jobs import Done, run_here
 
-pytestmark = pytest.mark.usefixtures("ray_local")
+pytestmark = pytest.mark.usefixtures("ray_one", "trains_here")
 
 
 def well(done: Done) -> Done:

@@ -22,7 +22,7 @@ from tests.support.jobs import run_here, run_job
 from tests.support.labelling import LABELS, manifest, quiet, untrained
 from tests.support.small_recipes import small
 
-pytestmark = pytest.mark.usefixtures("ray_local")
+pytestmark = pytest.mark.usefixtures("ray_one")
 
 
 @pytest.fixture(scope="module")

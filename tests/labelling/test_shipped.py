@@ -9,7 +9,7 @@ from emotion_core.storage.parts import read_parts
 from tests.support.jobs import run_here
 from tests.support.labelling import LABELS
 
-pytestmark = pytest.mark.usefixtures("ray_local")
+pytestmark = pytest.mark.usefixtures("ray_one")
 
 
 def segments_of(out: Path) -> list[dict]:

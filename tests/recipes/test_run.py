@@ -9,13 +9,11 @@ import pytest
 
 from emotion_core.recipes import RECIPES
 from emotion_core.recipes.specs import Recipe
-from emotion_core.training import run as training_run
-from emotion_core.training.loop import Training
 from jobs import evaluate, preprocess, train
 from tests.support.jobs import run_here
 from tests.support.small_recipes import small
 
-pytestmark = pytest.mark.usefixtures("ray_local")
+pytestmark = pytest.mark.usefixtures("ray_one", "trains_here")
 
 # one of each kind: sound with faces, in stages, faces alone, sound alone
 QUICK = ("timedist-blstm", "alexnet-fusion-single", "fer-cnn", "audio-cnn1d")
@@ -65,18 +63,6 @@ def features_for(
     return features
 
 
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray Train's workers take seconds to start, for each of 24 recipes: theirs is this loop."""
-
-    def train_here(plan, train_side, validation_side, out, workers, show):
-        training = Training(plan, train_side, validation_side)
-        return training.run(lambda state: show(state.history[-1]))
-
-    monkeypatch.setattr(training_run, "train", train_here)
-
-
-@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(
     "name",
     [

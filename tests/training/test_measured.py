@@ -40,7 +40,7 @@ def evaluation(folder: Path, **changed: object) -> str:
 
 
 def test_a_model_of_everybody_has_the_folds_figures(
-    ray_local: None, place: str, tmp_path: Path
+    ray_one: None, trains_here: None, place: str, tmp_path: Path
 ) -> None:
     found = load_features(place, HEARD)
     task = divide(found, HEARD, "everybody", 0, measured=FOUND)
@@ -80,7 +80,7 @@ def test_whoever_can_be_measured_is(place: str) -> None:
 
 @pytest.mark.slow
 def test_folds_are_measured_and_then_everybody_is_trained(
-    ray_local: None, place: str, tmp_path: Path
+    ray_one: None, trains_here: None, place: str, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "small_three.py"
     recipe.write_text("from tests.training.test_measured import HEARD as RECIPE\n")

@@ -52,7 +52,7 @@ def test_sides_put_together_are_the_clips_of_both(tmp_path: Path) -> None:
 
 
 def test_it_is_a_training_of_the_chosen_length_on_both_sides(
-    ray_local: None, place: str, tmp_path: Path
+    ray_one: None, trains_here: None, place: str, tmp_path: Path
 ) -> None:
     found = load_features(place, HEARD)
     task = divide(found, HEARD, "elte", 3, refit=True)
@@ -85,7 +85,7 @@ def test_it_is_a_training_of_the_chosen_length_on_both_sides(
 
 
 @pytest.mark.slow
-def test_the_job_refits(ray_local: None, place: str, tmp_path: Path) -> None:
+def test_the_job_refits(ray_one: None, trains_here: None, place: str, tmp_path: Path) -> None:
     recipe = tmp_path / "small_one.py"
     recipe.write_text("from tests.training.test_refit import HEARD as RECIPE\n")
     words = ("--recipe", recipe, "--split", "elte", "--epochs", 1, "--refit")

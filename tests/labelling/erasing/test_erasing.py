@@ -205,7 +205,7 @@ def test_a_job_that_writes_there_goes_first(out: Path) -> None:
 
 
 @pytest.mark.slow
-def test_through_the_jobs(demo: Path, ray_local: None, tmp_path: Path) -> None:
+def test_through_the_jobs(demo: Path, ray_one: None, tmp_path: Path) -> None:
     """Labels with people, somebody erased, and the same command again."""
     network = colour_network(tmp_path / "colours.onnx")
     out, inputs = tmp_path / "labels", [demo / "wild" / "two at the table.mkv",
