@@ -28,8 +28,7 @@ $(STAMP):
 	done; \
 	echo "error: needs Python 3.11, 3.12 or 3.13: install one, or make env PYTHON=/path/to/python3.11" >&2; \
 	exit 1
-	@# what is imported is compiled then
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    -c constraints.txt -e '.[dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@

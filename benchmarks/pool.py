@@ -142,7 +142,7 @@ def linked(videos: list[Path], count: int, folder: Path) -> Path:
 
 def measured(command: list[str]) -> tuple[float, float]:
     """Seconds from start to end of a program, and the most that its processes held, GB."""
-    started, peak = time.monotonic(), 0
+    started, peak, known = time.monotonic(), 0, set[tuple[int, str]]()
     with tempfile.TemporaryFile("w+") as errors:
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         while True:
@@ -150,7 +150,9 @@ def measured(command: list[str]) -> tuple[float, float]:
                 job.wait(_LOOK_S)
                 break
             except subprocess.TimeoutExpired:
-                peak = max(peak, sum(map(memory_of, descendants(os.getpid(), ()))))
+                below = descendants(os.getpid(), known)
+                known |= {(pid, process.started) for pid, process in below.items()}
+                peak = max(peak, sum(map(memory_of, below)))
         if job.returncode:
             errors.seek(0)
             raise UsageError(f"{command[1]} ended with {job.returncode}: {errors.read()[-500:]}")
@@ -192,14 +194,13 @@ def main(
 
 def shown(took: dict[str, dict[int, float]], held: dict[str, dict[int, float]]) -> Table:
     """Whole jobs, and what a clip more costs."""
-    table = Table(title="seconds of whole jobs, and the most that preprocess's processes held")
+    table = Table(title="seconds of whole jobs, and the most that their processes held")
     ours, bare = took["preprocess"], took["bare"]
-    for heading in ("clips", *took, "overhead", "GB"):
+    for heading in ("clips", *took, "overhead"):
         table.add_column(heading, justify="right")
     for many in ours:
-        cells = [f"{each[many]:.1f}" for each in took.values()]
-        peak = held["preprocess"][many]
-        table.add_row(str(many), *cells, f"{ours[many] - bare[many]:.1f}", f"{peak:.2f}")
+        cells = [f"{took[side][many]:.1f}, {held[side][many]:.2f} GB" for side in took]
+        table.add_row(str(many), *cells, f"{ours[many] - bare[many]:.1f}")
     for fewer, most in pairwise(ours):
         more = [1000 * (each[most] - each[fewer]) / (most - fewer) for each in took.values()]
         cells = [f"{each:.0f} ms" for each in more]

@@ -59,29 +59,23 @@ def ray_local(ray_address: None) -> None:
     A module that needs another Ray here may end this one (``ray.shutdown``): the next module starts
     it anew. Its workers have the environment of the moment at which it started.
     """
-    import ray
-
-    if ray.is_initialized() and ray.cluster_resources()["CPU"] != 2:
-        ray.shutdown()
-    start_ray()
+    start_ray(cpus=2)
 
 
 @pytest.fixture(scope="module")
 def ray_one(ray_address: None) -> None:
     """The same of one CPU, so with one worker: for jobs that are over before a second one is up."""
-    import ray
-
-    if ray.is_initialized() and ray.cluster_resources()["CPU"] != 1:
-        ray.shutdown()
     start_ray(cpus=1)
 
 
-def start_ray(cpus: int = 2) -> None:
-    """Unless there is one."""
+def start_ray(cpus: int | None = None) -> None:
+    """Unless there is one, of so many CPUs where that matters."""
     import ray
 
+    if ray.is_initialized() and cpus not in (None, ray.cluster_resources().get("CPU")):
+        ray.shutdown()
     if not ray.is_initialized():
-        ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+        ray.init("local", num_cpus=cpus or 2, include_dashboard=False, log_to_driver=False)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +108,7 @@ def ray_with_a_made_up_gpu() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def trains_here() -> Iterator[None]:
     """Trainings take this process for their worker: those of Ray Train take seconds to start."""
-    from emotion_core.training import run
+    from emotion_core.training import refit, run
     from emotion_core.training.loop import Training
 
     one_at_a_time = threading.Lock()  # a training seeds torch, and folds are trained in threads
@@ -125,7 +119,8 @@ def trains_here() -> Iterator[None]:
             return training.run(lambda state: show(state.history[-1]))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "train", train)
+        for module in (run, refit):
+            patch.setattr(module, "train", train)
         yield
 
 

@@ -92,10 +92,10 @@ def _printable_command_line() -> Iterator[None]:
 
 @contextmanager
 def _few_processes() -> Iterator[None]:
-    """A Ray of one's own, without two that Ray 2.60 starts beside it and nobody here asks.
+    """A Ray of one's own, without two that Ray 2.60 starts beside it and nobody here needs.
 
-    One would send the workers' words to the job, which shows none; the other asks a cloud for
-    machines. Each imports Ray: on two cores that is a second of every job.
+    One would send what workers print to the job, which shows none of it; the other asks a cloud
+    for machines. Each imports Ray: on two cores that is a second of every job.
     """
     rays: Any = parameter
     made = rays.RayParams
@@ -109,7 +109,9 @@ def _few_processes() -> Iterator[None]:
 def joined() -> bool:
     """Whether Ray was there before this process: it looks for one in several places."""
     node: Any = worker._global_node
-    return node is not None and not node.is_head()
+    if node is None:  # a Ray that is reached through a proxy (ray://) has none here
+        return ray.is_initialized()
+    return not node.is_head()
 
 
 def _node(resources: dict[str, Any]) -> Node:

@@ -15,7 +15,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol, cast
@@ -166,7 +166,8 @@ class Caller:
     """Asks servers: each question goes to the next one of those that are up.
 
     Where some are up on the node of whoever asks, it is one of these: pictures go to it through
-    shared memory, not through the network.
+    shared memory, not through the network. So where one node has many CPUs for its servers and
+    another few, those of the other wait. For one thread.
 
     Args:
         actors: Ray's handles.
@@ -175,8 +176,7 @@ class Caller:
     def __init__(self, actors: Sequence[Any]):
         self._coming = {actor.about.remote(): actor for actor in actors}
         self._here = _node()
-        self._up: list[Any] = []
-        self._near: list[Any] = []
+        self._up: list[tuple[Any, bool]] = []  # and whether it is on this node
         self._name, self._numbers = uuid.uuid4().hex, count()
         self.about: Any = None
         while not self._up:
@@ -199,16 +199,15 @@ class Caller:
         while True:
             while not self._up:
                 self._look(None)
-            best = self._near or self._up
+            best = [each for each in self._up if each[1]] or self._up
             # workers begin at different ones
-            actor = best[(number + int(self._name[:8], 16)) % len(best)]
+            asked = best[(number + int(self._name[:8], 16)) % len(best)]
+            actor = asked[0]
             try:
                 return ray.get(actor.ask.remote(question, what, load, suspected))
             except RayActorError:
                 suspected = True
-                for those in (self._up, self._near):
-                    with suppress(ValueError):
-                        those.remove(actor)
+                self._up.remove(asked)
                 self._coming[actor.about.remote()] = actor
             except RayTaskError as error:
                 raise _ending(error.cause or error) from None
@@ -234,9 +233,7 @@ class Caller:
                 raise (trouble if self.about is None else _ending(trouble)) from None
             else:
                 self.about = about
-                self._up.append(actor)
-                if node == self._here:
-                    self._near.append(actor)
+                self._up.append((actor, node == self._here))
 
 
 def _node() -> str:

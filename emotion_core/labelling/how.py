@@ -28,8 +28,8 @@ class Labelling:
     """How videos are labelled.
 
     Attributes:
-        models: URIs of the bundles, which answer together; or names of shipped ones, or other
-            people's as ``models.foreign.places`` has them.
+        models: what answers together: names of shipped ones, URIs of bundles, or other people's as
+            ``models.foreign.places`` has them.
         options: windows and pictures.
         detector: as ``faces.detectors.load_detector`` takes it; it must be the one that the
             bundles' features were made with.

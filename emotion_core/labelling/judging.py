@@ -39,7 +39,7 @@ class Judge:
         self._view = view
         recipe = bundle.recipe
         self.hears = hears(bundle)
-        # even where its recipe has a use for pictures, as with sound
+        # what the network was never trained on it cannot judge, even if its recipe has a use for it
         self._sees = recipe.video is not None and "face" in bundle.modalities
         self.sample_rate = recipe.audio.sample_rate if recipe.audio else 0
         if recipe.audio and self.hears:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from emotion_core.models.described import described
 from emotion_core.models.foreign.model import ForeignModel
 from emotion_core.models.foreign.places import is_foreign
-from emotion_core.models.member import Known, Member
+from emotion_core.models.member import Known, Member, hears
 from emotion_core.models.shipped import NAMES, bundle_uri
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ def known(model: str, trust_code: bool, encoder: str | None) -> Known:
     """
     if model in NAMES:
         return described(bundle_uri(model))
-    return load_member(model, "cpu", trust_code, encoder)
+    found = load_member(model, "cpu", trust_code, encoder)
+    if hears(found):
+        found.features()  # its speech encoder has to be there, and the one that it learned with
+    return found
 
 
 def load_member(model: str, device: str, trust_code: bool, encoder: str | None) -> Member:

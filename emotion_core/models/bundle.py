@@ -50,7 +50,8 @@ class Bundle(Described):
     """A loaded model.
 
     Attributes:
-        info, model_id: see ``Described``.
+        info: recipe, labels and everything else that was recorded.
+        model_id: 16 hex digits over weights and recipe: tells damage, no proof of who made it.
         network: in evaluation mode, on ``device``.
         device: where ``predict`` computes.
     """

@@ -52,10 +52,15 @@ class Described:
 
 
 def described(uri: str) -> Described:
-    """The bundle in the folder ``uri``, undamaged; whether its network can be built is not known.
+    """A bundle of the package's own, undamaged; whether its network can be built is not known.
+
+    Of strangers' nothing is read before its size is known: ``bundle.load_bundle``.
+
+    Args:
+        uri: of its folder.
 
     Raises:
-        UsageError: as ``bundle.load_bundle``, but for what only its network can tell.
+        UsageError: there is none, or it is damaged.
     """
     written = written_in(uri)
     try:
@@ -65,7 +70,7 @@ def described(uri: str) -> Described:
     return Described(info, undamaged(uri, storage.read_bytes(storage.join(uri, WEIGHTS)), written))
 
 
-def written_in(uri: str) -> dict[str, Any]:
+def written_in(uri: str) -> Any:
     """What ``recipe.json`` of the bundle in the folder ``uri`` holds, of which nothing is believed.
 
     Raises:

@@ -31,7 +31,7 @@ class Known(Protocol):
 
     @property
     def label_set(self) -> LabelSet:
-        """What the columns of ``predict`` mean."""
+        """What the columns of its answers mean."""
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -113,7 +113,8 @@ class _Trainer(ray.train.torch.TorchTrainer):
     """Without actors that have nothing to do here: each is a process that imports Ray.
 
     One hands out Ray's datasets, of which there are none. The other frees the places of workers
-    whose leader died, on a cluster that lives on: a Ray of one's own ends with its job.
+    whose leader died, on a cluster that lives on: a Ray of one's own ends with its job. A third,
+    which watches for machines that are about to be taken away, is left out by ``train``.
     """
 
     def _create_default_callbacks(self) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from emotion_core.engine.cluster import connect
 from emotion_core.errors import UsageError
-from tests.support.cluster import RayCluster, stranger_env
+from tests.support.cluster import RayCluster, bare_env, stranger_env
 from tests.support.jobs import ROOT
 
 pytestmark = pytest.mark.cluster
@@ -130,3 +130,21 @@ def test_other_failures_of_rays_start_are_not_hidden(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("ray.init", broken)
     with pytest.raises(RuntimeError, match="something else"):
         connect()
+
+
+_STARTS = """
+from emotion_core.engine.cluster import connect
+connect()
+import os
+from benchmarks.processes import descendants, words_of
+told = [" ".join(words_of(pid)) for pid in descendants(os.getpid(), ())]
+print(any("raylet" in each for each in told))
+print([each for each in told if "log_monitor" in each or "monitor.py" in each])
+"""
+
+
+def test_a_ray_of_ones_own_starts_nothing_that_nobody_needs() -> None:
+    env = {**bare_env(), "RAY_ADDRESS": "local", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", _STARTS], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["True", "[]"]

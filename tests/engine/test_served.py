@@ -3,14 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
-from ray.cluster_utils import Cluster
 
 from emotion_core.engine.served import Servers, servers
 from emotion_core.errors import ClipError, StorageError, UsageError
@@ -43,8 +41,6 @@ class Adds:
             return os.getpid()
         if what == "who":
             return os.getpid()
-        if what == "where":
-            return ray.get_runtime_context().get_node_id()
         if what == "bad":
             raise ValueError("no such thing")
         return load + 1
@@ -137,44 +133,3 @@ def _cannot() -> Adds:
 def test_what_cannot_be_made_is_one_line_where_it_is_asked(ray_local: None) -> None:
     with servers(_cannot, 1) as running, pytest.raises(UsageError, match="^no such model$"):
         running.caller()
-
-
-@pytest.fixture
-def two_nodes(ray_address: None) -> Iterator[None]:
-    """Nodes with a resource of their own each, ``here`` and ``there``."""
-    ray.shutdown()  # the Ray of other modules; the next one of them starts it anew
-    cluster = Cluster()
-    try:
-        for name in ("here", "there"):
-            cluster.add_node(num_cpus=1, resources={name: 1}, include_dashboard=False)
-        ray.init(cluster.address, log_to_driver=False)
-        yield
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-
-
-@ray.remote(num_cpus=0.01)
-def asks_where(running: Servers, times: int) -> tuple[str, set[str]]:
-    caller = running.caller()
-    while caller._coming:
-        caller._look(None)
-    own = ray.get_runtime_context().get_node_id()
-    return own, {caller.ask("where", 0) for _ in range(times)}
-
-
-def test_the_servers_of_ones_own_node_are_asked(two_nodes: None, tmp_path: Path) -> None:
-    make = partial(Adds, tmp_path)
-    with (
-        servers(make, 1, resources={"here": 0.1}) as one,
-        servers(make, 2, resources={"there": 0.1}) as others,
-    ):
-        both = Servers(one.actors + others.actors)
-        asked = {
-            name: ray.get(asks_where.options(resources={name: 0.1}).remote(both, 6))
-            for name in ("here", "there")
-        }
-        far, answered = ray.get(asks_where.options(resources={"here": 0.1}).remote(others, 6))
-    assert len({own for own, _ in asked.values()}) == 2
-    assert all(found == {own} for own, found in asked.values())
-    assert far not in answered, "nobody near: whoever there is"

@@ -101,9 +101,12 @@ def test_evaluated_and_labelled(
     try:
         lost = run_here("label", *videos, "--out", tmp_path / "lost")
         assert lost.returncode == 2 and "no folder" in lost.stderr
+        lost = run_here("label", *videos, "--out", tmp_path / "here", "--overwrite")
+        assert lost.returncode == 2 and (tmp_path / "here" / "segments").is_dir()
         other = write_whisper(tmp_path / "other", seed=2)
         wrong = run_here("label", *videos, "--out", tmp_path / "wrong", "--encoder", other)
         assert wrong.returncode == 2 and "holds weights" in " ".join(wrong.stderr.split())
+        assert not (tmp_path / "lost").exists() and not (tmp_path / "wrong").exists()
         well(run_here("label", *videos, "--out", tmp_path / "moved", "--encoder", elsewhere))
     finally:
         elsewhere.rename(encoder)

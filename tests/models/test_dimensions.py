@@ -87,10 +87,10 @@ def test_where_none_that_tells_was_asked_it_is_unknown(tmp_path: Path) -> None:
     only = of_faces(tmp_path / "only", [], {"valence": {"column": 0, "range": [0, 1]}})
     both = Ensemble([voice, only])
     sound = Sample(noise(1.0)[:, None])
-    heard = [sound if member.modalities == ("audio",) else Sample(None) for member in both.bundles]
+    heard = [sound if member.modalities == ("audio",) else Sample(None) for member in both.models]
     seen = [
         Sample(None) if member.modalities == ("audio",) else Sample(None, (RED,))
-        for member in both.bundles
+        for member in both.models
     ]
     from emotion_core.labelling.ensemble import Query
 

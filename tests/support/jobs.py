@@ -43,8 +43,8 @@ def run_job(job: str, *arguments: object, timeout: float = 500, **env: str) -> D
 def run_here(job: str, *arguments: object, **env: str) -> Done:
     """The same command line in this process: no interpreter, no imports and no Ray of its own.
 
-    A job that needs Ray takes the one that ``ray_local`` has started. Its workers have the
-    environment that they were started with: ``env`` is this process's only.
+    A job that needs Ray takes the one that ``ray_local`` or ``ray_one`` has started. Its workers
+    have the environment that they were started with: ``env`` is this process's only.
     """
     main = import_module("examples.demo.__main__" if job == "demo" else f"jobs.{job}").main
     words = [f"{job}.py", *map(str, arguments)]

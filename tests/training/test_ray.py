@@ -16,6 +16,7 @@ from emotion_core.errors import StorageError, UsageError
 from emotion_core.evaluation.answering import evaluate
 from emotion_core.models.bundle import load_bundle
 from emotion_core.recipes import RECIPES, load_recipe, with_training
+from emotion_core.training import trainer
 from emotion_core.training.loop import Training
 from emotion_core.training.run import KIND, run_task
 from emotion_core.training.snapshot import BEST, EpochRow, Snapshot
@@ -180,6 +181,17 @@ def test_a_run_that_was_stopped_before_its_bundle(place: str, tmp_path: Path) ->
     outcome = run_task(task, out, Workers(1), lambda _: None)
     assert len(outcome.history) == 4
     assert load_bundle(out).info.modalities == ("audio",)
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+def test_a_training_starts_no_actor_that_has_nothing_to_do(
+    monkeypatch: pytest.MonkeyPatch, cluster: bool
+) -> None:
+    monkeypatch.setattr(trainer, "joined", lambda: cluster)
+    made = trainer._Trainer(lambda: None)._create_default_callbacks()
+    kinds = {type(each).__name__ for each in made}
+    assert "BackendSetupCallback" in kinds and "DatasetsCallback" not in kinds
+    assert ("PlacementGroupCleanerCallback" in kinds) == cluster
 
 
 def test_too_few_clips_for_the_workers(place: str, tmp_path: Path) -> None:

@@ -42,9 +42,7 @@ def found(place: str) -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def model(
-    ray_one: None, trains_here: None, found: FeatureSet, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def model(ray_local: None, found: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Learned from actors 1 to 19."""
     out = str(tmp_path_factory.mktemp("models") / "first")
     clips = found.select(torch.tensor([s not in OTHERS for s in speakers(found)]).numpy())
@@ -104,7 +102,7 @@ def test_nobody_is_tested_whom_the_model_knows(model: str, found: FeatureSet) ->
 
 
 def test_what_follows_remembers_everybody(
-    ray_one: None, trains_here: None, model: str, place: str, tmp_path: Path
+    ray_local: None, model: str, place: str, tmp_path: Path
 ) -> None:
     """The job, on the five others: the new model has met the first one's people too."""
     recipe = tmp_path / "small_four.py"

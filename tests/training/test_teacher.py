@@ -216,9 +216,7 @@ def test_folds_are_taught_by_folds_of_the_same_name(seen: str, heard: str, place
 
 
 @pytest.mark.slow
-def test_the_job_trains_a_student(
-    ray_one: None, trains_here: None, seen: str, heard: str, tmp_path: Path
-) -> None:
+def test_the_job_trains_a_student(ray_local: None, seen: str, heard: str, tmp_path: Path) -> None:
     """Of one model; that a fold has its own teacher is shown above, without Ray."""
     recipes = tmp_path / "small_two.py"
     recipes.write_text("from tests.training.test_teacher import HEARD, SEEN\n")
