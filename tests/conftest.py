@@ -87,7 +87,7 @@ def ray_with_s3(ray_address: None, s3_server: S3Server) -> Iterator[S3Server]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.env.items():
             patch.setenv(name, value)
-        start_ray(cpus=1)
+        start_ray()
         yield s3_server
         ray.shutdown()
 

@@ -423,7 +423,7 @@ def bucket(inputs: Path, ray_with_s3: S3Server) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", HERE)
 def test_the_commands_of_a_page_run_in_its_order(
-    page: str, inputs: Path, bucket: None, trains_here: None, tmp_path: Path, monkeypatch
+    page: str, inputs: Path, bucket: None, tmp_path: Path, monkeypatch
 ) -> None:
     for each in inputs.iterdir():
         (tmp_path / each.name).symlink_to(each)
