@@ -25,6 +25,7 @@ import typer
 from rich.table import Table
 
 from benchmarks.long_video import SCENE_S, repeat, scene
+from benchmarks.processes import memory_of
 from emotion_core import cli
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.step import LabelOptions
@@ -82,14 +83,7 @@ def family() -> list[int]:
 
 def memory() -> float:
     """Proportional set sizes, bytes."""
-    total = 0
-    for pid in family():
-        try:
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-    return total * 1024.0
+    return float(sum(map(memory_of, family())))
 
 
 def processor() -> float:

@@ -15,10 +15,8 @@ longer than the bare pool; the steady state is what a clip more costs, from one 
 import json
 import os
 import pickle
-import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from itertools import pairwise
@@ -31,9 +29,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from benchmarks.processes import descendants, memory_of
+from benchmarks.processes import Process, memory_of, watched
 from emotion_core import cli
-from emotion_core.errors import UsageError
 
 AT_ONCE = 4
 _LOOK_S = 0.5
@@ -97,10 +94,10 @@ def pool(kind: str, folder: str, out: str, processes: str) -> None:
     from emotion_core.clips.clip import manifest_table
     from emotion_core.corpora import scan
 
-    if kind == "daft":
-        through_daft(folder, out, processes)
-        return
     rows = manifest_table(scan("folder", folder).clips).to_pylist()
+    if kind == "daft":
+        through_daft(rows, out, processes)
+        return
     batches = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
     with ProcessPoolExecutor(int(processes), get_context("spawn"), _begin, (kind,)) as workers:
         found = list(workers.map(_usual if kind == "usual" else _bare, batches))
@@ -108,11 +105,9 @@ def pool(kind: str, folder: str, out: str, processes: str) -> None:
         pq.write_table(pa.concat_tables(found), out)
 
 
-def through_daft(folder: str, out: str, processes: str) -> None:
+def through_daft(rows: list[dict], out: str, processes: str) -> None:
     """The steps in another engine's processes."""
     daft = import_module("daft")  # in no constraints file: it is not a part of this project
-    from emotion_core.clips.clip import manifest_table
-    from emotion_core.corpora import scan
 
     @daft.cls(use_process=True, max_concurrency=int(processes))
     class Prepared:
@@ -127,7 +122,7 @@ def through_daft(folder: str, out: str, processes: str) -> None:
             found = _bare(clips.to_pylist())
             return [pickle.dumps(found.slice(row, 1)) for row in range(len(found))]
 
-    frame = daft.from_pydict({"clip": manifest_table(scan("folder", folder).clips).to_pylist()})
+    frame = daft.from_pydict({"clip": rows})
     frame.select(Prepared().rows(frame["clip"])).write_parquet(out)
 
 
@@ -142,21 +137,13 @@ def linked(videos: list[Path], count: int, folder: Path) -> Path:
 
 def measured(command: list[str]) -> tuple[float, float]:
     """Seconds from start to end of a program, and the most that its processes held, GB."""
-    started, peak, known = time.monotonic(), 0, set[tuple[int, str]]()
-    with tempfile.TemporaryFile("w+") as errors:
-        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
-        while True:
-            try:
-                job.wait(_LOOK_S)
-                break
-            except subprocess.TimeoutExpired:
-                below = descendants(os.getpid(), known)
-                known |= {(pid, process.started) for pid, process in below.items()}
-                peak = max(peak, sum(map(memory_of, below)))
-        if job.returncode:
-            errors.seek(0)
-            raise UsageError(f"{command[1]} ended with {job.returncode}: {errors.read()[-500:]}")
-    return time.monotonic() - started, peak / 1e9
+    peak = 0
+
+    def look(below: dict[int, Process]) -> None:
+        nonlocal peak
+        peak = max(peak, sum(map(memory_of, below)))
+
+    return watched(command, look, _LOOK_S), peak / 1e9
 
 
 def main(

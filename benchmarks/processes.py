@@ -1,9 +1,14 @@
 """The processes below one, and what they use: Linux."""
 
 import os
-from collections.abc import Collection
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from emotion_core.errors import UsageError
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -39,6 +44,37 @@ def descendants(root: int, known: Collection[tuple[int, str]]) -> dict[int, Proc
     while more := {p for p, process in found.items() if process.parent in ours | {root}} - ours:
         ours |= more
     return {pid: found[pid] for pid in ours - {root}}
+
+
+def watched(
+    command: Sequence[str], look: Callable[[dict[int, Process]], None], every_s: float
+) -> float:
+    """Seconds from start to end of a program.
+
+    Args:
+        command: its words.
+        look: called every now and then with the processes that are there, by their number.
+        every_s: seconds between two looks; what was used since the last one is not seen.
+
+    Raises:
+        UsageError: it failed.
+    """
+    started, known = time.monotonic(), set[tuple[int, str]]()
+    with tempfile.TemporaryFile("w+") as errors:
+        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        while True:
+            try:
+                job.wait(every_s)
+                break
+            except subprocess.TimeoutExpired:
+                below = descendants(os.getpid(), known)
+                known |= {(pid, process.started) for pid, process in below.items()}
+                look(below)
+        seconds = time.monotonic() - started
+        if job.returncode:
+            errors.seek(0)
+            raise UsageError(f"{command[1]} ended with {job.returncode}: {errors.read()[-500:]}")
+    return seconds
 
 
 def memory_of(pid: int) -> int:

@@ -7,11 +7,8 @@ each, their ratio, and the processor seconds of every kind of process below them
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -20,9 +17,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benchmarks.processes import descendants, words_of
+from benchmarks.processes import Process, watched, words_of
 from emotion_core import cli
-from emotion_core.errors import UsageError
 
 _EMPTY = """
 import logging, ray
@@ -59,20 +55,15 @@ def measured(command: Sequence[str]) -> tuple[float, dict[str, float]]:
 
     What a process used within its last tenth of a second is not seen.
     """
-    started = time.monotonic()
-    with tempfile.TemporaryFile("w+") as errors:
-        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
-        seen: dict[int, tuple[str, float]] = {}
-        while job.poll() is None:
-            for pid, process in descendants(os.getpid(), ()).items():
-                words = words_of(pid)  # none of one that has ended and is still listed
-                kind = kind_of(words) if words else seen.get(pid, ("the job", 0.0))[0]
-                seen[pid] = kind, process.cpu_s
-            time.sleep(_LOOK_S)
-        seconds = time.monotonic() - started
-        errors.seek(0)
-        if job.returncode:
-            raise UsageError(f"{command[1]} ended with {job.returncode}: {errors.read()[-500:]}")
+    seen: dict[int, tuple[str, float]] = {}
+
+    def look(below: dict[int, Process]) -> None:
+        for pid, process in below.items():
+            words = words_of(pid)  # none of one that has ended and is still listed
+            kind = kind_of(words) if words else seen.get(pid, ("the job", 0.0))[0]
+            seen[pid] = kind, process.cpu_s
+
+    seconds = watched(command, look, _LOOK_S)
     used: dict[str, float] = {}
     for kind, spent in seen.values():
         used[kind] = used.get(kind, 0.0) + spent

@@ -28,6 +28,7 @@ from emotion_core.models.described import (
     WEIGHTS,
     Described,
     id_of,
+    size_of,
     undamaged,
     written_in,
 )
@@ -35,7 +36,7 @@ from emotion_core.models.member import Features
 from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.models.samples import Sample
 from emotion_core.models.temperature import tempered
-from emotion_core.models.weights import check_fit, size_of
+from emotion_core.models.weights import check_fit
 from emotion_core.sound.backends import batch_features
 
 __all__ = ["Bundle", "BundleInfo", "load_bundle", "save_bundle"]

@@ -82,9 +82,18 @@ def written_in(uri: str) -> Any:
             f"{uri!r} is no model bundle (it has no {RECIPE}): give the --out of a finished "
             "jobs/train.py"
         )
-    if sum(file.size for file in storage.list_files(place)) > _MOST_RECIPE:
+    if size_of(place) > _MOST_RECIPE:
         raise UsageError(f"model bundle {uri!r}: its {RECIPE} is too large to be one")
     return storage.read_json(place)
+
+
+def size_of(uri: str) -> int:
+    """Bytes of the file at ``uri``.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    return sum(file.size for file in storage.list_files(uri))
 
 
 def undamaged(uri: str, weights: bytes, written: Mapping[str, Any]) -> str:

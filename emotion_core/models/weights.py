@@ -56,15 +56,6 @@ def check_fit(uri: str, size: int, recipe: Recipe, n_classes: int) -> None:
         raise UsageError(f"is damaged: {size:,} bytes are more than its weights take")
 
 
-def size_of(uri: str) -> int:
-    """Bytes of the file at ``uri``.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    return sum(file.size for file in storage.list_files(uri))
-
-
 def shapes_in(uri: str, size: int) -> Shapes:
     """The shape of every tensor in a safetensors file, from its header alone.
 

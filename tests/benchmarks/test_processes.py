@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import descendants, memory_of, name_of, words_of
+from benchmarks.processes import Process, descendants, memory_of, name_of, watched, words_of
 from benchmarks.startup import kind_of
+from emotion_core.errors import UsageError
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux")
 
@@ -42,6 +43,18 @@ def test_a_process_and_its_child_are_seen_and_so_is_one_whose_parent_is_gone() -
             os.kill(child, signal.SIGKILL)
     assert words_of(parent.pid) == [] and name_of(parent.pid) == "ended"
     assert memory_of(parent.pid) == 0
+
+
+def test_a_program_is_watched_to_its_end() -> None:
+    seen: list[dict[int, Process]] = []
+    words = [sys.executable, "-c", "import time; time.sleep(1)"]
+    assert watched(words, seen.append, 0.1) >= 1 and seen and len(seen[0]) == 1
+
+
+def test_a_program_that_fails_says_so() -> None:
+    words = [sys.executable, "-c", "raise SystemExit('no such thing')"]
+    with pytest.raises(UsageError, match="-c ended with 1: no such thing"):
+        watched(words, lambda below: None, 0.1)
 
 
 def test_kinds_of_processes() -> None:

@@ -43,9 +43,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def place(
-    ray_one: None, trains_here: None, corpus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def place(ray_one: None, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("faces")
     done = run_here(
         "preprocess", "--recipe", "examples/demo_recipe.py",

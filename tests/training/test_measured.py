@@ -40,7 +40,7 @@ def evaluation(folder: Path, **changed: object) -> str:
 
 
 def test_a_model_of_everybody_has_the_folds_figures(
-    ray_one: None, trains_here: None, place: str, tmp_path: Path
+    trains_here: None, place: str, tmp_path: Path
 ) -> None:
     found = load_features(place, HEARD)
     task = divide(found, HEARD, "everybody", 0, measured=FOUND)

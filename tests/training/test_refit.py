@@ -52,7 +52,7 @@ def test_sides_put_together_are_the_clips_of_both(tmp_path: Path) -> None:
 
 
 def test_it_is_a_training_of_the_chosen_length_on_both_sides(
-    ray_one: None, trains_here: None, place: str, tmp_path: Path
+    trains_here: None, place: str, tmp_path: Path
 ) -> None:
     found = load_features(place, HEARD)
     task = divide(found, HEARD, "elte", 3, refit=True)
