@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,27 +30,31 @@ class Process:
 
 
 def descendants(root: int, known: Collection[tuple[int, str]]) -> dict[int, Process]:
-    """All processes below ``root``, and below ``known`` ones, whose parents may be gone; Linux."""
+    """All processes below ``root``, and below ``known`` ones, whose parents may be gone; Linux.
+
+    Those ``known`` ones that live are among them, ``root`` is only where it is known.
+    """
     found: dict[int, Process] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                # the name in parentheses may hold anything, parentheses too
-                words = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it has just ended
-                continue
-            cpu_s = (int(words[11]) + int(words[12])) / _TICKS
-            found[int(entry.name)] = Process(int(words[1]), words[19], cpu_s)
+            with suppress(OSError):  # it has just ended
+                found[int(entry.name)] = _process(int(entry.name))
     ours = {pid for pid, process in found.items() if (pid, process.started) in known}
     while more := {p for p, process in found.items() if process.parent in ours | {root}} - ours:
         ours |= more
-    return {pid: found[pid] for pid in ours - {root}}
+    return {pid: found[pid] for pid in ours}
+
+
+def _process(pid: int) -> Process:
+    # the name in parentheses may hold anything, parentheses too
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return Process(int(words[1]), words[19], (int(words[11]) + int(words[12])) / _TICKS)
 
 
 def watched(
     command: Sequence[str], look: Callable[[dict[int, Process]], None], every_s: float
 ) -> float:
-    """Seconds from start to end of a program.
+    """Seconds from start to end of a program; processes that are not below it are not looked at.
 
     Args:
         command: its words.
@@ -59,15 +64,16 @@ def watched(
     Raises:
         UsageError: it failed.
     """
-    started, known = time.monotonic(), set[tuple[int, str]]()
+    started = time.monotonic()
     with tempfile.TemporaryFile("w+") as errors:
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        known = {(job.pid, _process(job.pid).started)}  # nobody has waited for it: it is there
         while True:
             try:
                 job.wait(every_s)
                 break
             except subprocess.TimeoutExpired:
-                below = descendants(os.getpid(), known)
+                below = descendants(job.pid, known)
                 known |= {(pid, process.started) for pid, process in below.items()}
                 look(below)
         seconds = time.monotonic() - started

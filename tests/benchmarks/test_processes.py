@@ -48,7 +48,13 @@ def test_a_process_and_its_child_are_seen_and_so_is_one_whose_parent_is_gone() -
 def test_a_program_is_watched_to_its_end() -> None:
     seen: list[dict[int, Process]] = []
     words = [sys.executable, "-c", "import time; time.sleep(1)"]
-    assert watched(words, seen.append, 0.1) >= 1 and seen and len(seen[0]) == 1
+    # what else runs below this process is none of it
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
+        try:
+            assert watched(words, seen.append, 0.1) >= 1
+        finally:
+            other.kill()
+    assert seen and all(len(below) == 1 and other.pid not in below for below in seen)
 
 
 def test_a_program_that_fails_says_so() -> None:

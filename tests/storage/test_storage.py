@@ -484,6 +484,22 @@ def test_a_folder_of_something_else_is_never_touched(
     assert os.listdir(tmp_path) == [name]
 
 
+def test_a_job_that_starts_there_right_now_is_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever another job puts there after the first look, it is not somebody else's folder."""
+    out = str(tmp_path)
+    look = outputs.list_files
+
+    def looked(folder: str) -> list[storage.FileInfo]:
+        monkeypatch.setattr(outputs, "list_files", look)
+        storage.start_output(out, "features", SETTINGS)
+        return look(folder)
+
+    monkeypatch.setattr(outputs, "list_files", looked)
+    assert storage.check_output(out, "features", SETTINGS)
+
+
 def test_out_may_be_an_empty_folder_but_not_a_file(tmp_path: Path) -> None:
     put(tmp_path, "empty/.DS_Store")
     storage.start_output(str(tmp_path / "empty"), "features", SETTINGS)
