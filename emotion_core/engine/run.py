@@ -141,9 +141,8 @@ def _reports(
     """What ``Commit`` says of each part, once it is asked for."""
     # several calls for each worker, those that may come included, so that none is left without
     size = max(1, min(batch, -(-len(pending) // (4 * _most(groups[0])))))
-    # whole batches to a part, or the rest of each bundle would be a small part of its own
-    rows_per_part = size * max(1, rows_per_part // size)
     sizes = block_sizes(len(pending), size, _most(groups[0]))
+    rows_per_part = part_rows(rows_per_part, size, sizes[0])
     starts = accumulate(sizes, initial=0)
     blocks = [pending.slice(start, rows) for start, rows in zip(starts, sizes, strict=False)]
     # not from_arrow: that runs a task for each block before anything else, and on a cluster that
@@ -186,6 +185,16 @@ def block_sizes(rows: int, batch: int, workers: int) -> list[int]:
         sizes.append(min(largest, fair, rows))
         rows -= sizes[-1]
     return sizes
+
+
+def part_rows(wanted: int, batch: int, block: int) -> int:
+    """Rows of a part, at most as many as wanted, but for a whole batch.
+
+    Whole blocks, or whole batches of blocks that are larger: Ray hands blocks on as they are, and
+    what a part leaves of the last one would be a small part of its own.
+    """
+    unit = block if block <= wanted else batch
+    return unit * max(1, wanted // unit)
 
 
 def _part(row: dict[str, Any]) -> Part:

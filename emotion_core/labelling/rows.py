@@ -127,8 +127,10 @@ def emotion_shares(segments: Sequence[Segment]) -> np.ndarray | None:
 
 def dominant(segments: Sequence[Segment], shares: np.ndarray) -> int:
     """The label with the largest share; of equal ones the one with the larger mean probability."""
-    mean = np.mean([segment.probabilities for segment in segments], axis=0)
     leading = np.flatnonzero(shares >= shares.max() - 1e-9)
+    if len(leading) == 1:
+        return int(leading[0])
+    mean = np.mean([segment.probabilities for segment in segments], axis=0)
     return int(leading[mean[leading].argmax()])
 
 
@@ -148,29 +150,16 @@ def segment_rows(
         dimensions: that the models tell.
     """
     schema = segments_schema(labels, dimensions)
-    tables = [
-        _segments(work, labels, model_id, min_confidence, dimensions, schema)
-        for work in works
-        if work.segments
-    ]
-    return pa.concat_tables(tables) if tables else schema.empty_table()
-
-
-def _segments(
-    work: ClipWork,
-    labels: tuple[str, ...],
-    model_id: str,
-    min_confidence: float,
-    dimensions: tuple[str, ...],
-    schema: pa.Schema,
-) -> pa.Table:
-    segments = work.segments
+    found = [(work.clip, segment) for work in works for segment in work.segments]
+    if not found:
+        return schema.empty_table()
+    segments = [segment for _, segment in found]
     answers = np.stack([segment.probabilities for segment in segments])
     best = answers.argmax(axis=1)
     confidence = answers[np.arange(len(segments)), best]
     columns: dict[str, Any] = {
-        "clip_id": [work.clip["clip_id"]] * len(segments),
-        "uri": [work.clip["uri"]] * len(segments),
+        "clip_id": [clip["clip_id"] for clip, _ in found],
+        "uri": [clip["uri"] for clip, _ in found],
         **{
             name: [getattr(segment, name) for segment in segments]
             for name in (
@@ -184,7 +173,7 @@ def _segments(
                 "speaking",
             )
         },
-        "labelled_s": labelled_seconds(segments),
+        "labelled_s": [seconds for work in works for seconds in labelled_seconds(work.segments)],
         "emotion": [labels[place] for place in best],
         "confidence": confidence,
         "unsure": confidence < min_confidence,

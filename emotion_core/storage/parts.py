@@ -67,21 +67,24 @@ def read_index(folder: str, n_details: str | None = None) -> pa.Table:
         folder: URI; need not exist.
         n_details: the column that says how many rows a clip has elsewhere.
     """
+    wanted = ["clip_id", "uri", "status", "reasons", *([n_details] if n_details else [])]
+
+    def read(uri: str) -> pa.Table:
+        rows = read_parquet([uri], wanted, optional=("member",))
+        return rows.append_column("file", pa.repeat(name_of(uri), len(rows)))
+
+    uris = parts(folder)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda uri: _index_of(uri, n_details), parts(folder)))
-    return pa.concat_tables([INDEX.empty_table(), *found]).combine_chunks()
-
-
-def _index_of(uri: str, n_details: str | None) -> pa.Table:
-    counted = [n_details] if n_details else []
-    wanted = ["clip_id", "uri", "status", "reasons", *counted]
-    rows = read_parquet([uri], wanted, optional=("member",)).combine_chunks()
+        found = list(pool.map(read, uris))
+    if not found:
+        return INDEX.empty_table()
+    rows = pa.concat_tables(found, promote_options="default").combine_chunks()
     reasons = rows["reasons"].combine_chunks()
     passing = pc.is_in(pc.list_flatten(reasons), value_set=_PASSING)
     places = pc.list_parent_indices(reasons).filter(passing)
     again = pc.is_in(pa.array(range(len(rows)), pa.int64()), value_set=places.cast(pa.int64()))
     columns = {
-        "file": pa.array([name_of(uri)] * len(rows), pa.string()),
+        "file": rows["file"],
         "clip_id": rows["clip_id"],
         "uri": rows["uri"],
         "identity": identity(rows),

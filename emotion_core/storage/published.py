@@ -250,7 +250,7 @@ class Published:
         return True
 
     def _check(self, held: pa.Table, manifest: pa.Table) -> None:
-        if sorted(held["clip_id"].to_pylist()) != sorted(manifest["clip_id"].to_pylist()):
+        if not _sorted(held["clip_id"]).equals(_sorted(manifest["clip_id"])):
             raise RuntimeError(f"{self.out} does not hold one row for each of its inputs")
         if wrong := self._disagreeing(held):
             lacking = join(self.out, str(self.details), wrong[0])
@@ -298,3 +298,7 @@ class Published:
     @property
     def _changed(self) -> "Published":
         return replace(self, out=join(self.out, CHANGED))
+
+
+def _sorted(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values.take(pc.sort_indices(values))

@@ -9,7 +9,7 @@ from emotion_core.clips.each import each
 from emotion_core.clips.work import ClipWork
 from emotion_core.engine.needs import Needs
 from emotion_core.engine.plan import Group
-from emotion_core.engine.run import block_sizes, run_groups
+from emotion_core.engine.run import block_sizes, part_rows, run_groups
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.storage.uris import explain
 
@@ -81,3 +81,20 @@ def test_a_million_rows_are_few_blocks_that_get_small_at_the_end(batch: int, wor
     assert all(size % batch == 0 for size in sizes[:-1]), "whole batches"
     # what is left when the last large block is taken keeps every worker busy
     assert sizes.count(batch) >= min(len(sizes), 3 * workers)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "batch", "block", "rows"),
+    [
+        (64, 6, 6, 60),  # ten batches, which are blocks
+        (125, 6, 54, 108),  # two blocks of nine batches
+        (64, 6, 54, 54),
+        (40, 6, 54, 36),  # of a larger block, whole batches
+        (1, 6, 54, 6),
+        (4, 1, 1, 4),
+    ],
+)
+def test_a_part_is_whole_blocks_or_of_larger_ones_whole_batches(
+    wanted: int, batch: int, block: int, rows: int
+) -> None:
+    assert part_rows(wanted, batch, block) == rows
