@@ -3,9 +3,9 @@
     python -m benchmarks.long_video --minutes 120
 
 A scene of 24 seconds (a moving face, a speech-like voice; 1280 x 720, H.264 and AAC) is repeated,
-packet by packet, to a video of 2 minutes and one of ``--minutes``. ``jobs/label.py`` labels each in
-a Ray of its own: short, long, and short again, because a machine that others use too is not the
-same half an hour later.
+packet by packet, to a video of 2 minutes and one of ``--minutes``, or several of these.
+``jobs/label.py`` labels each in a Ray of its own: short, long, and short again, because a machine
+that others use too is not the same half an hour later. Then straight lines are laid through them.
 
 ``wall`` is the whole job, Ray's start included; ``work`` is the column ``seconds`` of ``videos/``;
 ``cpu`` is the processor time of the worker and its decoder from the moment on that it has one: on a
@@ -30,6 +30,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.fits import line
 from benchmarks.processes import descendants, memory_of, name_of
 from emotion_core import cli, storage
 from emotion_core.errors import UsageError
@@ -205,8 +206,26 @@ def show(runs: list[Run]) -> None:
         console.print(f"{each.minutes:.0f} min, largest in MB: {told}", soft_wrap=True)
 
 
+def fitted(runs: list[Run]) -> None:
+    """Print straight lines through all runs: do time and memory grow as the video does?"""
+    long = [each.minutes for each in runs]
+    for name, unit, values in (
+        ("work", "s", [each.work_s for each in runs]),
+        ("cpu", "s", [each.usage.cpu_s for each in runs]),
+        ("peak", "MB", [each.usage.peak / _MB for each in runs]),
+    ):
+        fit = line(long, values)
+        cli.console.print(
+            f"{name}: {fit.at_zero:,.1f} {unit} + {fit.each:.2f} {unit} a minute, which explains "
+            f"{fit.explained:.2%} of the variance",
+            soft_wrap=True,
+        )
+
+
 def main(
-    minutes: Annotated[float, typer.Option(help="Length of the long video.", min=2)] = 120.0,
+    minutes: Annotated[
+        list[float], typer.Option(help="Length of the long video; repeatable.", min=2)
+    ] = [120.0],  # noqa: B006
     model: Annotated[
         str | None, typer.Option(help="Model bundle; one that learned nothing without it.")
     ] = None,
@@ -214,14 +233,14 @@ def main(
         Path | None, typer.Option(help="Where videos, labels and logs stay; nothing without it.")
     ] = None,
 ) -> None:
-    """Label a 2-minute video, a long one, and the 2-minute one again. Needs 0.7 GB for an hour."""
+    """Label a 2-minute video, long ones, and the 2-minute one again. Needs 0.7 GB for an hour."""
     work = folder or Path(tempfile.mkdtemp(prefix="long-video-"))
     work.mkdir(parents=True, exist_ok=True)
     try:
         bundle = model or str(untrained(work / "model"))
         source = scene(work / "scene.mp4")
         runs: list[Run] = []
-        for number, length in enumerate((SHORT_MIN, minutes, SHORT_MIN)):
+        for number, length in enumerate((SHORT_MIN, *minutes, SHORT_MIN)):
             video = work / f"{length:g} minutes.mp4"
             if not video.exists():
                 repeat(source, video, round(length * 60 / SCENE_S))
@@ -229,6 +248,7 @@ def main(
             cli.console.print(f"{video.name}: {size:,.0f} MB, labelling", soft_wrap=True)
             runs.append(run(video, bundle, work / f"labels-{number}"))
             show(runs)
+        fitted(runs)
     finally:
         if folder is None:
             shutil.rmtree(work, ignore_errors=True)

@@ -29,6 +29,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from benchmarks.fits import line
 from benchmarks.processes import Process, memory_of, watched
 from emotion_core import cli
 
@@ -175,6 +176,8 @@ def main(
                 took[side][many] = median(seconds for seconds, _ in runs[side])
                 held[side][many] = max(peak for _, peak in runs[side])
     cli.console.print(shown(took, held))
+    if len(took["preprocess"]) > 2:
+        cli.console.print(fitted(took, held))
     if json_to is not None:
         json_to.write_text(json.dumps({"seconds": took, "gb": held}, indent=1))
 
@@ -192,6 +195,21 @@ def shown(took: dict[str, dict[int, float]], held: dict[str, dict[int, float]]) 
         more = [1000 * (each[most] - each[fewer]) / (most - fewer) for each in took.values()]
         cells = [f"{each:.0f} ms" for each in more]
         table.add_row(f"one more of {most}", *cells, f"{more[1] / more[0]:.2f} of the pool")
+    return table
+
+
+def fitted(took: dict[str, dict[int, float]], held: dict[str, dict[int, float]]) -> Table:
+    """Straight lines through the counts of each side: does a job grow as its clips do?"""
+    table = Table(title="a + b * clips, and the share of the variance that this explains")
+    for heading in ("", "a, s", "b, ms", "explained", "memory of one more, kB"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for side, seconds in took.items():
+        time = line(list(seconds), list(seconds.values()))
+        memory = line(list(held[side]), list(held[side].values()))
+        table.add_row(
+            side, f"{time.at_zero:.1f}", f"{1e3 * time.each:.0f}", f"{time.explained:.4f}",
+            f"{1e6 * memory.each:.0f}",
+        )  # fmt: skip
     return table
 
 

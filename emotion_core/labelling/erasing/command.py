@@ -42,12 +42,13 @@ def main(
         raise UsageError("nothing to erase: give --video URI or --person NAME")
     labels = storage.absolute(labels)
     job = Erasing(labels, tuple(map(storage.absolute, video or ())), tuple(person or ()), dry_run)
-    job.check()
+    places = [storage.absolute(place) for place in features or ()]
+    job.check(places)
     # whose crops they may be: before people/ forgets it
     theirs, names = job.videos_and_names()
     touched = (*job.videos, *theirs)
     with storage.sole_writer(labels, "labels", cli.say) as claim:
-        for place in map(storage.absolute, features or ()):
+        for place in places:
             with storage.sole_writer(place, "features", cli.say) as other:
                 _say(place, job.from_features(place, touched, names, other.check), dry_run)
         _say(labels, job.from_labels(claim.check), dry_run)

@@ -43,8 +43,12 @@ class Erasing:
     persons: tuple[str, ...]
     dry_run: bool = False
 
-    def check(self) -> None:
-        """Raises ``UsageError`` for what is not there, so that a mistyped name is no success."""
+    def check(self, features: Sequence[str] = ()) -> None:
+        """Raises ``UsageError`` for what is not there, so that a mistyped name is no success.
+
+        Args:
+            features: URIs of features that are to be looked through.
+        """
         marks = erased(self.labels)
         if not parts(storage.join(self.labels, VIDEOS)) and not marks:
             raise UsageError(f"{self.labels} holds no labels: give the --out of jobs/label.py")
@@ -56,6 +60,9 @@ class Erasing:
         if self.persons:
             rows_of_persons(self.labels, self.persons)
             require_current(self.labels)
+        for place in features:
+            if not parts(storage.join(place, FEATURES_FOLDERS[0])):
+                raise UsageError(f"{place} holds no features: give the --out of jobs/preprocess.py")
 
     def videos_and_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """In which videos these people are, as far as ``people/`` knows, and what they are called.
@@ -100,8 +107,6 @@ class Erasing:
             names: of people.
             check: the claim's.
         """
-        if not parts(storage.join(place, FEATURES_FOLDERS[0])):
-            raise UsageError(f"{place} holds no features: give the --out of jobs/preprocess.py")
         gone = of_videos_and_speakers(touched, names)
         counts = drop_from_features(place, gone, check, self.dry_run)
         if not self.dry_run:

@@ -195,7 +195,7 @@ def test_a_mistyped_name_is_no_success(out: Path, words: tuple, told: str) -> No
     done = erase(out, *words)
     assert done.returncode == 2 and told in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert everything(out) == before
+    assert everything(out) == before and not Path("nowhere").exists()
 
 
 def test_a_job_that_writes_there_goes_first(out: Path) -> None:
