@@ -13,6 +13,7 @@ memory. On a machine that others use too, all of these say more about the others
 import os
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
@@ -21,11 +22,12 @@ from typing import Annotated
 
 import av
 import numpy as np
+import psutil
 import typer
 from rich.table import Table
 
 from benchmarks.long_video import SCENE_S, repeat, scene
-from benchmarks.processes import memory_of
+from benchmarks.processes import memory_of, processor_s
 from emotion_core import cli
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.step import LabelOptions
@@ -37,7 +39,6 @@ from emotion_core.live.session import LiveSession
 SIZE = (640, 480)
 _EVERY_S = 5.0
 _WARM_S = 30.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -74,11 +75,10 @@ def small(source: Path, path: Path) -> Path:
     return path
 
 
-def family() -> list[int]:
+def family() -> list[psutil.Process]:
     """This process and its children."""
-    mine = os.getpid()
-    children = Path(f"/proc/{mine}/task").glob("*/children")
-    return [mine, *(int(pid) for each in children for pid in each.read_text().split())]
+    mine = psutil.Process()
+    return [mine, *mine.children()]
 
 
 def memory() -> float:
@@ -88,14 +88,11 @@ def memory() -> float:
 
 def processor() -> float:
     """Seconds of processor time so far."""
-    total = 0
-    for pid in family():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
+    total = 0.0
+    for process in family():
+        with suppress(psutil.Error):  # it has just ended
+            total += processor_s(process)
+    return total
 
 
 def watch(session: LiveSession, seconds: float) -> Taken:

@@ -20,18 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import av
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.fits import line
-from benchmarks.processes import descendants, memory_of, name_of
+from benchmarks.processes import descendants, memory_of, name_of, processor_s
 from emotion_core import cli, storage
 from emotion_core.errors import UsageError
 
@@ -120,24 +121,27 @@ class Usage:
     peak: int = 0
     largest: list[tuple[str, int]] = field(default_factory=list)
     cpu_s: float = 0.0
-    _known: set[tuple[int, str]] = field(default_factory=set)
-    _before_s: dict[int, float] = field(default_factory=dict)  # by worker: until it had a decoder
+    _known: set[psutil.Process] = field(default_factory=set)
+    # by worker: until it had a decoder
+    _before_s: dict[psutil.Process, float] = field(default_factory=dict)
 
     def look(self) -> None:
         """Look at every process of the tree once."""
         tree = descendants(os.getpid(), self._known)
-        self._known |= {(pid, process.started) for pid, process in tree.items()}
-        names = {pid: name_of(pid) for pid in tree}
-        held = [(name, memory_of(pid)) for pid, name in names.items()]
+        self._known |= tree
+        names = {process: name_of(process) for process in tree}
+        held = [(name, memory_of(process)) for process, name in names.items()]
         total = sum(size for _, size in held)
         if total > self.peak:
             self.peak = total
             self.largest = sorted(held, key=lambda each: -each[1])[:4]
-        for pid in (pid for pid, name in names.items() if name.startswith(_WORKER)):
-            children = [process.cpu_s for process in tree.values() if process.parent == pid]
-            if children:
-                before_s = self._before_s.setdefault(pid, tree[pid].cpu_s)
-                self.cpu_s = max(self.cpu_s, tree[pid].cpu_s - before_s + sum(children))
+        for worker in (each for each, name in names.items() if name.startswith(_WORKER)):
+            with suppress(psutil.Error):  # it has just ended
+                if children := worker.children():
+                    used_s = processor_s(worker)
+                    before_s = self._before_s.setdefault(worker, used_s)
+                    used_s += sum(map(processor_s, children)) - before_s
+                    self.cpu_s = max(self.cpu_s, used_s)
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,12 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
+import psutil
 import typer
 from rich.table import Table
 
 from benchmarks.fits import line
-from benchmarks.processes import Process, memory_of, watched
+from benchmarks.processes import memory_of, watched
 from emotion_core import cli
 
 AT_ONCE = 4
@@ -140,7 +141,7 @@ def measured(command: list[str]) -> tuple[float, float]:
     """Seconds from start to end of a program, and the most that its processes held, GB."""
     peak = 0
 
-    def look(below: dict[int, Process]) -> None:
+    def look(below: set[psutil.Process]) -> None:
         nonlocal peak
         peak = max(peak, sum(map(memory_of, below)))
 

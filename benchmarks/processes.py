@@ -1,64 +1,42 @@
-"""The processes below one, and what they use: Linux."""
+"""The processes below one, and what they use."""
 
-import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from emotion_core.errors import UsageError
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+Look = Callable[[set[psutil.Process]], None]
 
 
-@dataclass(frozen=True)
-class Process:
-    """A process, as it was when it was looked at.
-
-    Attributes:
-        parent: its parent's number.
-        started: clock ticks, as the system spells it: with its number it tells it from every other.
-        cpu_s: processor seconds.
-    """
-
-    parent: int
-    started: str
-    cpu_s: float
-
-
-def descendants(root: int, known: Collection[tuple[int, str]]) -> dict[int, Process]:
-    """All processes below ``root``, and below ``known`` ones, whose parents may be gone; Linux.
+def descendants(root: int, known: Collection[psutil.Process] = ()) -> set[psutil.Process]:
+    """All processes below ``root``, and below ``known`` ones, whose parents may be gone.
 
     Those ``known`` ones that live are among them, ``root`` is only where it is known.
     """
-    found: dict[int, Process] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):  # it has just ended
-                found[int(entry.name)] = _process(int(entry.name))
-    ours = {pid for pid, process in found.items() if (pid, process.started) in known}
-    while more := {p for p, process in found.items() if process.parent in ours | {root}} - ours:
+    parents: dict[psutil.Process, int] = {}
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):  # it has just ended
+            parents[each] = each.ppid()
+    ours = parents.keys() & set(known)
+    numbers = {root, *(each.pid for each in ours)}
+    while more := {each for each, parent in parents.items() if parent in numbers} - ours:
         ours |= more
-    return {pid: found[pid] for pid in ours}
+        numbers |= {each.pid for each in more}
+    return ours
 
 
-def _process(pid: int) -> Process:
-    # the name in parentheses may hold anything, parentheses too
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return Process(int(words[1]), words[19], (int(words[11]) + int(words[12])) / _TICKS)
-
-
-def watched(
-    command: Sequence[str], look: Callable[[dict[int, Process]], None], every_s: float
-) -> float:
+def watched(command: Sequence[str], look: Look, every_s: float) -> float:
     """Seconds from start to end of a program; processes that are not below it are not looked at.
 
     Args:
         command: its words.
-        look: called every now and then with the processes that are there, by their number.
+        look: called every now and then with the processes that are there.
         every_s: seconds between two looks; what was used since the last one is not seen.
 
     Raises:
@@ -67,14 +45,14 @@ def watched(
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as errors:
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
-        known = {(job.pid, _process(job.pid).started)}  # nobody has waited for it: it is there
+        known = {psutil.Process(job.pid)}  # nobody has waited for it: it is there
         while True:
             try:
                 job.wait(every_s)
                 break
             except subprocess.TimeoutExpired:
                 below = descendants(job.pid, known)
-                known |= {(pid, process.started) for pid, process in below.items()}
+                known |= below
                 look(below)
         seconds = time.monotonic() - started
         if job.returncode:
@@ -83,32 +61,36 @@ def watched(
     return seconds
 
 
-def memory_of(pid: int) -> int:
-    """Bytes that a process holds: its share of each page; 0 when it has ended."""
+def processor_s(process: psutil.Process) -> float:
+    """Processor seconds that it has used, without its children's.
+
+    Raises:
+        psutil.Error: it has ended.
+    """
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Bytes that it holds, its share of each page where that is told; 0 when it has ended."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
+        held = process.memory_full_info()
+    except psutil.Error:
         return 0
+    return getattr(held, "pss", held.rss)
 
 
-def words_of(pid: int) -> list[str]:
-    """A process's command line; empty when it has ended."""
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty when it has ended."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
+        return process.cmdline()
+    except psutil.Error:
         return []
-    return [word.decode(errors="replace") for word in words if word]
 
 
-def name_of(pid: int) -> str:
-    """What a process is, by its command line."""
-    named = words_of(pid)[:3]
+def name_of(process: psutil.Process) -> str:
+    """What it is, by its command line."""
+    named = words_of(process)[:3]
     # Ray's workers tell in their first word what they do
     if named and named[0].startswith("ray::"):
         return named[0]

@@ -10,14 +10,16 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Annotated
 
+import psutil
 import typer
 from rich.table import Table
 
-from benchmarks.processes import Process, watched, words_of
+from benchmarks.processes import processor_s, watched
 from emotion_core import cli
 
 _EMPTY = """
@@ -55,13 +57,12 @@ def measured(command: Sequence[str]) -> tuple[float, dict[str, float]]:
 
     What a process used within its last tenth of a second is not seen.
     """
-    seen: dict[int, tuple[str, float]] = {}
+    seen: dict[psutil.Process, tuple[str, float]] = {}
 
-    def look(below: dict[int, Process]) -> None:
-        for pid, process in below.items():
-            words = words_of(pid)  # none of one that has ended and is still listed
-            kind = kind_of(words) if words else seen.get(pid, ("the job", 0.0))[0]
-            seen[pid] = kind, process.cpu_s
+    def look(below: set[psutil.Process]) -> None:
+        for process in below:
+            with suppress(psutil.Error):  # it has just ended
+                seen[process] = kind_of(process.cmdline()), processor_s(process)
 
     seconds = watched(command, look, _LOOK_S)
     used: dict[str, float] = {}

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.processes import words_of
 from emotion_core import cli, storage
 from emotion_core.errors import UsageError
 from tests.support.large_features import write_large
@@ -57,24 +59,17 @@ class Run:
 def private(pid: int) -> int:
     """Bytes that only this process has; 0 when it has ended. Linux."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
+        held = psutil.Process(pid).memory_info()
+    except psutil.Error:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)
+    return held.rss - held.shared
 
 
 def workers() -> list[int]:
     """Ids of the processes that train."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                name = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:  # it has just ended
-                continue
-            if name.startswith(_WORKER):
-                found.append(int(entry.name))
-    return found
+    return [
+        each.pid for each in psutil.process_iter() if " ".join(words_of(each)).startswith(_WORKER)
+    ]
 
 
 def run(features: str, clips: int, count: int, out: Path) -> Run:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from tests.support.cluster import (
     MARK,
     START_SECONDS,
@@ -145,17 +147,15 @@ def three_nodes() -> Iterator[Nodes]:
 
 def children(parent: int) -> list[int]:
     """Processes that this one started and that are there."""
-    found: list[int] = []
-    for path in Path(f"/proc/{parent}/task").glob("*/children"):
-        with suppress(OSError):
-            found += map(int, path.read_text().split())
-    return found
+    with suppress(psutil.Error):
+        return [each.pid for each in psutil.Process(parent).children()]
+    return []
 
 
 def title(pid: int) -> str:
     """What a process calls itself; nothing when it is gone."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    with suppress(psutil.Error):
+        return " ".join(psutil.Process(pid).cmdline())
     return ""
 
 

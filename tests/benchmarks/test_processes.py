@@ -1,18 +1,15 @@
 """What benchmarks see of the processes below them."""
 
 import os
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks.processes import Process, descendants, memory_of, name_of, watched, words_of
+from benchmarks.processes import descendants, memory_of, name_of, processor_s, watched, words_of
 from benchmarks.startup import kind_of
 from emotion_core.errors import UsageError
-
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux")
 
 _WITH_A_CHILD = """
 import subprocess, sys
@@ -30,23 +27,24 @@ def test_a_process_and_its_child_are_seen_and_so_is_one_whose_parent_is_gone() -
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
+        child = psutil.Process(int(parent.stdout.readline()))
         try:
-            found = descendants(os.getpid(), ())
-            assert found[parent.pid].parent == os.getpid() and found[child].parent == parent.pid
+            found = descendants(os.getpid())
+            first = psutil.Process(parent.pid)
+            assert {first, child} <= found and descendants(parent.pid) == {child}
             assert memory_of(child) > 1e6 and "time.sleep" in name_of(child)
+            assert processor_s(child) > 0
             parent.kill()
             parent.wait()
-            known = [(pid, process.started) for pid, process in found.items()]
-            assert child in descendants(os.getpid(), known)
+            left = descendants(os.getpid(), found)
+            assert child in left and first not in left
         finally:
-            os.kill(child, signal.SIGKILL)
-    assert words_of(parent.pid) == [] and name_of(parent.pid) == "ended"
-    assert memory_of(parent.pid) == 0
+            child.kill()
+    assert words_of(first) == [] and name_of(first) == "ended" and memory_of(first) == 0
 
 
 def test_a_program_is_watched_to_its_end() -> None:
-    seen: list[dict[int, Process]] = []
+    seen: list[set[psutil.Process]] = []
     words = [sys.executable, "-c", "import time; time.sleep(1)"]
     # what else runs below this process is none of it
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
@@ -54,7 +52,8 @@ def test_a_program_is_watched_to_its_end() -> None:
             assert watched(words, seen.append, 0.1) >= 1
         finally:
             other.kill()
-    assert seen and all(len(below) == 1 and other.pid not in below for below in seen)
+    assert seen and all(len(below) == 1 for below in seen)
+    assert other.pid not in {process.pid for below in seen for process in below}
 
 
 def test_a_program_that_fails_says_so() -> None:

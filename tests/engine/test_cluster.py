@@ -137,7 +137,7 @@ from emotion_core.engine.cluster import connect
 connect()
 import os
 from benchmarks.processes import descendants, words_of
-told = [" ".join(words_of(pid)) for pid in descendants(os.getpid(), ())]
+told = [" ".join(words_of(process)) for process in descendants(os.getpid())]
 print(any("raylet" in each for each in told))
 print([each for each in told if "log_monitor" in each or "monitor.py" in each])
 """
