@@ -98,7 +98,6 @@ class _Player:
         self._told_s = 0.0
         self._origin = 0.0  # when the source was open, by the clock
         self._held_s = 0.0  # how long it has been paused
-        self._troubles: list[Exception] = []  # of what plays beside
         self._latest: dict[str, float] = {}  # when each device gave something last
 
     def run(self) -> None:
@@ -113,7 +112,10 @@ class _Player:
             self._tell(Opened(replace(parts[0].facts.info, has_audio=wanted)))
             self._tell(self._play(parts))
         except _TROUBLES as error:
-            self._tell(Closed(self._progress.reached_s, redacted(_reason(error)), refused))
+            self._lose(error, refused)
+
+    def _lose(self, error: Exception, refused: bool = False) -> None:
+        self._tell(Closed(self._progress.reached_s, redacted(_reason(error)), refused))
 
     def _tell(self, message: Message) -> None:
         with self._sending:
@@ -174,17 +176,16 @@ class _Player:
         return Closed(end_s, warnings=tuple(warnings))
 
     def _play_beside(self, made: Decoded, part: _Part) -> None:
+        # told from here: what plays in front may have hung
         try:
             self._play_one(made, part)
-            self._troubles.append(_Lost("the microphone gives no more"))
+            self._lose(_Lost("the microphone gives no more"))
         except _TROUBLES as error:
-            self._troubles.append(error)
+            self._lose(error)
 
     def _play_one(self, made: Decoded, part: _Part) -> None:
         last_s: float | None = None
         for packet in part.packets:
-            if self._troubles:
-                raise _Lost(_reason(self._troubles[0]))
             if part.given.arrival:
                 now = time.monotonic()
                 self._alive(part, now)

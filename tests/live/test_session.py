@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 from PIL import Image
 
 from emotion_core.clips.work import Segment
-from emotion_core.errors import UsageError
+from emotion_core.errors import ClipError, UsageError
 from emotion_core.faces.types import Detections
+from emotion_core.labelling.ensemble import Query
 from emotion_core.labelling.step import LabelOptions, LabelStep
 from emotion_core.live.opening import Timing
 from emotion_core.live.session import LiveSession
@@ -210,6 +212,28 @@ def test_an_error_of_the_models_ends_it_and_is_told(model: Path, clip: Path) -> 
     with pytest.raises(RuntimeError, match="no face will"), playing(step, clip) as (session, _):
         last = shown(session)[-1]
     assert "error" in last.figures.note
+
+
+def test_a_window_that_fails_is_told_and_the_others_are_answered(model: Path, clip: Path) -> None:
+    step, kept = labeller(model), Kept()
+    answers = step.ensemble.answers
+
+    def failing(queries: Sequence[Query]) -> list[Segment]:
+        if queries and queries[0].start_s == 2.0:
+            raise ClipError("predict", "the model gave no number")
+        return answers(queries)
+
+    step.ensemble.answers = failing  # type: ignore[method-assign]
+    with playing(step, clip, LOSSLESS, kept) as (session, _):
+        notes = {snapshot.figures.note for snapshot in shown(session)}
+
+    told = "no answer about 2 s: the model gave no number"
+    assert told in notes, "the page says so"
+    assert {segment.start_s for segment in kept.got} == {0.0, 4.0, 6.0}
+    assert kept.seen is not None
+    outcome = step.result(work_on(clip), kept.seen, kept.got).outcome
+    assert outcome.status == "degraded" and told in (outcome.error or "")
+    assert "error" in outcome.reasons
 
 
 def test_a_bad_source_is_wrong_usage(model: Path, tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """A source: played at its pace, watched, and sought again when it is lost."""
 
+import errno
+import os
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +19,7 @@ from emotion_core.live.front import Front, Taken
 from emotion_core.live.orders import Order
 from emotion_core.live.source import Patience, Source
 from emotion_core.media.decode import decode
+from emotion_core.media.spawning import BareContext
 from emotion_core.media.types import DecodePlan
 from emotion_core.recipes.specs import VideoSpec
 from tests.support.live_sources import CuttingServer
@@ -177,6 +183,47 @@ def test_a_stream_that_falls_silent_is_lost(stream: bytes) -> None:
     assert "nothing came from it for too long" in note or "does not answer" in note
 
 
+def test_a_stream_that_is_lost_while_it_is_paused_says_both(stream: bytes) -> None:
+    with CuttingServer(stream, cuts=(len(stream) // 3,) * 99) as server:
+        source, front = open_source(address(server.url, None))
+        source.start()
+        source.pause()
+        notes = (each.status.note for each in taken(front))
+        note = next(note for note in notes if note.startswith("paused; "))
+        source.close()
+
+    assert note.startswith("paused; lost after ") and "trying again" in note
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_no_process_to_be_had_is_told(
+    stream: bytes, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """At first it is one line, later the source is sought again."""
+
+    class Full(BareContext):
+        made = 0
+
+        def Process(self, *args: Any, **named: Any) -> Any:
+            Full.made += 1
+            if first or Full.made == 2:
+                raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+            return super().Process(*args, **named)
+
+    monkeypatch.setattr("emotion_core.live.source.BareContext", Full)
+    with CuttingServer(stream, cuts=(len(stream) // 3,)) as server:
+        source, front = open_source(address(server.url, None))
+        if first:
+            with pytest.raises(UsageError, match="--source .*temporarily unavailable$"):
+                source.start()
+            return
+        source.start()
+        notes = (each.status.note for each in taken(front))
+        assert next(note for note in notes if "temporarily unavailable" in note)
+        assert next(each for each in taken(front) if each.status.source == "playing")
+        source.close()
+
+
 def test_waits_grow_and_have_an_end(stream: bytes) -> None:
     waits: list[float] = []
 
@@ -269,6 +316,35 @@ def test_a_camera_and_its_microphone_play_side_by_side(stream: bytes, tmp_path: 
         source.close()
 
     assert "the microphone gives no more" in note
+
+
+def test_a_camera_that_hangs_beside_its_microphone_is_lost(stream: bytes, tmp_path: Path) -> None:
+    """A pipe stands in for the camera: no time limit ends a read of either."""
+    sound = write_clip(tmp_path / "sound.ts", frames=0, sound_s=60.0, format="mpegts", fps=25)
+    pipe = tmp_path / "camera"
+    os.mkfifo(pipe)
+
+    def give() -> None:
+        with pipe.open("wb") as file, suppress(BrokenPipeError):
+            file.write(stream)
+            file.flush()
+            over.wait()
+
+    over = threading.Event()
+    giver = threading.Thread(target=give)
+    giver.start()
+    with RtspServer(sound.read_bytes(), seconds=60.0) as ear:
+        see = Input(str(pipe), "mpegts", {}, arrival=True)
+        hear = Input(ear.url, None, address(ear.url, None).main.options, arrival=True)
+        source, front = open_source(Address("two", see, hear), read_s=3.0)
+        source.start()
+        notes = (each.status.note for each in taken(front))
+        note = next(note for note in notes if note)
+        source.close()
+    over.set()
+    giver.join()
+
+    assert f"nothing came from {pipe} for too long" in note
 
 
 def test_an_rtsp_camera_that_is_lost_comes_back(stream: bytes) -> None:
