@@ -26,5 +26,7 @@ def line(x: Sequence[float], y: Sequence[float]) -> Line:
     """The line through points of at least two different ``x``."""
     each, at_zero = np.polyfit(x, y, 1)
     wrong = np.asarray(y) - (at_zero + each * np.asarray(x))
-    spread = float(np.var(y)) * len(y)
-    return Line(float(at_zero), float(each), 1 - float(wrong @ wrong) / spread if spread else 1.0)
+    spread = np.asarray(y) - np.mean(y)
+    level = np.allclose(spread, 0, atol=1e-9 * float(np.abs(y).max()))
+    explained = 1.0 if level else 1 - float(wrong @ wrong) / float(spread @ spread)
+    return Line(float(at_zero), float(each), explained)

@@ -3,7 +3,7 @@
     python -m benchmarks.long_video --minutes 120
 
 A scene of 24 seconds (a moving face, a speech-like voice; 1280 x 720, H.264 and AAC) is repeated,
-packet by packet, to a video of 2 minutes and one of ``--minutes``, or several of these.
+packet by packet, to a video of 2 minutes and to a longer one, or several (``--minutes``).
 ``jobs/label.py`` labels each in a Ray of its own: short, long, and short again, because a machine
 that others use too is not the same half an hour later. Then straight lines are laid through them.
 
@@ -228,7 +228,7 @@ def fitted(runs: list[Run]) -> None:
 
 def main(
     minutes: Annotated[
-        list[float], typer.Option(help="Length of the long video; repeatable.", min=2)
+        list[float], typer.Option(help="Length of a long video; repeatable.", min=3)
     ] = [120.0],  # noqa: B006
     model: Annotated[
         str | None, typer.Option(help="Model bundle; one that learned nothing without it.")

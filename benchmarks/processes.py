@@ -73,17 +73,19 @@ def processor_s(process: psutil.Process) -> float:
 
 def memory_of(process: psutil.Process) -> int:
     """Bytes that it holds, its share of each page where that is told; 0 when it has ended."""
-    try:
-        held = process.memory_full_info()
-    except psutil.Error:
-        return 0
-    return getattr(held, "pss", held.rss)
+    with suppress(psutil.NoSuchProcess):
+        try:
+            held = process.memory_full_info()
+        except psutil.AccessDenied:
+            return process.memory_info().rss
+        return getattr(held, "pss", held.rss)
+    return 0
 
 
 def words_of(process: psutil.Process) -> list[str]:
     """Its command line; empty when it has ended."""
     try:
-        return process.cmdline()
+        return [word for word in process.cmdline() if word]
     except psutil.Error:
         return []
 

@@ -18,7 +18,7 @@ MODALITIES = ("audio-visual", "video", "audio", "image", "face")
 _STRETCH = re.compile(r"t=(\d+\.\d+)(?:,(\d+\.\d+))?")
 
 
-@dataclass(frozen=True, slots=True)  # there may be millions
+@dataclass(frozen=True)
 class Clip:
     """One row of the manifest.
 
@@ -61,7 +61,7 @@ class Clip:
         return hashlib.sha256(raw).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VotedClip(Clip):
     """A clip of which people were asked what emotion it shows.
 

@@ -1,5 +1,6 @@
 """Groups of steps as Ray Data operators, and the parts they leave behind."""
 
+import math
 import pickle
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -188,13 +189,15 @@ def block_sizes(rows: int, batch: int, workers: int) -> list[int]:
 
 
 def part_rows(wanted: int, batch: int, block: int) -> int:
-    """Rows of a part, at most as many as wanted, but for a whole batch.
+    """Rows of a part, at most as many as wanted, but at least a batch.
 
-    Whole blocks, or whole batches of blocks that are larger: Ray hands blocks on as they are, and
-    what a part leaves of the last one would be a small part of its own.
+    Whole blocks, or equal shares of a larger one in whole batches: Ray hands blocks on as they are,
+    and what parts leave of one would be a small part of its own.
     """
-    unit = block if block <= wanted else batch
-    return unit * max(1, wanted // unit)
+    if block <= wanted:
+        return block * (wanted // block)
+    batches, most = math.ceil(block / batch), max(1, wanted // batch)
+    return batch * math.ceil(batches / math.ceil(batches / most))
 
 
 def _part(row: dict[str, Any]) -> Part:

@@ -16,11 +16,11 @@ from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.members import model_bytes
 from emotion_core.labelling.placing import placed
 
-# A part holds about this much of an archive, and so many videos at most: what a kill may cost. In
-# a collection so large that it would be more parts than these, a part holds more.
+# A part holds about this much of an archive, and so many videos at most: what a kill may cost. Of
+# a collection that would be more parts than these it holds more videos, as far as bytes allow.
 _BYTES_PER_PART = 1 << 30
 _MOST_VIDEOS_PER_PART = 64
-_MOST_PARTS = 8_000
+_ENOUGH_PARTS = 8_000
 # One call of a worker handles about this much.
 _BYTES_PER_CALL = 32 << 20
 _MOST_VIDEOS_PER_CALL = 16
@@ -77,7 +77,7 @@ def _parts(
     pending: pa.Table, how: Labelling, write: Writer, reach: Reach, patience: Patience
 ) -> Iterator[Part]:
     mean = max(1, (pc.sum(pending["size"]).as_py() or 0) // len(pending))
-    most = max(_MOST_VIDEOS_PER_PART, len(pending) // _MOST_PARTS)
+    most = max(_MOST_VIDEOS_PER_PART, len(pending) // _ENOUGH_PARTS)
     per_part = min(most, _BYTES_PER_PART // mean, len(pending) // 8)
     per_call = min(_MOST_VIDEOS_PER_CALL, _BYTES_PER_CALL // mean)
     held = model_bytes(how.together.models), how.identify.memory_bytes() if how.identify else 0

@@ -99,14 +99,20 @@ def _earlier(out: str) -> dict[str, Any] | None:
     fs, path = filesystem(out)
     if is_local(out) and not fs.isdir(path):
         raise UsageError(f"{out} is a file: --out takes a folder")
-    # The mark is a job's first file and its last: looked for after the files were listed, so that
-    # what a job put there in between is not taken for somebody else's.
-    foreign = any(file.uri.rsplit("/", 1)[-1] not in KEPT for file in list_files(out))
     if mark := _mark_at(out):
+        return mark
+    foreign = any(file.uri.rsplit("/", 1)[-1] not in KEPT for file in list_files(out))
+    if mark := _mark_at(out):  # a job that begins there right now: its mark comes first
         return mark
     if foreign:
         raise UsageError(f"{out} is not empty and was not made by this job: choose another --out")
     return None
+
+
+def kind_at(out: str) -> str | None:
+    """What a job makes, or has made, at ``out``; None where there is no job's mark."""
+    mark = _mark_at(out)
+    return None if mark is None else str(mark["kind"])
 
 
 def _mark_at(folder: str) -> dict[str, Any] | None:

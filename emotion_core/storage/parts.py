@@ -30,6 +30,20 @@ INDEX = pa.schema(
 )
 
 
+# What it is made of, file by file.
+_READ = pa.schema(
+    [
+        ("file", pa.string()),
+        ("clip_id", pa.string()),
+        ("uri", pa.string()),
+        ("status", pa.string()),
+        ("reasons", pa.list_(pa.string())),
+        ("n_details", pa.int64()),
+        ("member", pa.string()),
+    ]
+)
+
+
 def part_name(clip_ids: Iterable[str]) -> str:
     """File name of the part that holds exactly these clips: work that Ray repeats, repeats it."""
     digest = hashlib.sha256("\n".join(sorted(clip_ids)).encode()).hexdigest()
@@ -66,19 +80,29 @@ def read_index(folder: str, n_details: str | None = None) -> pa.Table:
     Args:
         folder: URI; need not exist.
         n_details: the column that says how many rows a clip has elsewhere.
+
+    Raises:
+        UsageError: a file cannot be read, or lacks a column.
     """
     wanted = ["clip_id", "uri", "status", "reasons", *([n_details] if n_details else [])]
 
     def read(uri: str) -> pa.Table:
         rows = read_parquet([uri], wanted, optional=("member",))
-        return rows.append_column("file", pa.repeat(name_of(uri), len(rows)))
+        none = pa.nulls(len(rows), pa.string())
+        columns = {
+            **{name: rows[name] for name in _READ.names if name in rows.column_names},
+            "file": pa.repeat(name_of(uri), len(rows)),
+            "n_details": rows[n_details] if n_details else none,
+            "member": rows["member"] if "member" in rows.column_names else none,
+        }
+        return pa.table({name: columns[name] for name in _READ.names}).cast(_READ)
 
     uris = parts(folder)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(read, uris))
     if not found:
         return INDEX.empty_table()
-    rows = pa.concat_tables(found, promote_options="default").combine_chunks()
+    rows = pa.concat_tables(found).combine_chunks()
     reasons = rows["reasons"].combine_chunks()
     passing = pc.is_in(pc.list_flatten(reasons), value_set=_PASSING)
     places = pc.list_parent_indices(reasons).filter(passing)
@@ -89,7 +113,7 @@ def read_index(folder: str, n_details: str | None = None) -> pa.Table:
         "uri": rows["uri"],
         "identity": identity(rows),
         "again": pc.or_(again, pc.equal(rows["status"], "failed")),
-        "n_details": (rows[n_details] if n_details else pa.nulls(len(rows))).cast(pa.int64()),
+        "n_details": rows["n_details"],
     }
     return pa.table(columns, schema=INDEX)
 
@@ -132,6 +156,14 @@ def keeping(held: pa.Table, manifest: pa.Table) -> pa.Table:
         table = pa.table({**below, **empty}).select(manifest.column_names)
         named.append(table.cast(manifest.schema))
     return pa.concat_tables(named)
+
+
+def same_ids(one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables are about the same clips, each as often."""
+    first, second = (
+        rows["clip_id"].take(pc.sort_indices(rows["clip_id"])) for rows in (one, other)
+    )
+    return bool(first.equals(second))
 
 
 def first_of_each(index: pa.Table) -> pa.Array:

@@ -44,6 +44,7 @@ from emotion_core.storage.parts import (
     read_index,
     read_parts,
     rows_of,
+    same_ids,
 )
 from emotion_core.storage.reading import read_parquet, reading_back
 from emotion_core.storage.uris import join
@@ -214,8 +215,7 @@ class Published:
     def _drop(self, held: pa.Table, rows: pa.Table) -> pa.Table:
         """Without these rows of ``held``; what there is then."""
         for name in pc.unique(rows["file"]).to_pylist():
-            mine = rows.filter(pc.equal(rows["file"], name))
-            self._rewrite(name, mine["clip_id"])
+            self._rewrite(name, rows.filter(pc.equal(rows["file"], name))["clip_id"])
         return self.index() if len(rows) else held
 
     # --- after it ----------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Published:
         return True
 
     def _check(self, held: pa.Table, manifest: pa.Table) -> None:
-        if not _sorted(held["clip_id"]).equals(_sorted(manifest["clip_id"])):
+        if not same_ids(held, manifest):
             raise RuntimeError(f"{self.out} does not hold one row for each of its inputs")
         if wrong := self._disagreeing(held):
             lacking = join(self.out, str(self.details), wrong[0])
@@ -298,7 +298,3 @@ class Published:
     @property
     def _changed(self) -> "Published":
         return replace(self, out=join(self.out, CHANGED))
-
-
-def _sorted(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return values.take(pc.sort_indices(values))

@@ -13,5 +13,5 @@ def test_a_line_is_found_and_told_from_what_is_none() -> None:
 
 
 def test_what_never_changes_is_a_line() -> None:
-    flat = line([1, 10], [3, 3])
+    flat = line([1, 10, 30], [0.1, 0.1, 0.1])
     assert flat.each == pytest.approx(0) and flat.explained == 1

@@ -89,12 +89,16 @@ def test_a_million_rows_are_few_blocks_that_get_small_at_the_end(batch: int, wor
         (64, 6, 6, 60),  # ten batches, which are blocks
         (125, 6, 54, 108),  # two blocks of nine batches
         (64, 6, 54, 54),
-        (40, 6, 54, 36),  # of a larger block, whole batches
+        (40, 6, 54, 30),  # a larger block is two parts, of five batches and of four
+        (210, 6, 384, 192),
+        (39, 6, 78, 30),
         (1, 6, 54, 6),
         (4, 1, 1, 4),
     ],
 )
-def test_a_part_is_whole_blocks_or_of_larger_ones_whole_batches(
+def test_a_part_is_whole_blocks_or_a_share_of_a_larger_one(
     wanted: int, batch: int, block: int, rows: int
 ) -> None:
     assert part_rows(wanted, batch, block) == rows
+    assert rows <= max(wanted, batch) and rows % batch == 0
+    assert block % rows == 0 or rows % block == 0 or block % rows >= rows // 2

@@ -331,18 +331,18 @@ def test_a_camera_that_hangs_beside_its_microphone_is_lost(stream: bytes, tmp_pa
             over.wait()
 
     over = threading.Event()
-    giver = threading.Thread(target=give)
-    giver.start()
+    threading.Thread(target=give, daemon=True).start()
     with RtspServer(sound.read_bytes(), seconds=60.0) as ear:
         see = Input(str(pipe), "mpegts", {}, arrival=True)
         hear = Input(ear.url, None, address(ear.url, None).main.options, arrival=True)
-        source, front = open_source(Address("two", see, hear), read_s=3.0)
-        source.start()
-        notes = (each.status.note for each in taken(front))
-        note = next(note for note in notes if note)
-        source.close()
-    over.set()
-    giver.join()
+        source, front = open_source(Address("two", see, hear), read_s=10.0)
+        try:
+            source.start()
+            notes = (each.status.note for each in taken(front))
+            note = next(note for note in notes if note)
+        finally:
+            source.close()
+            over.set()
 
     assert f"nothing came from {pipe} for too long" in note
 

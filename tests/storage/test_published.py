@@ -15,7 +15,7 @@ from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.errors import UsageError
 from emotion_core.storage import published
-from emotion_core.storage.parts import part_name, parts
+from emotion_core.storage.parts import part_name, parts, read_index
 from emotion_core.storage.published import CHANGED, Published
 from tests.support.published_tables import (
     EACH,
@@ -215,6 +215,22 @@ def test_narrowing_is_refused_unless_asked_for(disk: str) -> None:
     assert {file.uri: file.version for file in storage.list_files(disk)} == before
     assert run(tables(disk), manifest(a="1"), prune=True) == []
     holds(disk, a="1")
+
+
+def test_an_index_of_files_that_differ_in_their_columns(tmp_path: Path) -> None:
+    """Only some have members, one is empty, and counts are of two widths."""
+    row = {"clip_id": ["a"], "uri": ["/a"], "status": ["ok"], "reasons": [[]], "n": [2]}
+    other = {"clip_id": ["b"], "uri": ["/b"], "status": ["failed"], "reasons": [["gone"]]}
+    plain = pa.table(row)
+    made = plain.cast(plain.schema.set(3, pa.field("reasons", pa.list_(pa.string()))))
+    narrow = pa.table({**other, "n": pa.array([3], pa.int32()), "member": ["t=0.000"]})
+    for name, table in (("1", made), ("2", narrow), ("3", made.slice(0, 0))):
+        storage.write_parquet(str(tmp_path / f"{name}.parquet"), table)
+    index = read_index(str(tmp_path), "n").to_pydict()
+    assert index["file"] == ["1.parquet", "2.parquet"] and index["clip_id"] == ["a", "b"]
+    assert index["identity"] == ["/a", "/b\nt=0.000"] and index["n_details"] == [2, 3]
+    assert index["again"] == [False, True]
+    assert len(read_index(str(tmp_path / "nothing"))) == 0
 
 
 def test_the_members_of_one_file_are_clips_of_their_own(disk: str) -> None:

@@ -22,7 +22,7 @@ from emotion_core.labelling.erasing.rewriting import (
 )
 from emotion_core.labelling.report.write import PAGES, SUMMARY
 from emotion_core.labelling.tables import VIDEOS
-from emotion_core.storage.outputs import RUN
+from emotion_core.storage.outputs import RUN, kind_at
 from emotion_core.storage.parts import parts, read_parts
 from emotion_core.storage.schemas import STATUSES
 
@@ -61,7 +61,9 @@ class Erasing:
             rows_of_persons(self.labels, self.persons)
             require_current(self.labels)
         for place in features:
-            if not parts(storage.join(place, FEATURES_FOLDERS[0])):
+            # also where nothing is left of them: the same command again is no mistake
+            held = parts(storage.join(place, FEATURES_FOLDERS[0]))
+            if not held and kind_at(place) != "features":
                 raise UsageError(f"{place} holds no features: give the --out of jobs/preprocess.py")
 
     def videos_and_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -160,6 +160,20 @@ def test_a_person_goes_and_the_others_stay(out: Path, features: Path) -> None:
     assert published.fill(manifest, lambda todo, changed: pytest.fail("labelled again")) == 0
 
 
+def test_the_same_command_again_finds_features_of_which_nothing_is_left(
+    out: Path, tmp_path: Path
+) -> None:
+    """As after a kill before the labels' turn came."""
+    clip = Clip(ONE, 1, "v", corpus="m", speaker="s", emotion="sad")
+    place = write_features(tmp_path / "others", [row(clip)])
+    words = ("--video", ONE, "--features", place)
+    for told in ("rows erased: 1 of features", "rows erased: none"):
+        done = erase(out, *words)
+        assert done.returncode == 0, done.stderr
+        assert told in " ".join(done.stdout.split())
+    assert read_parts(f"{place}/features") is None
+
+
 def test_a_number_is_nobody_s_name(out: Path, tmp_path: Path) -> None:
     """In a corpus a number is somebody else; and who has a name there is known by that."""
     speakers = {"/c/a.mp4": "0", "/c/b.mp4": "Anna", "/c/c.mp4": "z"}
