@@ -62,8 +62,8 @@ class Erasing:
             require_current(self.labels)
         for place in features:
             # also where nothing is left of them: the same command again is no mistake
-            held = parts(storage.join(place, FEATURES_FOLDERS[0]))
-            if not held and kind_at(place) != "features":
+            left = parts(storage.join(place, FEATURES_FOLDERS[0]))
+            if not left and kind_at(place) != "features":
                 raise UsageError(f"{place} holds no features: give the --out of jobs/preprocess.py")
 
     def videos_and_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
