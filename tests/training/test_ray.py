@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from ray._private import worker
 
 from chaos.nodes import children, kill, title
@@ -24,6 +25,7 @@ from emotion_core.training.task import Task, prepare
 from emotion_core.training.trainer import CHECKPOINTS, last_checkpoint, train
 from emotion_core.training.workers import Workers
 from jobs.train import main
+from tests.conftest import start_ray
 from tests.support.jobs import run_here, run_job
 from tests.support.s3 import S3Server
 from tests.support.synthetic_features import SMALL, load_matching_features, rows, write_features
@@ -169,8 +171,12 @@ def test_without_what_leads_the_workers_it_ends_with_one_line(
             if "ray::TrainController" in title(pid):
                 kill(pid)
 
-    with pytest.raises(StorageError, match=r"^[^\n]*out: Ray lost workers[^\n]*$"):
-        run_task(task, out, Workers(1), kill_leader)
+    try:
+        with pytest.raises(StorageError, match=r"^[^\n]*out: Ray lost workers[^\n]*$"):
+            run_task(task, out, Workers(1), kill_leader)
+    finally:  # nobody frees the place of its worker: another training would wait for it for ever
+        ray.shutdown()
+        start_ray(cpus=2)
 
 
 def test_a_run_that_was_stopped_before_its_bundle(place: str, tmp_path: Path) -> None:
