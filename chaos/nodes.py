@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.processes import words_of
 from tests.support.cluster import (
     MARK,
     START_SECONDS,
@@ -155,7 +156,7 @@ def children(parent: int) -> list[int]:
 def title(pid: int) -> str:
     """What a process calls itself; nothing when it is gone."""
     with suppress(psutil.Error):
-        return " ".join(psutil.Process(pid).cmdline())
+        return " ".join(words_of(psutil.Process(pid)))
     return ""
 
 

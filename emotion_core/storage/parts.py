@@ -89,12 +89,9 @@ def read_index(folder: str, n_details: str | None = None) -> pa.Table:
     def read(uri: str) -> pa.Table:
         rows = read_parquet([uri], wanted, optional=("member",))
         none = pa.nulls(len(rows), pa.string())
-        columns = {
-            **{name: rows[name] for name in _READ.names if name in rows.column_names},
-            "file": pa.repeat(name_of(uri), len(rows)),
-            "n_details": rows[n_details] if n_details else none,
-            "member": rows["member"] if "member" in rows.column_names else none,
-        }
+        columns = {"member": none, **dict(zip(rows.column_names, rows.columns, strict=True))}
+        columns["file"] = pa.repeat(name_of(uri), len(rows))
+        columns["n_details"] = rows[n_details] if n_details else none
         return pa.table({name: columns[name] for name in _READ.names}).cast(_READ)
 
     uris = parts(folder)
