@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 from ray._private import parameter, utils, worker
+from ray._private.node import Node as RayNode
 from ray.data import DataContext
 
 from emotion_core.cli import console
@@ -92,18 +93,21 @@ def _printable_command_line() -> Iterator[None]:
 
 @contextmanager
 def _few_processes() -> Iterator[None]:
-    """A Ray of one's own, without two that Ray 2.60 starts beside it and nobody here needs.
+    """A Ray of one's own, without three that Ray 2.60 starts beside it and nobody here needs.
 
-    One would send what workers print to the job, which shows none of it; the other asks a cloud
-    for machines. Each imports Ray: on two cores that is a second of every job.
+    One would send what workers print to the job, which shows none of it; one asks a cloud for
+    machines; and what is left of a dashboard that nobody asked for tells Ray's makers of its use.
+    Each imports Ray, and for the last one a start waits: on two cores that is two seconds of every
+    job.
     """
     rays: Any = parameter
-    made = rays.RayParams
+    made, dashboard = rays.RayParams, RayNode.start_api_server
     rays.RayParams = partial(made, include_log_monitor=False, no_monitor=True)
+    RayNode.start_api_server = lambda self, **_: None  # type: ignore[method-assign]
     try:
         yield
     finally:
-        rays.RayParams = made
+        rays.RayParams, RayNode.start_api_server = made, dashboard  # type: ignore[method-assign]
 
 
 def joined() -> bool:

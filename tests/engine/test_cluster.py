@@ -139,7 +139,7 @@ import os
 from benchmarks.processes import descendants, words_of
 told = [" ".join(words_of(process)) for process in descendants(os.getpid())]
 print(any("raylet" in each for each in told))
-print([each for each in told if "log_monitor" in each or "monitor.py" in each])
+print([each for each in told if "monitor" in each or "dashboard.py" in each])
 """
 
 
