@@ -75,8 +75,9 @@ def plain(clips: FeatureSet, made: Recipe) -> float:
     sounds = [torch.from_numpy(np.array(sample.audio)) for sample in samples]
     labels = torch.tensor([sample.label for sample in samples])
     none = torch.zeros(0)
+    order = np.random.default_rng([0, 0]).permutation(len(clips))
     started = time.perf_counter()
-    for rows in global_batches(len(clips), spec.batch_size, 1, 0, 0):
+    for rows in global_batches(order, spec.batch_size, 1):
         mine = [sounds[place] for place in rows]
         lengths = torch.tensor([len(sound) for sound in mine])
         longest = int(lengths.max())

@@ -125,5 +125,5 @@ def _kinds(hint: Any) -> tuple[type, ...]:
 
 def _told(kinds: Sequence[type]) -> str:
     words = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a list",
-             type(None): "null"}  # fmt: skip
+             dict: 'an object such as {"savee": 0.7}', type(None): "null"}  # fmt: skip
     return " or ".join(words[kind] for kind in kinds)

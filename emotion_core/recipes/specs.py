@@ -151,6 +151,10 @@ class TrainSpec:
             clips of a few speakers is a matter of luck too. With ``last`` no phase ends early.
         class_weights: classes count alike in the loss, however often they occur.
         balance: corpora count alike in the loss, however many clips each has.
+        corpus_shares: how much of an epoch is drawn from a corpus, by its name: ``{"savee": 0.8}``.
+            Those that are not named share what is left. An epoch is as long as ever, so clips of a
+            small corpus with a large share come several times. Nothing is weighed then, whatever
+            ``balance`` says.
         clip_grad_norm: longest gradient.
         augment: training clips are changed at random (``training.augment``), but for what an
             encoder heard.
@@ -188,6 +192,7 @@ class TrainSpec:
     keep: str = "best"
     class_weights: bool = True
     balance: bool = False
+    corpus_shares: dict[str, float] = field(default_factory=dict)
     clip_grad_norm: float = 1.0
     augment: bool = True
     label_smoothing: float = 0.0
@@ -213,6 +218,11 @@ class TrainSpec:
             raise UsageError(
                 f"training precision {self.precision!r}: choose one of auto, float32, bfloat16"
             )
+        for name, share in self.corpus_shares.items():
+            if not isinstance(share, (int, float)) or not 0 < share <= 1:
+                raise UsageError(
+                    f"training corpus_shares {name} {share}: a number above 0, at most 1"
+                )
         if not 0 <= self.teacher_share <= 1:
             raise UsageError(f"training teacher_share {self.teacher_share}: from 0 to 1")
         if not 0 <= self.ema < 1:

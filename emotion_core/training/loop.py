@@ -27,6 +27,7 @@ from emotion_core.training.plan import (
     TrainPlan,
     class_weights,
     corpus_weights,
+    epoch_order,
     global_batches,
     share,
     targets_of,
@@ -79,10 +80,11 @@ class Training:
         self.average: AveragedModel | None = None
         spec = plan.recipe.training
         voted = soft_labels(self.train) if spec.labels_from == "votes" else None
-        counted = self.train.labels if voted is None else voted
-        self.class_weights = class_weights(counted, classes, spec.class_weights)
+        labels = self.train.labels if voted is None else voted
+        self.class_weights = class_weights(labels, classes, spec.class_weights)
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
-        self.corpus_weights = corpus_weights(self.train.clips, spec.balance)
+        weighed = spec.balance and not spec.corpus_shares
+        self.corpus_weights = corpus_weights(self.train.clips, weighed)
         self.targets = targets_of(self.train, spec.teacher_share, voted)
         self.samples = DecodedClips(self.train)
         self.phases = [p for p in _phases(plan.recipe) if self._usable(self.train, p).any()]
@@ -200,12 +202,10 @@ class Training:
         spec, plan = self.plan.recipe.training, self.plan
         self.model.train()
         # loss, its weight, clips that are right, clips
-        sums = torch.zeros(4, dtype=torch.float64, device=self.device)
-        lr = spec.lr
+        sums, lr = torch.zeros(4, dtype=torch.float64, device=self.device), spec.lr
         usable = self._usable(self.train, phase)
-        epoch_batches = global_batches(
-            len(self.train), spec.batch_size, self.workers, plan.seed, epoch
-        )
+        order = epoch_order(self.train.clips, spec.corpus_shares, plan.seed, epoch)
+        epoch_batches = global_batches(order, spec.batch_size, self.workers)
         steps = len(epoch_batches)
         for step, rows in enumerate(epoch_batches):
             lr = set_rates(self.optimiser, spec, before * steps + step, spec.epochs * steps, steps)
@@ -213,7 +213,7 @@ class Training:
                 rows, self.train, spec.mixup, np.random.default_rng([plan.seed, epoch, step, 1])
             )
             mine = pairs.take(share(np.arange(len(rows)), self.rank, self.workers))
-            batch = self._mixed(mine, epoch)
+            batch = self._mixed(mine, [epoch, step] if spec.corpus_shares else [epoch])
             with self._precision():
                 found = self.model(batch)
             logits, guess = (found, None) if self.hinted is None else found
@@ -247,11 +247,11 @@ class Training:
         loss, weight, right, clips = sums.tolist()
         return loss / max(weight, 1e-9), right / max(clips, 1.0), lr
 
-    def _mixed(self, pairs: Pairs, epoch: int) -> Batch:
+    def _mixed(self, pairs: Pairs, when: list[int]) -> Batch:
         """The batch to learn from; a mixed clip has the label of which it holds more."""
         if not self.plan.recipe.training.mixup:
-            return self._batch(pairs.rows, epoch).to(self.device)
-        both = self._batch(np.concatenate([pairs.rows, pairs.partners]), epoch).to(self.device)
+            return self._batch(pairs.rows, when).to(self.device)
+        both = self._batch(np.concatenate([pairs.rows, pairs.partners]), when).to(self.device)
         return mix(both, torch.from_numpy(pairs.shares).to(self.device))
 
     def _weight_of(self, pairs: Pairs) -> np.ndarray:
@@ -259,11 +259,11 @@ class Training:
         mine = pairs.mixed(self.targets) @ self.class_weights
         return mine * pairs.mixed(self.corpus_weights)[:, 0]
 
-    def _batch(self, rows: np.ndarray, epoch: int) -> Batch:
+    def _batch(self, rows: np.ndarray, when: list[int]) -> Batch:
         samples = [self.samples(int(row)) for row in rows]
         recipe = self.plan.recipe
         if recipe.training.augment:
-            seeds = ([self.plan.seed, epoch, int(row)] for row in rows)
+            seeds = ([self.plan.seed, *when, int(row)] for row in rows)
             samples = [
                 augment(sample, np.random.default_rng(seed), recipe)
                 for sample, seed in zip(samples, seeds, strict=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
+from emotion_core.errors import UsageError
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes.specs import Recipe
 
@@ -29,23 +30,75 @@ class TrainPlan:
     start: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-def global_batches(
-    clips: int, batch_size: int, workers: int, seed: int, epoch: int
-) -> list[np.ndarray]:
-    """Rows of every batch of an epoch: each clip once, batches that differ by one clip at most.
-
-    The order depends on seed and epoch only, so any number of workers takes the same steps. There
-    is no smaller last batch and nothing is repeated to fill one up.
+def corpus_shares(clips: pa.Table, given: Mapping[str, float]) -> dict[str, float]:
+    """How much of an epoch is of each corpus; the shares add up to 1.
 
     Args:
-        clips: of the training side, at least ``workers``.
+        clips: of the training side, with the column ``corpus``.
+        given: shares of some corpora, above 0. The others have what is left, by number of clips.
+
+    Raises:
+        UsageError: a corpus of which there are no clips, or shares that do not add up.
+    """
+    names, counts = np.unique(_corpora(clips), return_counts=True)
+    there = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    told = ", ".join(f"{name} {share:g}" for name, share in given.items())
+    if missing := [name for name in given if name not in there]:
+        raise UsageError(
+            f"training corpus_shares {told}: the training clips are of {', '.join(there)}, "
+            f"none is of {missing[0]}"
+        )
+    rest = {name: count for name, count in there.items() if name not in given}
+    left = 1 - sum(given.values())
+    if left < -1e-6 or (left <= 1e-6) != (not rest):
+        others = f"and leave some for {', '.join(rest)}" if rest else "which is all there are"
+        raise UsageError(f"training corpus_shares {told}: they must add up to 1, {others}")
+    whole = sum(rest.values())
+    return {**given, **{name: left * count / whole for name, count in rest.items()}}
+
+
+def epoch_order(
+    clips: pa.Table, shares: Mapping[str, float], seed: int, epoch: int
+) -> np.ndarray:
+    """The rows of an epoch in their order, as many as there are clips, int64 (clips,).
+
+    It depends on seed and epoch only, so any number of workers takes the same steps. Each clip is
+    there once; with shares, each as often as any other of its corpus, give or take one.
+
+    Args:
+        clips: of the training side.
+        shares: see ``corpus_shares``; without any, what there is.
+        seed, epoch: decide the order.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    if not shares:
+        return rng.permutation(len(clips))
+    of, wanted = _corpora(clips), corpus_shares(clips, shares)
+    ends = np.rint(np.cumsum(list(wanted.values())) * len(clips)).astype(int)
+    drawn = []
+    for name, count in zip(wanted, np.diff(ends, prepend=0), strict=True):
+        mine = np.flatnonzero(of == name)
+        often, more = divmod(int(count), len(mine))
+        drawn += [np.tile(mine, often), rng.choice(mine, more, replace=False)]
+    return rng.permutation(np.concatenate(drawn))
+
+
+def _corpora(clips: pa.Table) -> np.ndarray:
+    return np.asarray(clips["corpus"].fill_null("").to_pylist())
+
+
+def global_batches(order: np.ndarray, batch_size: int, workers: int) -> list[np.ndarray]:
+    """Rows of every batch of an epoch, which differ by one clip at most.
+
+    There is no smaller last batch and nothing is repeated to fill one up.
+
+    Args:
+        order: of ``epoch_order``, at least ``workers`` rows.
         batch_size: over all workers; the most clips that a batch holds, unless that would leave a
             worker without a clip.
         workers: every batch holds at least this many clips.
-        seed, epoch: decide the order.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(clips)
-    count = min(math.ceil(clips / batch_size), clips // workers)
+    count = min(math.ceil(len(order) / batch_size), len(order) // workers)
     return np.array_split(order, max(1, count))
 
 
@@ -83,8 +136,7 @@ def corpus_weights(clips: pa.Table, balanced: bool) -> np.ndarray:
     """
     if not balanced or not len(clips):
         return np.ones((len(clips), 1), np.float32)
-    names = clips["corpus"].combine_chunks().dictionary_encode().indices.fill_null(-1)
-    _, place, count = np.unique(np.asarray(names), return_inverse=True, return_counts=True)
+    _, place, count = np.unique(_corpora(clips), return_inverse=True, return_counts=True)
     return (len(clips) / (len(count) * count[place])).astype(np.float32)[:, None]
 
 

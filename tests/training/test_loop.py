@@ -14,6 +14,7 @@ import torch.multiprocessing as mp
 
 from emotion_core.corpora.splits import assign_split
 from emotion_core.models.dataset import FeatureSet, audio_length, load_features
+from emotion_core.models.networks import Batch
 from emotion_core.recipes import with_training
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.loop import Training
@@ -76,6 +77,30 @@ def test_a_small_corpus_counts_as_much_as_a_large_one(features: str) -> None:
     assert training.corpus_weights[:4].sum() == pytest.approx(training.corpus_weights[4:].sum())
     alike, apart = weights(recipe, two), weights(balanced, two)
     assert any(not torch.equal(alike[name], apart[name]) for name in alike)
+
+
+def test_a_clip_that_comes_several_times_in_an_epoch_is_changed_each_time(features: str) -> None:
+    shares = {"other": 0.5}
+    recipe = with_training(heard(), epochs=1, batch_size=8, augment=True, corpus_shares=shares)
+    train, _ = sides(features, recipe)
+    names = pa.array(["other"] * 4 + ["demo"] * (len(train) - 4))
+    place = train.clips.schema.get_field_index("corpus")
+    two = replace(train, clips=train.clips.set_column(place, "corpus", names))
+    training = Training(plan(recipe, two), two, two.select(np.zeros(0, np.int64)))
+    heard_of: list[torch.Tensor] = []
+    make = training._batch
+
+    def remembered(drawn: np.ndarray, when: list[int]) -> Batch:
+        batch = make(drawn, when)
+        assert batch.audio is not None
+        heard_of.extend(batch.audio[drawn == 0])
+        return batch
+
+    training._batch = remembered  # type: ignore[method-assign]
+    assert training.run(lambda _: None) is not None
+    assert len(heard_of) >= len(two) // 8
+    # at times it is left as it is
+    assert len({each.numpy().tobytes() for each in heard_of}) > len(heard_of) / 2
 
 
 @pytest.mark.parametrize("which", ["audio", "face", "both"])

@@ -18,7 +18,9 @@ from emotion_core.training.card import model_card
 from emotion_core.training.events import event_file
 from emotion_core.training.plan import (
     class_weights,
+    corpus_shares,
     corpus_weights,
+    epoch_order,
     global_batches,
     learning_rate,
     share,
@@ -32,7 +34,7 @@ from tests.support.synthetic_features import SMALL, rows, write_features
 @pytest.mark.parametrize("workers", [1, 2, 3])
 @pytest.mark.parametrize("clips", [3, 31, 32, 33, 100])
 def test_every_clip_once_an_epoch_and_equal_steps(clips: int, workers: int) -> None:
-    made = global_batches(clips, 32, workers, seed=1, epoch=4)
+    made = global_batches(epoch_order(nameless(clips), {}, seed=1, epoch=4), 32, workers)
     assert sorted(np.concatenate(made)) == list(range(clips))
     assert max(map(len, made)) <= 32
     assert max(map(len, made)) - min(map(len, made)) <= 1
@@ -43,14 +45,15 @@ def test_every_clip_once_an_epoch_and_equal_steps(clips: int, workers: int) -> N
 
 
 def test_batches_do_not_depend_on_the_number_of_workers() -> None:
-    one, two = (global_batches(101, 16, workers, 5, 2) for workers in (1, 2))
+    order = epoch_order(nameless(101), {}, 5, 2)
+    one, two = (global_batches(order, 16, workers) for workers in (1, 2))
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
 def test_order_depends_on_seed_and_epoch() -> None:
     orders = {
-        tuple(np.concatenate(global_batches(50, 8, 1, seed, epoch)))
+        tuple(epoch_order(nameless(50), {}, seed, epoch))
         for seed in (0, 1)
         for epoch in (0, 1)
     }
@@ -58,7 +61,7 @@ def test_order_depends_on_seed_and_epoch() -> None:
 
 
 def test_batch_smaller_than_the_number_of_workers_still_feeds_all() -> None:
-    made = global_batches(9, 2, 4, 0, 0)
+    made = global_batches(np.arange(9), 2, 4)
     assert [len(batch) for batch in made] == [5, 4]
 
 
@@ -69,6 +72,39 @@ def test_corpora_count_alike_however_large_they_are() -> None:
     assert corpus_weights(clips, balanced=False).tolist() == [[1.0]] * 9
     assert corpus_weights(clips.slice(0, 6), balanced=True).tolist() == [[1.0]] * 6
     assert corpus_weights(clips.slice(0, 0), balanced=True).shape == (0, 1)
+
+
+def test_shares_of_an_epoch() -> None:
+    clips = pa.table({"corpus": ["ravdess"] * 60 + ["savee"] * 12 + ["tess"] * 28})
+    for epoch in range(3):
+        order = epoch_order(clips, {"savee": 0.45}, seed=1, epoch=epoch)
+        often = np.bincount(order, minlength=100)
+        counts = [often[:60].sum(), often[60:72].sum(), often[72:].sum()]
+        assert counts == [37, 45, 18]  # the first and the last share what is left as 60 to 28
+        assert set(often[60:72]) == {3, 4}
+        assert set(often[:60]) == set(often[72:]) == {0, 1}
+    whole = corpus_shares(clips, {"ravdess": 0.5, "savee": 0.25, "tess": 0.25})
+    assert whole == {"ravdess": 0.5, "savee": 0.25, "tess": 0.25}
+    assert len(epoch_order(clips, whole, 0, 0)) == 100
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ({"emodb": 0.5}, "are of ravdess, savee, none is of emodb"),
+        ({"savee": 1.0}, "must add up to 1, and leave some for ravdess"),
+        ({"savee": 0.7, "ravdess": 0.7}, "must add up to 1, which is all there are"),
+        ({"savee": 0.2, "ravdess": 0.2}, "must add up to 1"),
+    ],
+)
+def test_shares_that_make_no_sense(shares: dict, told: str) -> None:
+    clips = pa.table({"corpus": ["ravdess"] * 6 + ["savee"] * 2})
+    with pytest.raises(UsageError, match=told):
+        corpus_shares(clips, shares)
+
+
+def nameless(clips: int) -> pa.Table:
+    return pa.table({"corpus": pa.nulls(clips, pa.string())})
 
 
 def test_class_weights() -> None:
