@@ -57,9 +57,7 @@ def corpus_shares(clips: pa.Table, given: Mapping[str, float]) -> dict[str, floa
     return {**given, **{name: left * count / whole for name, count in rest.items()}}
 
 
-def epoch_order(
-    clips: pa.Table, shares: Mapping[str, float], seed: int, epoch: int
-) -> np.ndarray:
+def epoch_order(clips: pa.Table, shares: Mapping[str, float], seed: int, epoch: int) -> np.ndarray:
     """The rows of an epoch in their order, as many as there are clips, int64 (clips,).
 
     It depends on seed and epoch only, so any number of workers takes the same steps. Each clip is

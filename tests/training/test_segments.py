@@ -53,9 +53,7 @@ def test_batches_do_not_depend_on_the_number_of_workers() -> None:
 
 def test_order_depends_on_seed_and_epoch() -> None:
     orders = {
-        tuple(epoch_order(nameless(50), {}, seed, epoch))
-        for seed in (0, 1)
-        for epoch in (0, 1)
+        tuple(epoch_order(nameless(50), {}, seed, epoch)) for seed in (0, 1) for epoch in (0, 1)
     }
     assert len(orders) == 4
 
