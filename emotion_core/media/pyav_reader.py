@@ -25,7 +25,6 @@ from emotion_core.media.container import (
 from emotion_core.media.lengths import seconds
 from emotion_core.media.limits import MOST_VIDEO_PIXELS, refuse_large
 from emotion_core.media.shown import ShownPictures
-from emotion_core.media.skipping import Skipping
 from emotion_core.media.types import MediaInfo
 from emotion_core.media.upright import turn
 
@@ -142,25 +141,21 @@ class PyavReader:
         """Decoded pictures in order, less those that a jump to a later key picture saves."""
         tried: set[int] = set()
         demuxed = packets(self._container, [self._stream])
-        skipping = Skipping(self._stream, self._facts, shown)
         landing = False
         while (packet := next(demuxed, None)) is not None:
             clock.see(packet)
-            skipping.see(packet, damage)
             for frame in decode_packet(packet, damage):
                 start_s = clock.time_of(frame)
                 wanted_s = shown.next_s
                 if landing and wanted_s is not None and not _lands(frame, start_s, wanted_s):
                     tried.add(_NO_MORE_JUMPS)
                     demuxed, landing = self._start_again(), False
-                    skipping = Skipping(self._stream, self._facts, shown)
                     break
                 landing = False
                 yield start_s, frame
             wanted_s = shown.next_s
             if not landing and wanted_s is not None and self._pays(wanted_s, clock.end_s, tried):
                 demuxed, landing = self._jump(wanted_s), True
-                skipping = Skipping(self._stream, self._facts, shown)
 
     def _pays(self, wanted_s: float, here_s: float, tried: set[int]) -> bool:
         """Whether there is a key picture well ahead of ``here_s`` and before ``wanted_s``.

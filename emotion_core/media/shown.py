@@ -1,6 +1,5 @@
 """Which picture a player shows at a given time."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
@@ -23,7 +22,6 @@ class ShownPictures(Generic[Picture]):
 
     def __init__(self, times_s: Iterable[float]):
         self._times = iter(times_s)
-        self._ahead: deque[float] = deque()  # taken already, to see whether a picture is needed
         self._next = next(self._times, None)
         self._last: Picture | None = None
 
@@ -31,19 +29,6 @@ class ShownPictures(Generic[Picture]):
     def next_s(self) -> float | None:
         """The earliest time that still lacks its picture; None when all have theirs."""
         return self._next
-
-    def looks_for(self, start_s: float, end_s: float) -> bool:
-        """Whether a picture that is shown from ``start_s`` to ``end_s`` is one of those needed."""
-        if self._next is None:
-            return False
-        if self._next >= start_s - TOLERANCE_S:
-            return self._next < end_s
-        while not self._ahead or self._ahead[-1] < end_s:
-            time = next(self._times, None)
-            if time is None:
-                break
-            self._ahead.append(time)
-        return any(start_s - TOLERANCE_S <= time < end_s for time in self._ahead)
 
     def push(self, start_s: float, picture: Picture) -> Iterator[tuple[float, Picture]]:
         """One more picture; yields the times that are now decided, each with its picture."""
@@ -58,9 +43,6 @@ class ShownPictures(Generic[Picture]):
 
     def _decide(self, before_s: float) -> Iterator[tuple[float, Picture]]:
         while self._next is not None and self._next < before_s:
-            time, self._next = self._next, self._following()
+            time, self._next = self._next, next(self._times, None)
             assert self._last is not None
             yield time, self._last
-
-    def _following(self) -> float | None:
-        return self._ahead.popleft() if self._ahead else next(self._times, None)

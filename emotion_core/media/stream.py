@@ -27,7 +27,6 @@ from emotion_core.media.lengths import seconds
 from emotion_core.media.limits import MOST_GAPS_S
 from emotion_core.media.pyav_reader import PictureClock, RgbPictures
 from emotion_core.media.shown import TOLERANCE_S, ShownPictures
-from emotion_core.media.skipping import Skipping
 from emotion_core.media.types import DecodePlan, Media
 from emotion_core.media.video import scale, stack
 
@@ -98,7 +97,6 @@ class _Chunks:
         self.streams = [track.index for track in (video, audio) if track is not None]
         self._shown: ShownPictures[VideoFrame] = ShownPictures(picture_times(facts, plan))
         self._clock: PictureClock | None = None
-        self._skipping: Skipping | None = None
         self._to_rgb = RgbPictures(facts)
         self._pictures: list[tuple[float, np.ndarray]] = []
         self._sound: SoundTrack | None = None
@@ -149,12 +147,8 @@ class _Chunks:
         """Decode one more packet."""
         if packet.stream.type == "video":
             if self._clock is None:
-                stream = cast(VideoStream, packet.stream)
-                self._clock = PictureClock(stream, self._facts)
-                self._skipping = Skipping(stream, self._facts, self._shown)
-            assert self._skipping is not None
+                self._clock = PictureClock(cast(VideoStream, packet.stream), self._facts)
             self._clock.see(packet)
-            self._skipping.see(packet, damage)
             for frame in decode_packet(packet, damage):
                 self._keep(self._shown.push(self._clock.time_of(frame), frame))
         elif self._sound is not None:

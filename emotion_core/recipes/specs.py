@@ -23,14 +23,17 @@ class AudioSpec:
         kind: ``mfcc``, ``logmel``, ``mfcc+logmel`` (both side by side), or ``encoder``: what a
             pretrained speech encoder makes of the sound (``sound.encoder``), float16, chosen layers
             side by side. It alone uses the settings from ``encoder`` on, and of the others
-            ``sample_rate`` and ``trim_db`` only. ``waveform``, the sound itself, is what
-            other people's models are played (``models.foreign``): no recipe to train has it.
+            ``sample_rate``, ``trim_db`` and ``highpass_hz`` only. ``waveform``, the sound itself, is
+            what other people's models are played (``models.foreign``): no recipe to train has it.
         sample_rate: Hz; sound is mixed to mono and resampled to it.
         n_mfcc: coefficients (unused by ``logmel``).
         n_mels: mel bands.
         n_fft, hop_length: samples.
         trim_db: silence at both ends more than this below the peak is cut (librosa's ``top_db``);
             None keeps it.
+        highpass_hz: what is deeper is taken away before anything else is done with the sound
+            (Butterworth, fourth order): hum and rumble say nothing of a voice, yet an encoder
+            measures all it hears by the loudest. None keeps it.
         scale: ``standardise`` (subtract each coefficient's mean over the clip, divide by its
             deviation), ``minmax`` (each coefficient of the clip to [0, 1]) or ``none``.
         max_frames: longer clips are cut to the last ``max_frames``; None: the longest clip of the
@@ -73,10 +76,16 @@ class AudioSpec:
     heads: int | None = None
     inner: int | None = None
     norms: str | None = None
+    highpass_hz: float | None = None
 
     def __post_init__(self) -> None:
         # lists, in JSON
         object.__setattr__(self, "speeds", tuple(self.speeds))
+        if self.highpass_hz is not None and not 0 < self.highpass_hz < self.sample_rate / 2:
+            raise UsageError(
+                f"audio highpass_hz {self.highpass_hz:g}: above 0 and below "
+                f"{self.sample_rate / 2:g}, half the sample rate"
+            )
         if self.layers is not None:
             object.__setattr__(self, "layers", tuple(self.layers))
 

@@ -74,7 +74,7 @@ def check(spec: AudioSpec) -> None:
 
 
 def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
-    """Trim silence at both ends if the recipe says so, and lengthen to one window.
+    """Take away what is too deep, trim silence at both ends, and lengthen to one window.
 
     Args:
         audio: float32 (samples,), at least one.
@@ -89,6 +89,11 @@ def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
     samples = np.asarray(audio, dtype=np.float32)
     if not np.isfinite(samples).all():
         raise ClipError("audio", "the sound holds NaN or infinite samples")
+    if spec.highpass_hz is not None:
+        from scipy.signal import butter, sosfilt
+
+        band = butter(4, spec.highpass_hz, "highpass", fs=spec.sample_rate, output="sos")
+        samples = sosfilt(band, samples.astype(np.float64)).astype(np.float32)
     if spec.trim_db is not None:
         import librosa
 
