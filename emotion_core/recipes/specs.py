@@ -22,9 +22,10 @@ class AudioSpec:
     Attributes:
         kind: ``mfcc``, ``logmel``, ``mfcc+logmel`` (both side by side), or ``encoder``: what a
             pretrained speech encoder makes of the sound (``sound.encoder``), float16, chosen layers
-            side by side. It alone uses the settings from ``encoder`` on, and of the others
-            ``sample_rate``, ``trim_db`` and ``highpass_hz`` only. ``waveform``, the sound itself, is
-            what other people's models are played (``models.foreign``): no recipe to train has it.
+            side by side. It alone uses the settings from ``encoder`` to ``norms``, and of the
+            others ``sample_rate``, ``trim_db`` and ``highpass_hz`` only. ``waveform``, the sound
+            itself, is what other people's models are played (``models.foreign``): no recipe to
+            train has it.
         sample_rate: Hz; sound is mixed to mono and resampled to it.
         n_mfcc: coefficients (unused by ``logmel``).
         n_mels: mel bands.
@@ -161,9 +162,10 @@ class TrainSpec:
         class_weights: classes count alike in the loss, however often they occur.
         balance: corpora count alike in the loss, however many clips each has.
         corpus_shares: how much of an epoch is drawn from a corpus, by its name: ``{"savee": 0.8}``.
-            Those that are not named share what is left. An epoch is as long as ever, so clips of a
-            small corpus with a large share come several times. Nothing is weighed then, whatever
-            ``balance`` says.
+            Clips of those that are not named have what is left, all alike. An epoch is as long as
+            ever, so clips of a small corpus with a large share come several times, and clips that a
+            phase has no use for count among them. Corpora are not weighed then, whatever
+            ``balance`` says; classes are, by what is drawn.
         clip_grad_norm: longest gradient.
         augment: training clips are changed at random (``training.augment``), but for what an
             encoder heard.
@@ -228,7 +230,7 @@ class TrainSpec:
                 f"training precision {self.precision!r}: choose one of auto, float32, bfloat16"
             )
         for name, share in self.corpus_shares.items():
-            if not isinstance(share, (int, float)) or not 0 < share <= 1:
+            if type(share) not in (int, float) or not 0 < share <= 1:
                 raise UsageError(
                     f"training corpus_shares {name} {share}: a number above 0, at most 1"
                 )

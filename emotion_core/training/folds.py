@@ -16,6 +16,7 @@ from emotion_core.evaluation.metrics import SHARES, STD_OF, mean_and_std
 from emotion_core.models.dataset import FeatureSet
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
+from emotion_core.training.plan import times_drawn
 from emotion_core.training.refit import require_refit
 from emotion_core.training.run import KIND, finished, run_record, run_task, status_counts
 from emotion_core.training.snapshot import EpochRow
@@ -105,12 +106,15 @@ def prepare_folds(
         teacher, start: see ``Folds``.
 
     Raises:
-        UsageError: a side of a fold is without clips, there is nothing to refit, or the teacher has
-            other folds, or the model begun with knows a test side.
+        UsageError: a side of a fold is without clips, or none of its training clips is of a corpus
+            that has a share, there is nothing to refit, or the teacher has other folds, or the
+            model begun with knows a test side.
     """
     if refit:
         require_refit(recipe, features)  # each fold has a validation side, or is refused below
     assigned = {name: assign_split(name, features.clips, seed) for name in names}
+    for sides in assigned.values():
+        times_drawn(features.select(sides == "train").clips, recipe.training.corpus_shares)
     if teacher is not None:
         for name in names:
             teacher.fold(name)

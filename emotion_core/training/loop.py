@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -31,7 +31,9 @@ from emotion_core.training.plan import (
     global_batches,
     share,
     targets_of,
+    times_drawn,
 )
+from emotion_core.training.precision import computing_in
 from emotion_core.training.snapshot import EpochRow, Snapshot, is_best, weights_of
 from emotion_core.training.start import begin
 from emotion_core.training.validation import Validation, Validator
@@ -81,7 +83,8 @@ class Training:
         spec = plan.recipe.training
         voted = soft_labels(self.train) if spec.labels_from == "votes" else None
         labels = self.train.labels if voted is None else voted
-        self.class_weights = class_weights(labels, classes, spec.class_weights)
+        self.often = times_drawn(self.train.clips, spec.corpus_shares)
+        self.class_weights = class_weights(labels, classes, spec.class_weights, self.often)
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
         weighed = spec.balance and not spec.corpus_shares
         self.corpus_weights = corpus_weights(self.train.clips, weighed)
@@ -204,7 +207,7 @@ class Training:
         # loss, its weight, clips that are right, clips
         sums, lr = torch.zeros(4, dtype=torch.float64, device=self.device), spec.lr
         usable = self._usable(self.train, phase)
-        order = epoch_order(self.train.clips, spec.corpus_shares, plan.seed, epoch)
+        order = epoch_order(self.often, plan.seed, epoch)
         epoch_batches = global_batches(order, spec.batch_size, self.workers)
         steps = len(epoch_batches)
         for step, rows in enumerate(epoch_batches):
@@ -212,8 +215,11 @@ class Training:
             pairs = draw_pairs(
                 rows, self.train, spec.mixup, np.random.default_rng([plan.seed, epoch, step, 1])
             )
-            mine = pairs.take(share(np.arange(len(rows)), self.rank, self.workers))
-            batch = self._mixed(mine, [epoch, step] if spec.corpus_shares else [epoch])
+            places = share(np.arange(len(rows)), self.rank, self.workers)
+            mine = pairs.take(places)
+            # a clip that comes again is changed in another way
+            when = [[epoch, step, int(p)] if spec.corpus_shares else [epoch] for p in places]
+            batch = self._mixed(mine, when)
             with self._precision():
                 found = self.model(batch)
             logits, guess = (found, None) if self.hinted is None else found
@@ -247,23 +253,23 @@ class Training:
         loss, weight, right, clips = sums.tolist()
         return loss / max(weight, 1e-9), right / max(clips, 1.0), lr
 
-    def _mixed(self, pairs: Pairs, when: list[int]) -> Batch:
+    def _mixed(self, pairs: Pairs, when: list[list[int]]) -> Batch:
         """The batch to learn from; a mixed clip has the label of which it holds more."""
         if not self.plan.recipe.training.mixup:
             return self._batch(pairs.rows, when).to(self.device)
-        both = self._batch(np.concatenate([pairs.rows, pairs.partners]), when).to(self.device)
-        return mix(both, torch.from_numpy(pairs.shares).to(self.device))
+        both = self._batch(np.concatenate([pairs.rows, pairs.partners]), [*when, *when])
+        return mix(both.to(self.device), torch.from_numpy(pairs.shares).to(self.device))
 
     def _weight_of(self, pairs: Pairs) -> np.ndarray:
         """How much each pair counts in the loss, float (pairs,)."""
         mine = pairs.mixed(self.targets) @ self.class_weights
         return mine * pairs.mixed(self.corpus_weights)[:, 0]
 
-    def _batch(self, rows: np.ndarray, when: list[int]) -> Batch:
+    def _batch(self, rows: np.ndarray, when: list[list[int]]) -> Batch:
         samples = [self.samples(int(row)) for row in rows]
         recipe = self.plan.recipe
         if recipe.training.augment:
-            seeds = ([self.plan.seed, *when, int(row)] for row in rows)
+            seeds = ([self.plan.seed, *w, int(row)] for w, row in zip(when, rows, strict=True))
             samples = [
                 augment(sample, np.random.default_rng(seed), recipe)
                 for sample, seed in zip(samples, seeds, strict=True)
@@ -286,14 +292,7 @@ class Training:
         return validator.measure(self.validation, self._usable(self.validation, phase), both)
 
     def _precision(self) -> AbstractContextManager[object]:
-        """Mixed precision in bfloat16, which needs no loss scaling."""
-        wanted = self.plan.recipe.training.precision
-        if wanted == "auto":
-            fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-            wanted = "bfloat16" if fast else "float32"
-        if wanted == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return computing_in(self.plan.recipe.training.precision, self.device)
 
 
 def _phases(recipe: Recipe) -> tuple[str, ...]:

@@ -30,59 +30,63 @@ class TrainPlan:
     start: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-def corpus_shares(clips: pa.Table, given: Mapping[str, float]) -> dict[str, float]:
-    """How much of an epoch is of each corpus; the shares add up to 1.
+def times_drawn(clips: pa.Table, shares: Mapping[str, float]) -> np.ndarray:
+    """How often each clip comes in an epoch, on average, float64 (clips,): 1 without shares.
 
     Args:
         clips: of the training side, with the column ``corpus``.
-        given: shares of some corpora, above 0. The others have what is left, by number of clips.
+        shares: of an epoch, of some corpora. Clips of the others have what is left, all alike.
 
     Raises:
         UsageError: a corpus of which there are no clips, or shares that do not add up.
     """
-    names, counts = np.unique(_corpora(clips), return_counts=True)
-    there = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    told = ", ".join(f"{name} {share:g}" for name, share in given.items())
-    if missing := [name for name in given if name not in there]:
-        raise UsageError(
-            f"training corpus_shares {told}: the training clips are of {', '.join(there)}, "
-            f"none is of {missing[0]}"
-        )
-    rest = {name: count for name, count in there.items() if name not in given}
-    left = 1 - sum(given.values())
-    if left < -1e-6 or (left <= 1e-6) != (not rest):
-        others = f"and leave some for {', '.join(rest)}" if rest else "which is all there are"
+    if not shares:
+        return np.ones(len(clips))
+    of = _corpora(clips)
+    rest = ~np.isin(of, list(shares))
+    left = 1 - sum(shares.values())
+    told = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+    for name in shares:
+        if name not in of:
+            raise UsageError(
+                f"training corpus_shares {told}: no training clip is of {name}, they are of "
+                f"{_told(of)}"
+            )
+    if left < -1e-6 or (left > 1e-6) != rest.any():
+        others = f"and leave some for {_told(of[rest])}" if rest.any() else "nothing else is there"
         raise UsageError(f"training corpus_shares {told}: they must add up to 1, {others}")
-    whole = sum(rest.values())
-    return {**given, **{name: left * count / whole for name, count in rest.items()}}
+    often = np.full(len(of), left * len(of) / max(1, rest.sum()))
+    for name, share in shares.items():
+        often[of == name] = share * len(of) / (of == name).sum()
+    return often
 
 
-def epoch_order(clips: pa.Table, shares: Mapping[str, float], seed: int, epoch: int) -> np.ndarray:
+def epoch_order(often: np.ndarray, seed: int, epoch: int) -> np.ndarray:
     """The rows of an epoch in their order, as many as there are clips, int64 (clips,).
 
-    It depends on seed and epoch only, so any number of workers takes the same steps. Each clip is
-    there once; with shares, each as often as any other of its corpus, give or take one.
+    It depends on seed and epoch only, so any number of workers takes the same steps. A clip comes
+    as often as it should, rounded up or down (systematic sampling, Madow and Madow 1944).
 
     Args:
-        clips: of the training side.
-        shares: see ``corpus_shares``; without any, what there is.
+        often: of ``times_drawn``.
         seed, epoch: decide the order.
     """
     rng = np.random.default_rng([seed, epoch])
-    if not shares:
-        return rng.permutation(len(clips))
-    of, wanted = _corpora(clips), corpus_shares(clips, shares)
-    ends = np.rint(np.cumsum(list(wanted.values())) * len(clips)).astype(int)
-    drawn = []
-    for name, count in zip(wanted, np.diff(ends, prepend=0), strict=True):
-        mine = np.flatnonzero(of == name)
-        often, more = divmod(int(count), len(mine))
-        drawn += [np.tile(mine, often), rng.choice(mine, more, replace=False)]
-    return rng.permutation(np.concatenate(drawn))
+    order = rng.permutation(len(often))
+    if (often == 1).all():
+        return order
+    ends = np.cumsum(often[order])
+    ends[-1] = len(often)
+    times = np.diff(np.floor(ends + rng.random()), prepend=0).astype(int)
+    return rng.permutation(np.repeat(order, times))
 
 
 def _corpora(clips: pa.Table) -> np.ndarray:
     return np.asarray(clips["corpus"].fill_null("").to_pylist())
+
+
+def _told(corpora: np.ndarray) -> str:
+    return ", ".join(name or "no corpus" for name in np.unique(corpora).tolist())
 
 
 def global_batches(order: np.ndarray, batch_size: int, workers: int) -> list[np.ndarray]:
@@ -105,7 +109,9 @@ def share(batch: np.ndarray, rank: int, workers: int) -> np.ndarray:
     return np.array_split(batch, workers)[rank]
 
 
-def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarray:
+def class_weights(
+    labels: np.ndarray, classes: int, balanced: bool, often: np.ndarray | None = None
+) -> np.ndarray:
     """Weight of each class in the loss, float32 (classes,).
 
     ``balanced``: inversely proportional to how often the class occurs, 1 on average over the clips.
@@ -115,9 +121,11 @@ def class_weights(labels: np.ndarray, classes: int, balanced: bool) -> np.ndarra
         labels: int (clips,), or soft ones, float (clips, classes).
         classes: how many.
         balanced: else each weighs 1.
+        often: how often each clip comes, float (clips,); None: all alike.
     """
+    often = np.ones(len(labels)) if often is None else often
     soft = labels.ndim > 1
-    count = labels.sum(axis=0, dtype=float) if soft else np.bincount(labels, minlength=classes)
+    count = often @ labels if soft else np.bincount(labels, often, minlength=classes)
     if not balanced:
         return np.ones(classes, np.float32)
     present = count > 0

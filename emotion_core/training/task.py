@@ -15,7 +15,7 @@ from emotion_core.models.samples import segment_spans
 from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.measured import Measured
-from emotion_core.training.plan import TrainPlan
+from emotion_core.training.plan import TrainPlan, times_drawn
 from emotion_core.training.refit import require_refit
 from emotion_core.training.start import Start
 from emotion_core.training.teacher import TaughtBy, Teacher, taught
@@ -51,6 +51,7 @@ class Task:
                 f"--figures are for a training on everybody: split {self.split} has validation "
                 "clips, which measure it"
             )
+        times_drawn(self.sides["train"].clips, self.plan.recipe.training.corpus_shares)
         if self.start is not None:
             self.start.check(self.sides["test"])
         if self.refit:

@@ -24,7 +24,7 @@ from emotion_core.storage.mapped import LocalCopy, Source
 from emotion_core.storage.reading import bytes_of
 from emotion_core.storage.uris import is_local
 from emotion_core.training.loop import Training
-from emotion_core.training.plan import TrainPlan, corpus_shares
+from emotion_core.training.plan import TrainPlan
 from emotion_core.training.progress import ProgressBoard, Show, watching
 from emotion_core.training.snapshot import PROGRESS, Snapshot
 from emotion_core.training.workers import Workers
@@ -61,14 +61,13 @@ def train(
         The last state.
 
     Raises:
-        UsageError: fewer clips than workers, shares of corpora that are not there, workers on a
-            GPU that torch cannot use, or a machine that cannot read the features.
+        UsageError: fewer clips than workers, workers on a GPU that torch cannot use, or a machine
+            that cannot read the features.
         StorageError: a machine has no room for its copy of the features, or the cluster is lost.
         ray.train.TrainingFailedError: the workers failed more than ``MAX_FAILURES`` times.
     """
     if len(train_side) < workers.count:
         raise UsageError(f"{len(train_side)} training clips cannot be shared by {workers.count}")
-    corpus_shares(train_side.clips, plan.recipe.training.corpus_shares)
     state = last_checkpoint(out)
     if state is not None:
         for row in state.history:

@@ -18,12 +18,12 @@ from emotion_core.training.card import model_card
 from emotion_core.training.events import event_file
 from emotion_core.training.plan import (
     class_weights,
-    corpus_shares,
     corpus_weights,
     epoch_order,
     global_batches,
     learning_rate,
     share,
+    times_drawn,
 )
 from emotion_core.training.show import EpochLines
 from emotion_core.training.snapshot import BEST, OPTIMISER, PROGRESS, EpochRow, Snapshot
@@ -34,7 +34,7 @@ from tests.support.synthetic_features import SMALL, rows, write_features
 @pytest.mark.parametrize("workers", [1, 2, 3])
 @pytest.mark.parametrize("clips", [3, 31, 32, 33, 100])
 def test_every_clip_once_an_epoch_and_equal_steps(clips: int, workers: int) -> None:
-    made = global_batches(epoch_order(nameless(clips), {}, seed=1, epoch=4), 32, workers)
+    made = global_batches(epoch_order(np.ones(clips), seed=1, epoch=4), 32, workers)
     assert sorted(np.concatenate(made)) == list(range(clips))
     assert max(map(len, made)) <= 32
     assert max(map(len, made)) - min(map(len, made)) <= 1
@@ -45,16 +45,14 @@ def test_every_clip_once_an_epoch_and_equal_steps(clips: int, workers: int) -> N
 
 
 def test_batches_do_not_depend_on_the_number_of_workers() -> None:
-    order = epoch_order(nameless(101), {}, 5, 2)
+    order = epoch_order(np.ones(101), 5, 2)
     one, two = (global_batches(order, 16, workers) for workers in (1, 2))
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
 def test_order_depends_on_seed_and_epoch() -> None:
-    orders = {
-        tuple(epoch_order(nameless(50), {}, seed, epoch)) for seed in (0, 1) for epoch in (0, 1)
-    }
+    orders = {tuple(epoch_order(np.ones(50), seed, epoch)) for seed in (0, 1) for epoch in (0, 1)}
     assert len(orders) == 4
 
 
@@ -73,36 +71,45 @@ def test_corpora_count_alike_however_large_they_are() -> None:
 
 
 def test_shares_of_an_epoch() -> None:
-    clips = pa.table({"corpus": ["ravdess"] * 60 + ["savee"] * 12 + ["tess"] * 28})
-    for epoch in range(3):
-        order = epoch_order(clips, {"savee": 0.45}, seed=1, epoch=epoch)
-        often = np.bincount(order, minlength=100)
-        counts = [often[:60].sum(), often[60:72].sum(), often[72:].sum()]
-        assert counts == [37, 45, 18]  # the first and the last share what is left as 60 to 28
-        assert set(often[60:72]) == {3, 4}
-        assert set(often[:60]) == set(often[72:]) == {0, 1}
-    whole = corpus_shares(clips, {"ravdess": 0.5, "savee": 0.25, "tess": 0.25})
-    assert whole == {"ravdess": 0.5, "savee": 0.25, "tess": 0.25}
-    assert len(epoch_order(clips, whole, 0, 0)) == 100
+    clips = pa.table({"corpus": ["ravdess"] * 60 + ["savee"] * 12 + ["tess"] * 27 + [None]})
+    often = times_drawn(clips, {"savee": 0.45})
+    assert often.sum() == pytest.approx(100)
+    epochs = [np.bincount(epoch_order(often, 1, e), minlength=100) for e in range(200)]
+    for drawn in epochs:
+        assert drawn.sum() == 100
+        assert set(drawn[60:72]) <= {3, 4}
+        assert set(drawn[:60]) | set(drawn[72:]) <= {0, 1}
+    mean = np.mean(epochs, axis=0)
+    np.testing.assert_allclose(mean[60:72], 45 / 12, atol=0.12)
+    np.testing.assert_allclose(mean[:60], 55 / 88, atol=0.15)
+    assert mean[99] == pytest.approx(55 / 88, abs=0.15)  # nobody is left out for ever
+    whole = times_drawn(clips.slice(0, 99), {"ravdess": 0.5, "savee": 0.25, "tess": 0.25})
+    np.testing.assert_allclose(whole[[0, 60, 72]] * [60, 12, 27], [49.5, 24.75, 24.75])
 
 
 @pytest.mark.parametrize(
     ("shares", "told"),
     [
-        ({"emodb": 0.5}, "are of ravdess, savee, none is of emodb"),
-        ({"savee": 1.0}, "must add up to 1, and leave some for ravdess"),
-        ({"savee": 0.7, "ravdess": 0.7}, "must add up to 1, which is all there are"),
-        ({"savee": 0.2, "ravdess": 0.2}, "must add up to 1"),
+        ({"emodb": 0.5}, "no training clip is of emodb, they are of no corpus, ravdess, savee"),
+        ({"savee": 1.0}, "must add up to 1, and leave some for no corpus, ravdess"),
+        ({"savee": 0.7, "ravdess": 0.7}, "must add up to 1"),
     ],
 )
 def test_shares_that_make_no_sense(shares: dict, told: str) -> None:
-    clips = pa.table({"corpus": ["ravdess"] * 6 + ["savee"] * 2})
+    clips = pa.table({"corpus": ["ravdess"] * 6 + ["savee"] * 2 + [None]})
     with pytest.raises(UsageError, match=told):
-        corpus_shares(clips, shares)
+        times_drawn(clips, shares)
+    with pytest.raises(UsageError, match="must add up to 1, nothing else is there"):
+        times_drawn(clips.slice(0, 6), {"ravdess": 0.9})
 
 
-def nameless(clips: int) -> pa.Table:
-    return pa.table({"corpus": pa.nulls(clips, pa.string())})
+def test_classes_count_alike_in_what_is_drawn() -> None:
+    clips = pa.table({"corpus": ["a"] * 900 + ["b"] * 100})
+    labels = np.array([0] * 450 + [1] * 450 + [2] * 100)
+    often = times_drawn(clips, {"b": 0.8})
+    weights = class_weights(labels, 3, True, often)
+    drawn = np.mean([np.bincount(labels[epoch_order(often, 0, e)]) for e in range(50)], axis=0)
+    np.testing.assert_allclose(drawn * weights, 1000 / 3, rtol=0.05)
 
 
 def test_class_weights() -> None:
