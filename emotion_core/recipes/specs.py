@@ -33,8 +33,8 @@ class AudioSpec:
         trim_db: silence at both ends more than this below the peak is cut (librosa's ``top_db``);
             None keeps it.
         highpass_hz: what is deeper is taken away before anything else is done with the sound
-            (Butterworth, fourth order): hum and rumble say nothing of a voice, yet an encoder
-            measures all it hears by the loudest. None keeps it.
+            (Butterworth, fourth order, forwards and backwards): hum and rumble say nothing of a
+            voice, yet an encoder measures all it hears by the loudest. None keeps it.
         scale: ``standardise`` (subtract each coefficient's mean over the clip, divide by its
             deviation), ``minmax`` (each coefficient of the clip to [0, 1]) or ``none``.
         max_frames: longer clips are cut to the last ``max_frames``; None: the longest clip of the

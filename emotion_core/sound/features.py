@@ -90,15 +90,21 @@ def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise ClipError("audio", "the sound holds NaN or infinite samples")
     if spec.highpass_hz is not None:
-        from scipy.signal import butter, sosfilt
-
-        band = butter(4, spec.highpass_hz, "highpass", fs=spec.sample_rate, output="sos")
-        samples = sosfilt(band, samples.astype(np.float64)).astype(np.float32)
+        samples = _without_depths(samples, spec.highpass_hz, spec.sample_rate)
     if spec.trim_db is not None:
         import librosa
 
         samples, _ = librosa.effects.trim(samples, top_db=spec.trim_db)
     return np.pad(samples, (0, max(0, spec.n_fft - len(samples))))
+
+
+def _without_depths(samples: np.ndarray, hz: float, sample_rate: int) -> np.ndarray:
+    """Float32 (samples,), filtered forwards and backwards, so that no beginning rings."""
+    from scipy.signal import butter, sosfiltfilt
+
+    band = butter(4, hz, "highpass", fs=sample_rate, output="sos")
+    beyond = min(len(samples) - 1, sample_rate // 10)
+    return sosfiltfilt(band, samples.astype(np.float64), padlen=beyond).astype(np.float32)
 
 
 def finish(matrix: np.ndarray, spec: AudioSpec) -> np.ndarray:

@@ -18,6 +18,7 @@ SPECS = {
     "mfcc": MFCC,
     "raw": RAW,
     "trimmed": replace(MFCC, trim_db=30.0),
+    "less hum": replace(MFCC, highpass_hz=100.0, trim_db=30.0),
     "logmel": AudioSpec(kind="logmel"),
     "raw logmel": AudioSpec(kind="logmel", scale="none"),
     "alexnet": AudioSpec(n_mfcc=20, n_mels=128, n_fft=2048, hop_length=512),
@@ -100,6 +101,26 @@ def test_trim_cuts_silence_at_both_ends() -> None:
     trimmed = audio_features(sound, SPECS["trimmed"])
     assert len(audio_features(sound, MFCC)) == 1 + 3 * RATE // 256
     assert len(trimmed) < 1.2 * RATE // 256
+
+
+def test_hum_is_gone_before_a_sound_is_trimmed_and_heard() -> None:
+    quiet = np.zeros(RATE, dtype=np.float32)
+    sound = np.concatenate([quiet, voice(1.0), quiet])
+    hum = 0.05 * np.sin(2 * np.pi * 50 * np.arange(3 * RATE) / RATE).astype(np.float32)
+    kept = replace(SPECS["raw logmel"], trim_db=30.0)
+    without = replace(kept, highpass_hz=100.0)
+    hummed = audio_features(sound + hum, kept)
+    assert len(hummed) == 1 + 3 * RATE // 256  # nothing is as quiet as that
+    clean, cleared = (audio_features(each, without) for each in (sound, sound + hum))
+    assert len(cleared) == len(clean) < 1.2 * RATE // 256
+    loud = clean > clean.max() - 40
+    assert np.abs(cleared - clean)[loud].mean() < 1
+
+
+@pytest.mark.parametrize("hz", [0.0, -3.0, 8000.0, float("nan")])
+def test_a_filter_that_leaves_nothing(hz: float) -> None:
+    with pytest.raises(UsageError, match="highpass_hz .*: above 0 and below 8000"):
+        AudioSpec(highpass_hz=hz)
 
 
 def test_longer_clips_keep_their_end() -> None:
