@@ -123,6 +123,9 @@ def test_all_folds_are_checked_before_one_trains(place: str) -> None:
     found = load_features(place, HEARD)
     with pytest.raises(UsageError, match="luna5:1: no clip on the validation side"):
         prepare_folds(found, HEARD, "luna5:all", expand("luna5:all"), seed=0)
+    shares = with_training(HEARD, corpus_shares={"savee": 0.5})
+    with pytest.raises(UsageError, match="no training clip is of savee, they are of ravdess"):
+        loso(place, shares)
 
 
 def text_of(table: Any) -> str:

@@ -81,7 +81,7 @@ def test_a_small_corpus_counts_as_much_as_a_large_one(features: str) -> None:
 
 def test_a_clip_that_comes_several_times_in_an_epoch_is_changed_each_time(features: str) -> None:
     shares = {"other": 0.5}
-    recipe = with_training(heard(), epochs=1, batch_size=8, augment=True, corpus_shares=shares)
+    recipe = with_training(heard(), epochs=1, batch_size=16, augment=True, corpus_shares=shares)
     train, _ = sides(features, recipe)
     names = pa.array(["other"] * 4 + ["demo"] * (len(train) - 4))
     place = train.clips.schema.get_field_index("corpus")
@@ -231,15 +231,18 @@ def _two(place: str, recipe: Recipe, folder: Path) -> list[tuple]:
     return [torch.load(folder / str(rank), weights_only=False) for rank in range(2)]
 
 
-@pytest.mark.parametrize("mixup", [0.0, 0.4])
-def test_two_workers_do_what_one_does(features: str, tmp_path: Path, mixup: float) -> None:
+@pytest.mark.parametrize(("mixup", "shares"), [(0.0, {}), (0.4, {}), (0.4, {"ravdess": 1.0})])
+def test_two_workers_do_what_one_does(
+    features: str, tmp_path: Path, mixup: float, shares: dict[str, float]
+) -> None:
     """Without dropout, whose random numbers are each worker's own, the weights are the same."""
     options = {**SMALL.network_options, "dropout": 0.0, "fusion_dropout": 0.0,
                "modality_dropout": 0.0}  # fmt: skip
     recipe = with_training(
         replace(SMALL, network_options=options), epochs=2, batch_size=25, lr=1e-3
     )
-    recipe = replace(recipe, training=replace(recipe.training, mixup=mixup))
+    spec = replace(recipe.training, mixup=mixup, corpus_shares=shares)
+    recipe = replace(recipe, training=spec)
     # half of the clips without a face: some shares of a batch have none at all
     one = run(features, recipe)
     (history, last), (other_history, other_last) = _two(features, recipe, tmp_path)
