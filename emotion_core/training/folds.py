@@ -113,8 +113,9 @@ def prepare_folds(
     if refit:
         require_refit(recipe, features)  # each fold has a validation side, or is refused below
     assigned = {name: assign_split(name, features.clips, seed) for name in names}
-    for sides in assigned.values():
-        times_drawn(features.select(sides == "train").clips, recipe.training.corpus_shares)
+    if shares := recipe.training.corpus_shares:
+        for sides in assigned.values():
+            times_drawn(features.select(sides == "train").clips, shares)
     if teacher is not None:
         for name in names:
             teacher.fold(name)

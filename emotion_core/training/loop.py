@@ -82,9 +82,9 @@ class Training:
         self.average: AveragedModel | None = None
         spec = plan.recipe.training
         voted = soft_labels(self.train) if spec.labels_from == "votes" else None
-        labels = self.train.labels if voted is None else voted
+        counted = self.train.labels if voted is None else voted
         self.often = times_drawn(self.train.clips, spec.corpus_shares)
-        self.class_weights = class_weights(labels, classes, spec.class_weights, self.often)
+        self.class_weights = class_weights(counted, classes, spec.class_weights, self.often)
         self.loss_weights = torch.from_numpy(self.class_weights).to(self.device)
         weighed = spec.balance and not spec.corpus_shares
         self.corpus_weights = corpus_weights(self.train.clips, weighed)
@@ -205,7 +205,8 @@ class Training:
         spec, plan = self.plan.recipe.training, self.plan
         self.model.train()
         # loss, its weight, clips that are right, clips
-        sums, lr = torch.zeros(4, dtype=torch.float64, device=self.device), spec.lr
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)
+        lr = spec.lr
         usable = self._usable(self.train, phase)
         order = epoch_order(self.often, plan.seed, epoch)
         epoch_batches = global_batches(order, spec.batch_size, self.workers)

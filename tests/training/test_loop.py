@@ -57,6 +57,13 @@ def same(one: dict, two: dict, atol: float = 0, rtol: float = 0) -> None:
         torch.testing.assert_close(one[name], two[name], atol=atol, rtol=rtol)
 
 
+def of_two_corpora(clips: FeatureSet) -> FeatureSet:
+    """The first four of ``other``, the rest of ``demo``."""
+    names = pa.array(["other"] * 4 + ["demo"] * (len(clips) - 4))
+    place = clips.clips.schema.get_field_index("corpus")
+    return replace(clips, clips=clips.clips.set_column(place, "corpus", names))
+
+
 def test_a_small_corpus_counts_as_much_as_a_large_one(features: str) -> None:
     """Balanced, a few clips of one corpus weigh in the loss what the many of the other do."""
     recipe = with_training(heard(), epochs=1)
@@ -70,9 +77,7 @@ def test_a_small_corpus_counts_as_much_as_a_large_one(features: str) -> None:
         return state.last
 
     same(weights(recipe, train), weights(balanced, train))  # one corpus
-    names = pa.array(["other"] * 4 + ["demo"] * (len(train) - 4))
-    place = train.clips.schema.get_field_index("corpus")
-    two = replace(train, clips=train.clips.set_column(place, "corpus", names))
+    two = of_two_corpora(train)
     training = Training(plan(balanced, two), two, nobody)
     assert training.corpus_weights[:4].sum() == pytest.approx(training.corpus_weights[4:].sum())
     alike, apart = weights(recipe, two), weights(balanced, two)
@@ -83,9 +88,7 @@ def test_a_clip_that_comes_several_times_in_an_epoch_is_changed_each_time(featur
     shares = {"other": 0.5}
     recipe = with_training(heard(), epochs=1, batch_size=16, augment=True, corpus_shares=shares)
     train, _ = sides(features, recipe)
-    names = pa.array(["other"] * 4 + ["demo"] * (len(train) - 4))
-    place = train.clips.schema.get_field_index("corpus")
-    two = replace(train, clips=train.clips.set_column(place, "corpus", names))
+    two = of_two_corpora(train)
     training = Training(plan(recipe, two), two, two.select(np.zeros(0, np.int64)))
     heard_of: list[torch.Tensor] = []
     make = training._batch
