@@ -1,4 +1,11 @@
-"""Sound -> feature matrix with librosa: the reference that every other path must match."""
+"""Sound -> feature matrix with librosa: the reference that every other path must match.
+
+Only parts of librosa are called whose import is short. ``librosa.feature`` and ``librosa.effects``
+give the same to the last bit, but each worker would load scikit-learn and pandas for them, and
+compile what looks for pitches: another second before its first clip.
+"""
+
+from functools import cache
 
 import numpy as np
 
@@ -14,6 +21,8 @@ SILENCE = 1e-4
 # Deviations below this (decibel, or its cosine transform) are the rounding of the arithmetic, not
 # sound: a constant coefficient becomes 0 instead of amplified noise.
 _LEAST_DEVIATION = 1e-2
+
+_TRIM_FRAME, _TRIM_HOP = 2048, 512  # samples, librosa's
 
 
 def is_silent(audio: np.ndarray) -> bool:
@@ -44,18 +53,14 @@ def audio_features(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
     if not len(audio):
         return np.zeros((0, spec.coefficients), dtype=np.float32)
     import librosa
+    from scipy.fft import dct
 
-    power = librosa.feature.melspectrogram(
-        y=prepare(audio, spec),
-        sr=spec.sample_rate,
-        n_mels=spec.n_mels,
-        n_fft=spec.n_fft,
-        hop_length=spec.hop_length,
-    )
-    decibel = librosa.power_to_db(power)
+    heard = librosa.stft(prepare(audio, spec), n_fft=spec.n_fft, hop_length=spec.hop_length)
+    bands = _mel_bands(spec.sample_rate, spec.n_fft, spec.n_mels)
+    decibel = librosa.power_to_db(np.einsum("ft,mf->mt", np.abs(heard) ** 2, bands, optimize=True))
     parts = []
     if "mfcc" in spec.kind:
-        parts.append(librosa.feature.mfcc(S=decibel, n_mfcc=spec.n_mfcc))
+        parts.append(dct(decibel, axis=0, norm="ortho")[: spec.n_mfcc])
     if "logmel" in spec.kind:
         parts.append(decibel)
     return finish(np.concatenate(parts).T, spec)
@@ -92,10 +97,33 @@ def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
     if spec.highpass_hz is not None:
         samples = _without_depths(samples, spec.highpass_hz, spec.sample_rate)
     if spec.trim_db is not None:
-        import librosa
-
-        samples, _ = librosa.effects.trim(samples, top_db=spec.trim_db)
+        samples = _trimmed(samples, spec.trim_db)
     return np.pad(samples, (0, max(0, spec.n_fft - len(samples))))
+
+
+@cache
+def _mel_bands(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
+    """What each band takes of each frequency, float32 (n_mels, n_fft / 2 + 1)."""
+    import librosa
+
+    return librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+
+
+def _trimmed(samples: np.ndarray, below_db: float) -> np.ndarray:
+    """Float32 (samples,) from the first to the last frame that is loud (``librosa.effects.trim``).
+
+    Args:
+        samples: float32 (samples,), at least one.
+        below_db: a frame is loud if it lies less than this below the loudest one.
+    """
+    import librosa
+
+    frames = librosa.util.frame(
+        np.pad(samples, _TRIM_FRAME // 2), frame_length=_TRIM_FRAME, hop_length=_TRIM_HOP
+    )
+    level = np.sqrt(np.mean(np.square(frames), axis=0))
+    loud = np.flatnonzero(librosa.amplitude_to_db(level, ref=np.max, top_db=None) > -below_db)
+    return samples[loud[0] * _TRIM_HOP : (loud[-1] + 1) * _TRIM_HOP] if len(loud) else samples[:0]
 
 
 def _without_depths(samples: np.ndarray, hz: float, sample_rate: int) -> np.ndarray:

@@ -103,7 +103,10 @@ class BatchedAudioFeatures:
         loudest = decibel.masked_fill(padding[..., None], -torch.inf).amax(dim=(1, 2))
         values = torch.maximum(decibel, (loudest - _RANGE_DB)[:, None, None])
         if self._dct is not None:
-            cosines = values @ self._dct
+            # Relative to the loudest: all bands of a silent clip are equal, and some orders of
+            # adding them up leave rounding in coefficients that are 0. Only the first has a sum.
+            cosines = (values - loudest[:, None, None]) @ self._dct
+            cosines[..., 0] += loudest[:, None] * self._spec.n_mels**0.5
             both = self._spec.kind == "mfcc+logmel"
             values = torch.cat([cosines, values], dim=2) if both else cosines
         table = values.cpu().numpy()
