@@ -126,7 +126,10 @@ def taught(
 
     train, known = asked(sides["train"])
     if not known.any():
-        raise UsageError("--teacher-features hold none of the student's training clips")
+        raise UsageError(
+            "--teacher-features hold none of the student's training clips: make them of the same "
+            "files as --features; a file is known by its place, its size and when it was changed"
+        )
     validation, _ = asked(sides["validation"])
     others, known = asked(outside.select(_strangers(outside, test)))
     assert others.taught is not None
