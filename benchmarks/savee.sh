@@ -5,10 +5,11 @@
 #
 # CORPORA holds ravdess and savee, as folders or .zip; ENCODER is a folder with Whisper base, or its
 # name on the hub. Needs pip install 'emotion-core[encoders]'. Stopped and started again, it goes on
-# where it was. A quarter of an hour on 2 cores.
+# where it was. Half an hour on 2 cores, half of it the encoder's.
 set -euo pipefail
+corpora=$(realpath "$1") encoder=$2 out=$(realpath -m "$3")
+[[ -d $encoder ]] && encoder=$(realpath "$encoder")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-corpora=$1 encoder=$2 out=$3
 place() { [[ -d $corpora/$1 ]] && echo "$corpora/$1" || echo "$corpora/$1.zip"; }
 
 hear=(--recipe voice-encoder --option audio.encoder="$encoder" --option audio.highpass_hz=100)

@@ -79,6 +79,8 @@ class SoundStep:
             if matrix is None and self._features and has_sound(work):
                 assert work.media is not None
                 (matrix,) = self._features([work.media.audio])
+            if matrix is not None and not len(matrix):  # all that there was was too deep
+                matrix = None
             return work.with_(audio_features=matrix, media=None)
 
         return each(works, "audio", finish)

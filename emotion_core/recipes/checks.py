@@ -23,6 +23,7 @@ _RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = MappingProxyType(
             "n_fft": (16, 1 << 18),
             "hop_length": (1, 1 << 18),
             "trim_db": (0, 1_000),
+            "highpass_hz": (10, 192_000),
             "max_frames": (1, 1 << 22),
             "width": (1, 1 << 16),
             "steps": (1, 1 << 16),

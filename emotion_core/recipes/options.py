@@ -1,6 +1,7 @@
 """Settings of a recipe from the command line: ``--option hidden=64 --option training.epochs=9``."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -36,21 +37,24 @@ def with_options(recipe: Recipe, given: Sequence[str]) -> Recipe:
         UsageError: no ``KEY=VALUE``, or a field that is not there or takes no such value. Whether
             the network takes the option, ``build_network`` says.
     """
+    wanted: dict[str, dict[str, Any]] = defaultdict(dict)
     for text in given:
         part, key, value = _split(text)
         if part == "network":
-            options = {**recipe.network_options, key: _read(value)}
-            recipe = replace(recipe, network_options=options)
-        elif part == "recipe":
-            recipe = replace(recipe, **{key: _value(text, recipe, key, value, OWN)})
-        else:
-            spec = getattr(recipe, part)
-            if spec is None:
-                raise UsageError(f"--option {text}: recipe {recipe.name!r} has no {part}")
-            names = [field.name for field in fields(spec)]
-            recipe = replace(
-                recipe, **{part: replace(spec, **{key: _value(text, spec, key, value, names)})}
-            )
+            wanted[part][key] = _read(value)
+            continue
+        spec = recipe if part == "recipe" else getattr(recipe, part)
+        if spec is None:
+            raise UsageError(f"--option {text}: recipe {recipe.name!r} has no {part}")
+        known = OWN if part == "recipe" else [field.name for field in fields(spec)]
+        wanted[part][key] = _value(text, spec, key, value, known)
+    # a part at once: whether one of its fields can be may depend on another
+    changed: dict[str, Any] = wanted.pop("recipe", {})
+    if options := wanted.pop("network", None):
+        changed["network_options"] = {**recipe.network_options, **options}
+    for part, values in wanted.items():
+        changed[part] = replace(getattr(recipe, part), **values)
+    recipe = replace(recipe, **changed)
     if recipe.label_set not in LABEL_SETS:
         raise UsageError(
             f"no label set {recipe.label_set!r}: choose one of {', '.join(sorted(LABEL_SETS))}"

@@ -82,9 +82,10 @@ class AudioSpec:
     def __post_init__(self) -> None:
         # lists, in JSON
         object.__setattr__(self, "speeds", tuple(self.speeds))
-        if self.highpass_hz is not None and not 0 < self.highpass_hz < self.sample_rate / 2:
+        # deeper than any hum the filter's own rounding would be louder than what it takes away
+        if self.highpass_hz is not None and not 10 <= self.highpass_hz < self.sample_rate / 2:
             raise UsageError(
-                f"audio highpass_hz {self.highpass_hz:g}: above 0 and below "
+                f"audio highpass_hz {self.highpass_hz:g}: at least 10 and below "
                 f"{self.sample_rate / 2:g}, half the sample rate"
             )
         if self.layers is not None:

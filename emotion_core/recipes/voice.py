@@ -67,6 +67,8 @@ VOICE_SMALL = Recipe(
         trim_db=35.0,
         # with each clip's own mean and deviation its level and tilt would be gone
         scale="none",
+        # RAVDESS's recordings do not hum, other people's do, and there is no voice below
+        highpass_hz=100.0,
     ),
     video=None,
     network="voice-small",

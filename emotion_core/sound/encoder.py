@@ -88,10 +88,11 @@ class SpeechEncoder:
         Raises:
             ClipError: one of the clips holds NaN or infinite samples.
         """
+        prepared = [prepare(clip, self.spec) for clip in clips]
         ready = {
-            (place, speed): self._played(clip, speed)
-            for place, clip in enumerate(clips)
-            if len(clip)
+            (place, speed): self._played(samples, speed)
+            for place, samples in enumerate(prepared)
+            if len(samples)
             for speed in self.spec.speeds
         }
         found: dict[Heard, np.ndarray] = {}
@@ -101,13 +102,13 @@ class SpeechEncoder:
         empty = np.zeros((0, self.spec.coefficients), np.float16)
         return [
             self._joined([found[place, speed] for speed in self.spec.speeds])
-            if len(clip)
+            if len(samples)
             else empty
-            for place, clip in enumerate(clips)
+            for place, samples in enumerate(prepared)
         ]
 
-    def _played(self, clip: np.ndarray, speed: float) -> np.ndarray:
-        samples = at_speed(prepare(clip, self.spec), speed, self.spec.sample_rate)
+    def _played(self, prepared: np.ndarray, speed: float) -> np.ndarray:
+        samples = at_speed(prepared, speed, self.spec.sample_rate)
         return samples if self.spec.steps else samples[-round(MOST_S * self.spec.sample_rate) :]
 
     def _joined(self, by_speed: list[np.ndarray]) -> np.ndarray:

@@ -5,7 +5,7 @@ give the same to the last bit, but each worker would load scikit-learn and panda
 compile what looks for pitches: another second before its first clip.
 """
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -42,22 +42,23 @@ def audio_features(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
             lengthened to one with silence.
 
     Returns:
-        float32 (frames, coefficients); (0, coefficients) without sound. One frame per hop, or the
-        last ``spec.max_frames`` of them.
+        float32 (frames, coefficients); (0, coefficients) without sound, also where ``prepare``
+        leaves none. One frame per hop, or the last ``spec.max_frames`` of them.
 
     Raises:
         UsageError: unknown ``spec.kind``.
         ClipError: the sound holds NaN or infinite samples.
     """
     check(spec)
-    if not len(audio):
+    samples = prepare(audio, spec)
+    if not len(samples):
         return np.zeros((0, spec.coefficients), dtype=np.float32)
     import librosa
     from scipy.fft import dct
 
-    heard = librosa.stft(prepare(audio, spec), n_fft=spec.n_fft, hop_length=spec.hop_length)
+    power = np.abs(librosa.stft(samples, n_fft=spec.n_fft, hop_length=spec.hop_length)) ** 2
     bands = _mel_bands(spec.sample_rate, spec.n_fft, spec.n_mels)
-    decibel = librosa.power_to_db(np.einsum("ft,mf->mt", np.abs(heard) ** 2, bands, optimize=True))
+    decibel = librosa.power_to_db(np.einsum("ft,mf->mt", power, bands, optimize=True))
     parts = []
     if "mfcc" in spec.kind:
         parts.append(dct(decibel, axis=0, norm="ortho")[: spec.n_mfcc])
@@ -82,11 +83,12 @@ def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
     """Take away what is too deep, trim silence at both ends, and lengthen to one window.
 
     Args:
-        audio: float32 (samples,), at least one.
+        audio: float32 (samples,).
         spec: the recipe's settings.
 
     Returns:
-        float32 (samples,), at least ``spec.n_fft`` of them.
+        float32 (samples,), at least ``spec.n_fft`` of them; none where there were none, or where
+        all that there was was too deep.
 
     Raises:
         ClipError: NaN or infinite samples, which a damaged file of floats can hold.
@@ -94,19 +96,24 @@ def prepare(audio: np.ndarray, spec: AudioSpec) -> np.ndarray:
     samples = np.asarray(audio, dtype=np.float32)
     if not np.isfinite(samples).all():
         raise ClipError("audio", "the sound holds NaN or infinite samples")
-    if spec.highpass_hz is not None:
+    if spec.highpass_hz is not None and len(samples):
         samples = _without_depths(samples, spec.highpass_hz, spec.sample_rate)
+        samples = samples[:0] if is_silent(samples) else samples
+    if not len(samples):
+        return samples
     if spec.trim_db is not None:
         samples = _trimmed(samples, spec.trim_db)
     return np.pad(samples, (0, max(0, spec.n_fft - len(samples))))
 
 
-@cache
+@lru_cache(maxsize=8)
 def _mel_bands(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
-    """What each band takes of each frequency, float32 (n_mels, n_fft / 2 + 1)."""
+    """What each band takes of each frequency, float32 (n_mels, n_fft / 2 + 1), to be read only."""
     import librosa
 
-    return librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+    bands = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+    bands.setflags(write=False)
+    return bands
 
 
 def _trimmed(samples: np.ndarray, below_db: float) -> np.ndarray:
@@ -127,7 +134,11 @@ def _trimmed(samples: np.ndarray, below_db: float) -> np.ndarray:
 
 
 def _without_depths(samples: np.ndarray, hz: float, sample_rate: int) -> np.ndarray:
-    """Float32 (samples,), filtered forwards and backwards, so that no beginning rings."""
+    """Float32 (samples,), filtered forwards and backwards: nothing is shifted in time.
+
+    At 100 Hz 48 dB are taken off a hum of 50 Hz and 36 dB off one of 60 Hz. For some 20 ms at
+    either end it is less, because nobody knows how the hum went on there.
+    """
     from scipy.signal import butter, sosfiltfilt
 
     band = butter(4, hz, "highpass", fs=sample_rate, output="sos")

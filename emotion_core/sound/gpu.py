@@ -71,7 +71,8 @@ class BatchedAudioFeatures:
         """
         empty = np.zeros((0, self._spec.coefficients), dtype=np.float32)
         results = [empty] * len(clips)
-        ready = {i: prepare(clip, self._spec) for i, clip in enumerate(clips) if len(clip)}
+        prepared = (prepare(clip, self._spec) for clip in clips)
+        ready = {i: samples for i, samples in enumerate(prepared) if len(samples)}
         for indices in self._batches({i: len(samples) for i, samples in ready.items()}):
             matrices = self._compute([ready[i] for i in indices])
             for index, matrix in zip(indices, matrices, strict=True):

@@ -115,7 +115,9 @@ def prepare_folds(
     assigned = {name: assign_split(name, features.clips, seed) for name in names}
     if shares := recipe.training.corpus_shares:
         for sides in assigned.values():
-            times_drawn(features.select(sides == "train").clips, shares)
+            # a teacher brings clips that the protocol says nothing of
+            learned = (sides == "train") | ((sides == "") & (teacher is not None))
+            times_drawn(features.select(learned).clips, shares)
     if teacher is not None:
         for name in names:
             teacher.fold(name)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from emotion_core.corpora.splits import SIDES, assign_split
 from emotion_core.errors import UsageError
@@ -51,11 +52,15 @@ class Task:
                 f"--figures are for a training on everybody: split {self.split} has validation "
                 "clips, which measure it"
             )
-        times_drawn(self.sides["train"].clips, self.plan.recipe.training.corpus_shares)
+        shares, learned = self.plan.recipe.training.corpus_shares, self.sides["train"].clips
+        times_drawn(learned, shares)
         if self.start is not None:
             self.start.check(self.sides["test"])
         if self.refit:
             require_refit(self.plan.recipe, self.sides["validation"])
+            validation = self.sides["validation"].clips
+            both = [clips.select(["corpus"]) for clips in (learned, validation)]
+            times_drawn(pa.concat_tables(both), shares)
 
     @property
     def speakers(self) -> tuple[str, ...]:

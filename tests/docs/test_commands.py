@@ -275,7 +275,7 @@ NOT_HERE: dict[str, str] = {
     "python benchmarks/": "a measurement, minutes to hours of a quiet machine",
     "benchmarks/results.sh": "days",
     "benchmarks/shipped.sh": "hours, and Whisper base",
-    "benchmarks/savee.sh": "a quarter of an hour, and Whisper base",
+    "benchmarks/savee.sh": "half an hour, and Whisper base",
     "benchmarks/audiovisual.sh": "hours, and RAVDESS's videos",
     "python jobs/live.py --source 0": "a camera and a microphone: a file stands in (tests/live)",
     "make chaos": "hours: samples run in tests/chaos",

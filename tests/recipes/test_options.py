@@ -75,6 +75,13 @@ def test_options_that_mean_nothing(text: str, words: str) -> None:
         with_options(BASE, [text])
 
 
+def test_the_order_of_fields_that_depend_on_each_other_does_not_matter() -> None:
+    given = ["audio.highpass_hz=9000", "audio.sample_rate=44100"]
+    assert with_options(BASE, given) == with_options(BASE, given[::-1])
+    with pytest.raises(UsageError, match="highpass_hz 9000: at least 10 and below 8000"):
+        with_options(BASE, given[:1])
+
+
 def test_a_part_that_the_recipe_has_not() -> None:
     with pytest.raises(UsageError, match="recipe 'voice-encoder' has no video"):
         with_options(VOICE, ["video.fps=4"])

@@ -141,6 +141,17 @@ def test_silence_at_both_ends_is_cut(whisper: Path) -> None:
     assert near < 0.5 * np.abs(kept([quiet])[0] - kept([sound])[0]).mean()
 
 
+def test_hum_is_gone_before_it_is_heard(whisper: Path) -> None:
+    sound = noise(1.0)
+    hum = 0.5 * np.sin(2 * np.pi * 50 * np.arange(RATE) / RATE).astype(np.float32)
+    kept, cleared = (SpeechEncoder(spec_of(whisper, highpass_hz=hz)) for hz in (None, 100.0))
+    near = np.abs(cleared([sound + hum])[0] - cleared([sound])[0]).mean()
+    assert near < 0.2 * np.abs(kept([sound + hum])[0] - kept([sound])[0]).mean()
+    between = cleared([sound, np.full(RATE, 0.3, np.float32), sound])
+    assert [len(matrix) for matrix in between] == [len(between[0]), 0, len(between[0])]
+    np.testing.assert_array_equal(between[2], between[0])
+
+
 def test_the_encoder_of_a_whole_whisper(tmp_path: Path, whisper: Path) -> None:
     whole = write_whisper(tmp_path / "whole", alone=False)
     one, other = (SpeechEncoder(spec_of(folder)) for folder in (whole, whisper))

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,22 @@ def test_all_folds_are_checked_before_one_trains(place: str) -> None:
     shares = with_training(HEARD, corpus_shares={"savee": 0.5})
     with pytest.raises(UsageError, match="no training clip is of savee, they are of ravdess"):
         loso(place, shares)
+
+
+def test_clips_that_a_teacher_brings_count_in_the_shares(tmp_path: Path) -> None:
+    """They are of no side of the protocol, but learned from."""
+    given = rows(HEARD, modalities=("audio",))
+    brought = [{**row, "corpus": "other", "clip_id": f"o-{row['clip_id']}"} for row in given[:40]]
+    found = load_features(write_features(tmp_path / "f", [*given, *brought], HEARD), HEARD)
+    recipe = with_training(HEARD, corpus_shares={"ravdess": 0.8})
+    teacher: Any = SimpleNamespace(fold=lambda name: None)
+    names = expand("emobox6:all")
+    prepare_folds(found, recipe, "emobox6:all", names, seed=0, teacher=teacher)
+    with pytest.raises(UsageError, match="ravdess 0.8: they must add up to 1, nothing else"):
+        prepare_folds(found, recipe, "emobox6:all", names, seed=0)
+    only = with_training(HEARD, corpus_shares={"ravdess": 1.0})
+    with pytest.raises(UsageError, match="ravdess 1: they must .* leave some for other"):
+        prepare_folds(found, only, "emobox6:all", names, seed=0, teacher=teacher)
 
 
 def text_of(table: Any) -> str:

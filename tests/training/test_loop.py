@@ -33,7 +33,8 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> str:
 def sides(place: str, recipe: Recipe) -> tuple[FeatureSet, FeatureSet]:
     found = load_features(place, recipe)
     assigned = assign_split("elte", found.clips)
-    return found.select(assigned == "train"), found.select(assigned == "validation")
+    train, validation = found.select(assigned == "train"), found.select(assigned == "validation")
+    return (of_two_corpora(train) if recipe.training.corpus_shares else train), validation
 
 
 def plan(recipe: Recipe, train: FeatureSet, seed: int = 0) -> TrainPlan:
@@ -87,8 +88,7 @@ def test_a_small_corpus_counts_as_much_as_a_large_one(features: str) -> None:
 def test_a_clip_that_comes_several_times_in_an_epoch_is_changed_each_time(features: str) -> None:
     shares = {"other": 0.5}
     recipe = with_training(heard(), epochs=1, batch_size=16, augment=True, corpus_shares=shares)
-    train, _ = sides(features, recipe)
-    two = of_two_corpora(train)
+    two, _ = sides(features, recipe)
     training = Training(plan(recipe, two), two, two.select(np.zeros(0, np.int64)))
     heard_of: list[torch.Tensor] = []
     make = training._batch
@@ -234,7 +234,7 @@ def _two(place: str, recipe: Recipe, folder: Path) -> list[tuple]:
     return [torch.load(folder / str(rank), weights_only=False) for rank in range(2)]
 
 
-@pytest.mark.parametrize(("mixup", "shares"), [(0.0, {}), (0.4, {}), (0.4, {"ravdess": 1.0})])
+@pytest.mark.parametrize(("mixup", "shares"), [(0.0, {}), (0.4, {}), (0.4, {"other": 0.5})])
 def test_two_workers_do_what_one_does(
     features: str, tmp_path: Path, mixup: float, shares: dict[str, float]
 ) -> None:
