@@ -134,8 +134,8 @@ def test_models_are_known_by_their_id_and_say_how_right_they_are(tmp_path: Path)
     voice, face, gone = cards([*ids, "0" * 16], [str(tmp_path / "gone")])
     assert (voice.name, face.name, gone.name) == ("voice", "face", "model 0000000000000000")
     assert "no commercial use" in voice.terms
-    assert voice.figure.startswith("right about 57% of 1,440 clips of people whom it had not met")
-    assert any("14.6%, which is chance" in text for text in voice.figures)
+    assert voice.figure.startswith("right about 65% of 1,440 clips of people whom it had not met")
+    assert any("26.2%, not far above chance" in text for text in voice.figures)
     assert any("Not for decisions about people" in text for text in face.limits)
     assert not any("|" in text for text in face.figures)
 
