@@ -148,6 +148,8 @@ def main(
         start = load_start(init, chosen, trust_code)
         if start.fresh:
             say(f"--init {init}: begun at random all the same: {', '.join(start.fresh[:4])}")
+        if start.otherwise:
+            say(f"--init {init}: learned from other features: {'; '.join(start.otherwise[:4])}")
     require_begun(chosen, start)
     if (names := expand(spec, found.clips)) == [spec]:
         measured = read_measured(figures, chosen) if figures else None

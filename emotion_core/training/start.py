@@ -1,7 +1,7 @@
 """A training that begins with the weights of a model instead of random ones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from torch import Tensor, nn
 
@@ -25,12 +25,14 @@ class Start:
         weights: those of the model that the network has too, by name and shape.
         fresh: names of the network's others, which begin at random.
         speakers: ``corpus/speaker`` of everybody whom the model learned from.
+        otherwise: in which settings its features differ from those to train on, in words.
     """
 
     model_id: str
     weights: Mapping[str, Tensor]
     fresh: tuple[str, ...]
     speakers: tuple[str, ...]
+    otherwise: tuple[str, ...] = ()
 
     def check(self, test: FeatureSet) -> None:
         """Raises ``UsageError`` where the model learned from people of a test side."""
@@ -69,7 +71,24 @@ def load_start(model: str, recipe: Recipe, trust_code: bool = False) -> Start:
             f"{recipe.network!r} with these options and features: start from the same recipe"
         )
     fresh = tuple(name for name in wanted if name not in fitting)
-    return Start(bundle.model_id, fitting, fresh, bundle.info.speakers)
+    otherwise = _otherwise(bundle.recipe, recipe)
+    return Start(bundle.model_id, fitting, fresh, bundle.info.speakers, otherwise)
+
+
+def _otherwise(model: Recipe, recipe: Recipe) -> tuple[str, ...]:
+    """Where what the two hear and see differs; where an encoder lies does not matter."""
+    told = []
+    for part, theirs, ours in (
+        ("audio", model.audio, recipe.audio),
+        ("video", model.video, recipe.video),
+    ):
+        if theirs is None or ours is None:
+            continue
+        for field in fields(theirs):
+            one, other = getattr(theirs, field.name), getattr(ours, field.name)
+            if one != other and field.name not in ("encoder", "revision"):
+                told.append(f"{part} {field.name} {one} there, {other} here")
+    return tuple(told)
 
 
 def require_begun(recipe: Recipe, start: Start | None) -> None:

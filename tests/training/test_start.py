@@ -82,6 +82,13 @@ def test_other_classes_answer_anew(model: str) -> None:
     torch.testing.assert_close(network.state_dict()["fusion.4.weight"], before, rtol=0, atol=0)
 
 
+def test_features_made_otherwise_are_told_of(model: str) -> None:
+    assert HEARD.audio is not None
+    assert not load_start(model, HEARD).otherwise
+    other = replace(HEARD, audio=replace(HEARD.audio, highpass_hz=100.0, encoder="elsewhere"))
+    assert load_start(model, other).otherwise == ("audio highpass_hz None there, 100.0 here",)
+
+
 def test_a_model_of_something_else_does_not_fit(model: str) -> None:
     wider = replace(HEARD, network_options={**HEARD.network_options, "hidden": 40})
     with pytest.raises(UsageError, match="do not fit the network 'timedist-blstm'"):
