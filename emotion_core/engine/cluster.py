@@ -1,5 +1,6 @@
 """Where a job runs: inside the cluster it was submitted to, or in a Ray of its own."""
 
+import atexit
 import logging
 import os
 from collections.abc import Iterator
@@ -57,6 +58,8 @@ def connect() -> Reach:
             "Ray did not start within its 30 s, this machine is very busy: run the command again, "
             "it goes on where it stopped"
         ) from error
+    # before Ray's own, which first waits half a second for what workers print
+    atexit.register(ray.shutdown)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     # after half an hour without a finished block Ray Data would break off; a long video on a slow
