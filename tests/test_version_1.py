@@ -66,6 +66,10 @@ RECIPE_KEYS = (
     "name", "summary", "source", "label_set", "split", "audio", "video", "network",
     "network_options", "training", "published",
 )  # fmt: skip
+AUDIO_KEYS = (
+    "kind", "sample_rate", "n_mfcc", "n_mels", "n_fft", "hop_length", "trim_db", "scale",
+    "max_frames",
+)  # fmt: skip
 TRAINING_KEYS = (
     "epochs", "batch_size", "lr", "weight_decay", "patience", "class_weights", "clip_grad_norm",
     "augment", "label_smoothing",
@@ -85,7 +89,7 @@ def settings_of_1(recipe: Recipe) -> dict[str, Any]:
     today = recipe_to_json(recipe)
     return {
         "recipe": recipe.name,
-        "audio": today["audio"],
+        "audio": today["audio"] and {key: today["audio"][key] for key in AUDIO_KEYS},
         "video": today["video"],
         "detector": {"name": "centerface", "weights_hash": "ab" * 32},
         "decoder": "auto",

@@ -88,6 +88,11 @@ def expand(spec: str, clips: pa.Table | None = None) -> list[str]:
     return ["+".join(fold if each is many else each[0] for each in folds) for fold in many]
 
 
+def plain(spec: str) -> str:
+    """A spec as its one folder, or its folds, are called: without spaces."""
+    return "+".join(_terms(spec))
+
+
 def is_speaker_independent(spec: str) -> bool:
     """False when a speaker may be on two sides: ``random``, and ``fer2013``, which names nobody."""
     return not any(term.split(":")[0] in ("random", "fer2013") for term in _terms(spec))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotion_core.corpora.splits import assign_split, expand
+from emotion_core.corpora.splits import assign_split, expand, plain
 from emotion_core.errors import UsageError
 from emotion_core.evaluation.answering import Evaluation, evaluate, judged, require_fit
 from emotion_core.evaluation.combining import together
@@ -123,7 +123,7 @@ def _fold_query(
     require_one_label_set([info.label_set for info in infos])
     if side != ALL:
         _require_one_protocol(infos)
-    spec = None if side == ALL else split or infos[0].split
+    spec = None if side == ALL else plain(split or infos[0].split)
     if spec is not None and expand(spec, features[0].clips) != [spec]:
         raise UsageError(
             f"--split {spec} is several folds, each with a model of its own: give the folder that "

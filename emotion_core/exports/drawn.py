@@ -14,6 +14,7 @@ from emotion_core.exports.labelled import LabelledVideo, Stretch
 from emotion_core.exports.timed import said
 from emotion_core.media.isolated import IsolatedDecoder
 from emotion_core.media.types import DecodePlan, Media
+from emotion_core.media.upright import fitted_size
 from emotion_core.recipes.specs import VideoSpec
 from emotion_core.report.colours import colour_of
 
@@ -72,7 +73,8 @@ class _Writer:
         step = max(1, round(media.info.fps / _MOST_FPS))
         for picture, time_s in zip(media.frames[::step], media.frame_times_s[::step], strict=True):
             drawn = self._pen.draw(picture, float(time_s))
-            frame = av.VideoFrame.from_ndarray(_even(drawn), format="rgb24")
+            even = drawn[: _even(drawn.shape[0]), : _even(drawn.shape[1])]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
             frame.pts, frame.time_base = round(time_s * _TICKS), Fraction(1, _TICKS)
             self._out.mux(self._pictures.encode(frame))
         if self._sound is not None:
@@ -87,8 +89,11 @@ class _Writer:
     def _open(self, media: Media) -> None:
         rate = Fraction(media.info.fps or 25).limit_denominator(1001)
         self._pictures = self._out.add_stream("libx264", rate=min(rate, Fraction(int(_MOST_FPS))))
-        shape = _even(media.frames[0]).shape if len(media.frames) else (64, 64)
-        self._pictures.height, self._pictures.width = shape[:2]
+        # where the first chunk holds none, the file's header knows the size
+        width, height = fitted_size(media.info.width or 64, media.info.height or 64, _SIDE)
+        if len(media.frames):
+            height, width = media.frames[0].shape[:2]
+        self._pictures.height, self._pictures.width = _even(height), _even(width)
         self._pictures.pix_fmt = "yuv420p"
         self._pictures.codec_context.time_base = Fraction(1, _TICKS)
         if media.info.has_audio:
@@ -160,7 +165,6 @@ def _write(
     pen.text(place, words, fill=colour, font=font)
 
 
-def _even(picture: np.ndarray) -> np.ndarray:
-    """Without the last row and column where they are odd, which H.264 does not take."""
-    height, width = (max(2, size - size % 2) for size in picture.shape[:2])
-    return np.ascontiguousarray(picture[:height, :width])
+def _even(size: int) -> int:
+    """Without the last row or column where there is an odd number, which H.264 does not take."""
+    return max(2, size - size % 2)

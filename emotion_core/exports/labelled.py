@@ -101,7 +101,7 @@ class Labels:
         """One video after the other, file by file; a file of both tables is held at once.
 
         Raises:
-            UsageError: a file of answers is not there.
+            UsageError: a file of answers is not there, or a job replaced one meanwhile.
         """
         places = parts(storage.join(self.uri, VIDEOS))  # once: a job may be adding more
         names = names_of(storage.read_parquet(places, ["clip_id", "uri"]))
@@ -120,7 +120,10 @@ class Labels:
                 mine = None
                 if found is not None:
                     mine = found.filter(pc.equal(found["clip_id"], row["clip_id"]))
-                yield LabelledVideo(names[row["clip_id"]], row, self._stretches(mine, people))
+                name = names.get(row["clip_id"])
+                if name is None:
+                    raise UsageError(f"{place} changed while it was read: repeat the command")
+                yield LabelledVideo(name, row, self._stretches(mine, people))
 
     def _stretches(
         self, segments: pa.Table | None, people: Mapping[tuple[str, int], str]
@@ -145,7 +148,7 @@ class Labels:
                 [("track_id", "ascending"), ("start_s", "ascending")]
             ).to_pylist()
         ]
-        return _one_at_a_time(found) if people else tuple(found)
+        return _one_at_a_time(found)
 
 
 def _one_at_a_time(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:

@@ -1,5 +1,6 @@
 """How videos are labelled: models and options, checked, and as the step that does it."""
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -68,7 +69,7 @@ class Labelling:
         and numbers that make no sense.
         """
         for option, number in (("--fps", self.options.fps), ("--min-face", self.options.min_face)):
-            if number is not None and not number > 0:
+            if number is not None and not 0 < number < math.inf:
                 raise UsageError(f"{option} {number}: a number above 0")
         for seconds in (self.limits.video_s, self.limits.piece_s):
             if not seconds > 0:

@@ -26,6 +26,8 @@ class Seen:
     info: MediaInfo | None = None
     end_s: float = 0.0
     no_face_s: float = 0.0
+    unlooked_s: float = 0.0  # of these, before the first picture that was looked at
+    faceless: bool | None = None  # the last picture that was looked at
     no_sound_s: float = 0.0
     sounding: bool = False
     speech_s: float = 0.0
@@ -39,7 +41,7 @@ class Seen:
         self.tracks.update(piece.track_ids())
         self.decoder = self.decoder or media.decoder
         self.end_s = piece.end_s
-        self.no_face_s += _without_face(piece)
+        self._look(piece)
         self.no_sound_s += _without_sound(piece)
         self.sounding |= not is_silent(piece.audio)
         self.speech_s += len(piece.speech_s or ()) * FRAME_S
@@ -47,21 +49,28 @@ class Seen:
             if not warning.startswith("decoder:"):
                 self.troubles.setdefault(warning, "cut")
 
+    def _look(self, piece: Piece) -> None:
+        """Of a stretch without a sampled picture counts the picture before, or the first one."""
+        assert self.info is not None
+        length = piece.end_s - piece.start_s
+        if piece.times_s:
+            with_face = {observation.time_s for observation in piece.observations}
+            faceless = [time not in with_face for time in piece.times_s]
+            self.no_face_s += length * sum(faceless) / len(faceless)
+            if self.faceless is None and not faceless[0]:
+                self.no_face_s -= self.unlooked_s
+            self.faceless = faceless[-1]
+        elif self.faceless is not False or piece.start_s >= self.info.pictures_end_s:
+            self.no_face_s += length
+            if self.faceless is None and piece.start_s < self.info.pictures_end_s:
+                self.unlooked_s += length
+
     def stopped(self, error: ClipError) -> None:
         """The rest of the video is not to be had."""
         message = " ".join(str(error).split())
         word = message.split(":", 1)[0]
         reason = word if word in ("timeout", "crash") else "cut"
         self.troubles[f"stops at {self.end_s:.1f} s: {message}"] = reason
-
-
-def _without_face(piece: Piece) -> float:
-    """Seconds of a stretch whose pictures show no face; all of it without pictures."""
-    length = piece.end_s - piece.start_s
-    if not piece.times_s:
-        return length
-    with_face = {observation.time_s for observation in piece.observations}
-    return length * sum(time not in with_face for time in piece.times_s) / len(piece.times_s)
 
 
 def _without_sound(piece: Piece) -> float:

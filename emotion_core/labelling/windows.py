@@ -38,10 +38,11 @@ class Windowing:
     hop_s: float = 2.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.hop_s <= self.window_s:
+        if not 0 < self.hop_s <= self.window_s < math.inf:
             raise UsageError(
                 f"a hop of {self.hop_s:g} s with windows of {self.window_s:g} s: the hop must be "
-                "more than 0 and at most the window, or stretches of the video would be skipped"
+                "more than 0 and at most the window, or stretches of the video would be skipped; "
+                "and a window has an end"
             )
         if min(round(self.window_s * 1000), round(self.hop_s * 1000)) < 1:
             raise UsageError(f"a hop of {self.hop_s:g} s: it must be at least 0.001 s")
@@ -146,6 +147,8 @@ def split(chunk: Piece, piece_s: float) -> Iterator[Piece]:
     first = round(chunk.start_s * chunk.sample_rate)
     for start_s, end_s in zip(edges, [*edges[1:], chunk.end_s], strict=True):
         last = end_s == chunk.end_s
+        # the first edge is rounded too, and a picture of the chunk may lie before it
+        from_s = -math.inf if start_s == edges[0] else start_s
         until_s = math.inf if last else end_s
         begin = round(start_s * chunk.sample_rate) - first
         end = None if last else round(end_s * chunk.sample_rate) - first
@@ -154,18 +157,18 @@ def split(chunk: Piece, piece_s: float) -> Iterator[Piece]:
             end_s,
             chunk.audio[begin:end],
             chunk.sample_rate,
-            tuple(time for time in chunk.times_s if start_s <= time < until_s),
+            tuple(time for time in chunk.times_s if from_s <= time < until_s),
             tuple(
                 observation
                 for observation in chunk.observations
-                if start_s <= observation.time_s < until_s
+                if from_s <= observation.time_s < until_s
             ),
             None
             if chunk.speech_s is None
-            else tuple(time for time in chunk.speech_s if start_s <= time < until_s),
+            else tuple(time for time in chunk.speech_s if from_s <= time < until_s),
             None
             if chunk.mouths is None
-            else tuple(mouth for mouth in chunk.mouths if start_s <= mouth.time_s < until_s),
+            else tuple(mouth for mouth in chunk.mouths if from_s <= mouth.time_s < until_s),
         )
 
 

@@ -95,8 +95,8 @@ def require_features(settings: dict[str, Any], recipe: Recipe, uri: str) -> None
         if found is None:
             raise UsageError(f"the features at {uri!r} have no {name}, which this recipe needs")
         # as JSON has it; what is newer than the features has its default there
-        wanted = json.loads(json.dumps(asdict(spec)))
-        found = {**asdict(type(spec)()), **found}
+        wanted, usual = (json.loads(json.dumps(asdict(each))) for each in (spec, type(spec)()))
+        found = {**usual, **found}
         same = ("encoder", "revision") if _same_weights(found, wanted) else ()
         for key in wanted:
             if found[key] != wanted[key] and key not in same:

@@ -8,6 +8,7 @@ whose options ask for 10^12 weights is refused for a few kilobytes.
 
 import json
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -98,10 +99,12 @@ def shapes_of(recipe: Recipe, n_classes: int) -> Shapes:
 @contextmanager
 def _few_parameters() -> Iterator[None]:
     """Ends what builds layer after layer: each takes time, and memory even without content."""
-    count = 0
+    count, mine = 0, threading.get_ident()
 
     def counted(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal count
+        if threading.get_ident() != mine:  # torch asks of every thread's networks
+            return
         count += 1
         if count > _MOST_PARAMETERS:
             raise UsageError(f"a network of more than {_MOST_PARAMETERS:,} layers")

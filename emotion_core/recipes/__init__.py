@@ -77,8 +77,8 @@ def _from_module(module: str, name: str) -> ModuleType:
     _importable(Path.cwd())
     try:
         return importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(f"recipe {name!r}: cannot import {module!r} ({error})") from error
+    except Exception as error:  # it may hold anything, and its name may be none
+        raise UsageError(f"recipe {name!r}: cannot import {module!r} ({error!r})") from error
 
 
 def _importable(folder: Path) -> None:

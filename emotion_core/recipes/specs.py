@@ -5,6 +5,7 @@ only, so that it can be written to ``recipe.json`` inside a model bundle and rea
 without running anybody's code.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -235,6 +236,12 @@ class TrainSpec:
                 raise UsageError(
                     f"training corpus_shares {name} {share}: a number above 0, at most 1"
                 )
+        if not 0 < self.lr < math.inf:
+            raise UsageError(f"training lr {self.lr}: a number above 0")
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"training label_smoothing {self.label_smoothing}: from 0 to below 1")
+        if not self.clip_grad_norm > 0:
+            raise UsageError(f"training clip_grad_norm {self.clip_grad_norm}: a number above 0")
         if not 0 <= self.teacher_share <= 1:
             raise UsageError(f"training teacher_share {self.teacher_share}: from 0 to 1")
         if not 0 <= self.ema < 1:

@@ -146,11 +146,12 @@ def keeping(held: pa.Table, manifest: pa.Table) -> pa.Table:
     folders = [uri for uri in manifest["uri"].filter(unread).to_pylist() if uri.endswith("/")]
     named = [manifest]
     for folder in folders:
-        rows = not_named(held.filter(pc.starts_with(held["uri"], folder)), manifest)
+        below = held.filter(pc.starts_with(held["uri"], folder))
+        rows = not_named(below, pa.concat_tables(named))  # one such folder may lie in another
         columns = {"size": pa.repeat(0, len(rows)), "version": pa.repeat(UNREADABLE, len(rows))}
-        below = {"clip_id": rows["clip_id"], "uri": rows["uri"], **columns}
-        empty = {name: pa.nulls(len(rows)) for name in manifest.column_names if name not in below}
-        table = pa.table({**below, **empty}).select(manifest.column_names)
+        given = {"clip_id": rows["clip_id"], "uri": rows["uri"], **columns}
+        empty = {name: pa.nulls(len(rows)) for name in manifest.column_names if name not in given}
+        table = pa.table({**given, **empty}).select(manifest.column_names)
         named.append(table.cast(manifest.schema))
     return pa.concat_tables(named)
 

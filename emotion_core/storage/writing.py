@@ -47,8 +47,15 @@ def open_write(uri: str) -> Iterator[BinaryIO]:
             raise StorageError(explain(uri, error)) from error
         return
     with temporary_folder() as folder, open(os.path.join(folder, "file"), "wb") as file:
-        yield file
-        file.flush()
+        try:
+            yield file
+            file.flush()
+        except StorageError:  # of another file that the block writes
+            raise
+        except OSError as error:
+            raise StorageError(
+                f"{explain(file.name, error)} (what is written to {uri} lies there first: TMPDIR)"
+            ) from error
         try:
             fs.put_file(file.name, path)
         except Exception as error:  # every filesystem has its own

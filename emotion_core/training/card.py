@@ -53,8 +53,8 @@ def model_card(
         f"- Training: {training['epochs']} epochs on {training['workers']} worker(s), "
         f"{training['seconds']:.0f} s; weights of epoch {training['best_epoch']}."
         + (f" In phases: {', '.join(training['phases'])}." if training["phases"] else "")
-        + (f" With validation speakers, who chose that number, anew for {again} epochs; figures "
-           "below are from before." if (again := training.get("refit_epochs")) else ""),
+        + (f" With validation speakers, anew for {again} epochs; figures below are from before."
+           if (again := training.get("refit_epochs")) else ""),
         *(["- Labels: where people were asked what they take a clip for, their votes as shares; "
            "figures are against the emotion that was to be played."]
           if recipe.training.labels_from == "votes" else []),
@@ -64,7 +64,7 @@ def model_card(
         "",
         "## Figures",
         "",
-        *(_figures(validation) if measured is None else _of_folds(measured)),
+        *(_figures(validation, recipe.training.keep) if measured is None else _of_folds(measured)),
         "",
         *(["Figures of the test side: `jobs/evaluate.py`.", ""] if measured is None else []),
         "## Limits",
@@ -128,7 +128,12 @@ def _of_folds(measured: Measured) -> list[str]:
     ]
 
 
-def _figures(figures: Figures | None) -> list[str]:
+def _part(keep: str) -> str:
+    """What is to be known of the validation side's figures."""
+    return ", which chose the epoch, so they flatter" if keep == "best" else ""
+
+
+def _figures(figures: Figures | None, keep: str) -> list[str]:
     if figures is None:
         return ["There was no validation side: the weights are those of the last epoch."]
     rows = [
@@ -136,7 +141,7 @@ def _figures(figures: Figures | None) -> list[str]:
         for label, value in figures.per_class_recall.items()
     ]
     return [
-        f"On the {figures.n} clips of the validation side, which chose the epoch, so they flatter: "
+        f"On the {figures.n} clips of the validation side{_part(keep)}: "
         f"WAR {figures.war:.1%}, UAR {figures.uar:.1%}, macro F1 {figures.macro_f1:.1%}.",
         "",
         "| class | recall |",

@@ -42,7 +42,10 @@ def main(
     batch_size: Annotated[Number, typer.Option(min=1, help="over all workers together")] = None,
     lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
     patience: Annotated[Number, typer.Option(min=1, help="epochs to wait for a better one")] = None,
-    seed: Annotated[int, typer.Option(help="of weights, order, augmentation, random splits")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**63 - 1, help="of weights, order, augmentation, random splits"),
+    ] = 0,
     refit: Annotated[
         bool,
         typer.Option("--refit", help="train anew, as long as was best, with validation speakers"),
@@ -110,7 +113,7 @@ def main(
         raise UsageError("--teacher and --teacher-features belong together: give both, or neither")
     out = storage.absolute(out)
     # heavy imports only after the command line was understood
-    from emotion_core.corpora.splits import expand
+    from emotion_core.corpora.splits import expand, plain
     from emotion_core.evaluation.folds import FOLDS_KIND
     from emotion_core.models.made import completed, feature_settings, recipe_of_features
     from emotion_core.recipes import load_recipe, with_training
@@ -136,7 +139,7 @@ def main(
         labels_from=labels_from,
     )
     chosen = completed(chosen, made)
-    spec = split or chosen.split
+    spec = plain(split or chosen.split)
     found = read_features(features, chosen)
     require_votes(found, chosen)
     taught_by = None

@@ -190,7 +190,7 @@ def outcome_table(outcome: Outcome, out: str) -> Table:
         table.add_row(
             "validation",
             f"WAR {found.war:.1%}, UAR {found.uar:.1%}, macro F1 {found.macro_f1:.1%} "
-            f"({found.n} clips; they chose the epoch)",
+            f"({found.n} clips, of which the training knew)",
         )
     return table
 
@@ -209,7 +209,7 @@ def folds_outcome_table(summary: Mapping[str, Any]) -> Table:
         summary: as ``folds.json`` holds it.
     """
     of = as_markup(f"{summary['recipe']}, {summary['split']}")
-    title = f"{of}: validation sides, which chose the epochs"
+    title = f"{of}: validation sides, of which the trainings knew"
     if summary["mean"] is not None:
         rows = [{**fold, **fold["validation"]} for fold in summary["folds"]]
         return folds_table(rows, summary["mean"], summary["std"], title)

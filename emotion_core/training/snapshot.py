@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
+
+from emotion_core.errors import UsageError
 
 PROGRESS = "progress.json"
 LAST = "last.safetensors"
@@ -42,6 +45,13 @@ class EpochRow:
     phase: str = ""
     audio_uar: float | None = None
     face_uar: float | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.loss):  # nor will any later one be
+            raise UsageError(
+                f"the loss of epoch {self.epoch + 1} is {self.loss}: train with a lower --lr, here "
+                f"it was {self.lr:g}"
+            )
 
 
 @dataclass(frozen=True)

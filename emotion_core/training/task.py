@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from torch import nn
 
 from emotion_core.corpora.splits import SIDES, assign_split
 from emotion_core.errors import UsageError
@@ -113,12 +114,39 @@ def read_features(features: str, recipe: Recipe) -> FeatureSet:
         recipe: ``completed`` by what the features are.
 
     Raises:
-        UsageError: no such network, it does not take its options, or features of another recipe.
+        UsageError: no such network, it does not take its options, features of another recipe, or
+            clips that some phase cannot learn from.
     """
     # neither other features nor an unknown network should cost the reading of the features
     require_features(feature_settings(features), recipe, features)
-    build_network(recipe, download=False)
-    return load_features(features, recipe)
+    network = build_network(recipe, download=False)
+    found = load_features(features, recipe)
+    _require_phases(network, recipe, found)
+    return found
+
+
+def _require_phases(network: nn.Module, recipe: Recipe, found: FeatureSet) -> None:
+    """Check that no phase is left out whose layers would answer all the same, at random.
+
+    One whose modality no clip has is left out, and so never asked about it.
+
+    Raises:
+        UsageError: a phase needs clips with both, there are only such with either; or the network
+            is not trained in phases.
+    """
+    phases = recipe.training.phases
+    if phases and not hasattr(network, "needs"):
+        raise UsageError(
+            f"training phases {', '.join(phases)}: network {recipe.network!r} is trained as a whole"
+        )
+    held = {"audio": found.has_audio, "face": found.has_faces}
+    for phase in phases:
+        needed = [held[name] for name in network.needs(phase)]  # type: ignore[operator]
+        if all(each.any() for each in needed) and not np.all(needed, axis=0).any():
+            raise UsageError(
+                f"phase {phase!r} of recipe {recipe.name!r} learns from clips with sound and face, "
+                "and these features have none: train a model of each, and label with both"
+            )
 
 
 def divide(

@@ -13,6 +13,7 @@ import pyarrow as pa
 import torch
 
 from emotion_core.errors import UsageError
+from emotion_core.evaluation.answering import judged, require_fit
 from emotion_core.evaluation.folds import Fold, find_folds
 from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.batches import make_batch
@@ -91,6 +92,8 @@ def load_teacher(place: str, features: str, trust_code: bool = False) -> Teacher
     split, folds = find_folds([place])
     bundles = [load_bundle(fold.models[0], trust_code=trust_code) for fold in folds]
     heard = load_features(features, bundles[0].recipe)
+    for bundle in bundles:
+        require_fit(bundle, heard, features)
     ids = tuple(bundle.model_id for bundle in bundles)
     return Teacher(split, tuple(folds), heard, ids, trust_code)
 
@@ -168,14 +171,16 @@ def _answers(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """What is said of the student's clips, what is heard in them, and in which.
 
-    A clip that the teacher does not know has its label instead.
+    A clip that the teacher does not know, or cannot judge, has its label instead.
 
     Returns:
         float32 (clips, classes); float16 (clips, steps, width) where his network tells of it
         (``hint``), else None; bool (clips,).
     """
     heard = teacher.features
-    places = {clip: row for row, clip in enumerate(heard.clips["clip_id"].to_pylist())}
+    able = judged(bundle, heard)
+    ids = enumerate(heard.clips["clip_id"].to_pylist())
+    places = {clip: row for row, clip in ids if able[row]}
     rows = np.array([places.get(c, -1) for c in clips.clips["clip_id"].to_pylist()], np.int64)
     known, answers = rows >= 0, clips.one_hot
     if not known.any():

@@ -11,7 +11,7 @@ import pytest
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.corpora import ravdess, savee, scan_all
 from emotion_core.corpora.protocols import EMOBOX6, LUNA5, PROTOCOLS
-from emotion_core.corpora.splits import SIDES, assign_split, expand, is_speaker_independent
+from emotion_core.corpora.splits import SIDES, assign_split, expand, is_speaker_independent, plain
 from emotion_core.errors import UsageError
 
 NAMED = ("elte", *(f"{name}:{fold}" for name in ("luna5", "emobox6") for fold in range(5)))
@@ -200,6 +200,11 @@ def test_joined_protocols_speak_each_of_their_corpus() -> None:
 
 
 # --- folds -------------------------------------------------------------------------------------
+
+
+def test_spaces_in_a_spec_mean_nothing() -> None:
+    assert plain(" elte + savee4:0 ") == "elte+savee4:0"
+    assert expand(plain("elte + savee4:0")) == [plain("elte + savee4:0")]
 
 
 def test_expand() -> None:

@@ -18,14 +18,15 @@ from emotion_core.report.colours import colour_of
 FPS, SECONDS, RATE = 10, 3, 16_000
 
 
-def write_video(path: Path, width: int, height: int, sound: bool) -> None:
+def write_video(path: Path, width: int, height: int, sound: bool, every_s: int = 0) -> None:
+    fps = Fraction(1, every_s) if every_s else FPS
     with av.open(str(path), "w") as out:
-        pictures = out.add_stream("libx264", rate=FPS)
+        pictures = out.add_stream("libx264", rate=fps)
         pictures.width, pictures.height, pictures.pix_fmt = width, height, "yuv420p"
         voice = out.add_stream("aac", rate=RATE, layout="mono") if sound else None
         for number in range(FPS * SECONDS):
             frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), 200, np.uint8))
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            frame.pts, frame.time_base = number, 1 / Fraction(fps)
             out.mux(pictures.encode(frame))
         out.mux(pictures.encode(None))
         if voice is not None:
@@ -76,6 +77,15 @@ def test_boxes_are_there_while_somebody_is(
             heard = np.concatenate([f.to_ndarray()[0] for f in made.decode(audio=0)])
         assert len(heard) / 44_100 == pytest.approx(SECONDS, abs=0.1)
         assert np.abs(heard[44_100:88_200]).max() > 0.2
+
+
+def test_slides_keep_their_size(tmp_path: Path) -> None:
+    """One picture every eight seconds: the first two seconds hold none that is drawn."""
+    write_video(tmp_path / "clip.mp4", 640, 360, sound=False, every_s=8)
+    main(labelled(tmp_path / "labels", tmp_path / "clip.mp4"), str(tmp_path / "o"), [Format.video])
+    with av.open(str(tmp_path / "o" / "video" / "clip.mp4")) as made:
+        (pictures,) = made.streams.video
+        assert (pictures.width, pictures.height) == (640, 360)
 
 
 def test_a_box_moves_between_the_places_that_are_known() -> None:

@@ -255,6 +255,17 @@ def test_what_lasts_less_than_a_millisecond(tmp_path: Path) -> None:
     assert len(found.get_annotation_data_for_tier("person 1")) == 1
 
 
+def test_hops_that_are_no_round_numbers(tmp_path: Path) -> None:
+    """0.3 + 0.6 is more than 0.9: two intervals that Praat would not have."""
+    segments = [segment(0.3, 0, 0), segment(0.9, 0, 1)]
+    shown = [replace(each, end_s=each.start_s + 0.6) for each in segments]
+    assert 0.3 + (0.9 - 0.3) > 0.9
+    tables = LabelTables(str(tmp_path / "l"), LABELS, "model")
+    tables.write([work("/a/tenths.mp4", tuple(shown))])
+    main(str(tmp_path / "l"), str(tmp_path / "e"), [Format("textgrid")])
+    assert (tmp_path / "e" / "textgrid" / "tenths.TextGrid").exists()
+
+
 def test_the_labels_are_never_exported_onto_themselves(labels: str) -> None:
     before = sorted(Path(labels).rglob("*"))
     for place in (labels, labels + "/"):

@@ -4,16 +4,23 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.exports.command import Format, main
+from emotion_core.labelling.erasing import persons
 from emotion_core.labelling.how import Labelling
 from emotion_core.labelling.identity import renumbered
 from emotion_core.labelling.report.overview import Names
 from emotion_core.labelling.report.video import video_page
-from emotion_core.labelling.tables import LabelTables, published_dimensions, published_labels
+from emotion_core.labelling.tables import (
+    TRACKS,
+    LabelTables,
+    published_dimensions,
+    published_labels,
+)
 from tests.support.foreign import colour_network
 from tests.support.labelling import LABELS, work_on
 
@@ -55,6 +62,18 @@ def test_columns_of_both_tables_and_of_the_export(tmp_path: Path) -> None:
     assert list(found[0])[-4:] == ["valence", "arousal", "speaking", "place"]
     with (tmp_path / "out" / "videos.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [row["valence"] for row in csv.DictReader(file)] == ["0.1429", ""]
+
+
+def test_an_erased_person_has_no_part_in_them_any_more(tmp_path: Path) -> None:
+    written(tmp_path / "labels")
+    videos, segments = (pq.read_table(tmp_path / "labels" / t) for t in ("videos", "segments"))
+    tracks = pa.list_(pa.struct([("track_id", pa.int32())]))
+    videos = videos.append_column(TRACKS, pa.nulls(len(videos), tracks))
+    ids = {row["uri"]: row["clip_id"] for row in videos.to_pylist()}
+    left = segments.filter(pa.array([start == 3 for start in segments["start_s"].to_pylist()]))
+    found = persons._videos(videos, left, {ids["/a/one.mp4"]: {1}}).to_pylist()
+    told = {row["uri"]: (row["valence"], row["arousal"]) for row in found}
+    assert told == {"/a/one.mp4": (-0.5, None), "/a/two.mp4": (None, None)}
 
 
 def test_the_page_of_a_video_says_their_mean(tmp_path: Path) -> None:

@@ -179,7 +179,11 @@ def test_another_detector_than_the_model_was_trained_with_is_refused(model, corp
 
 @pytest.mark.parametrize(
     ("view", "told"),
-    [(LabelOptions(fps=0.0), "--fps 0"), (LabelOptions(min_face=-1), "--min-face -1")],
+    [
+        (LabelOptions(fps=0.0), "--fps 0"),
+        (LabelOptions(fps=float("inf")), "--fps inf"),
+        (LabelOptions(min_face=-1), "--min-face -1"),
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(model, view, told):
     with pytest.raises(UsageError, match=told):

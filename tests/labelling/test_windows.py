@@ -1,10 +1,15 @@
 """Windows over a stream of pieces: cover everything, never twice what need not be."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from emotion_core.errors import UsageError
+from emotion_core.labelling.seen import Seen
 from emotion_core.labelling.windows import FaceObservation, Piece, Windowing, join, split, windows
+from emotion_core.media.types import MediaInfo
 
 RATE = 10  # samples a second, enough to see what went where
 
@@ -120,6 +125,44 @@ def test_a_chunk_is_cut_into_its_pieces_and_nothing_is_lost():
     again = join(parts)
     np.testing.assert_array_equal(again.audio, audio)
     assert (again.times_s, again.observations) == (chunk.times_s, chunk.observations)
+
+
+def test_no_picture_is_lost_where_pieces_are_no_round_numbers():
+    windowing = Windowing(20.0, 10.0)
+    start_s = 5 * windowing.piece_s  # 16.666666666666668; edges are rounded
+    chunk = Piece(
+        start_s, start_s + windowing.chunk_s, np.empty(0, np.float32), RATE, (start_s,),
+        (observation(start_s, 0),),
+    )  # fmt: skip
+    found = list(split(chunk, windowing.piece_s))
+    assert [part.times_s for part in found] == [(start_s,)]
+    assert found[0].observations == chunk.observations
+
+
+def test_what_is_told_of_seconds_without_a_face_does_not_depend_on_chunks():
+    """A stretch in which no picture was looked at is as the picture before it, or the first one."""
+
+    def no_face_s(*looks: tuple[float, ...], end_s: float = 99.0, faces: tuple = (2.0, 6.0)):
+        seen = Seen()
+        for number, times in enumerate(looks):
+            observed = tuple(observation(time, 0) for time in times if time in faces)
+            piece = Piece(2.0 * number, 2.0 * number + 2, np.empty(0), 0, times, observed)
+            info = MediaInfo("video", 99.0, 64, 64, 25.0, False, pictures_end_s=end_s)
+            media: Any = SimpleNamespace(info=info, frames=(), decoder="pyav", warnings=())
+            seen.add(media, piece)
+        return seen.no_face_s
+
+    assert no_face_s((), (2.0,), (), (6.0,), ()) == 0
+    assert no_face_s((), (2.0,), (5.0,), (), (), (11.0,)) == 8
+    assert no_face_s((), (3.0,), ()) == 6
+    assert no_face_s((), (), ()) == 6
+    assert no_face_s((2.0,), (), (), (), end_s=4.0) == 4, "its pictures end, the sound goes on"
+
+
+@pytest.mark.parametrize(("window", "hop"), [(float("inf"), 2.0), (float("nan"), 2.0)])
+def test_a_window_has_an_end(window, hop):
+    with pytest.raises(UsageError, match="a window has an end"):
+        Windowing(window, hop)
 
 
 def test_a_picture_is_one_piece_without_length():

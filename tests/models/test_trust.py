@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from emotion_core.errors import UsageError
 from emotion_core.evaluation.folds import ModelCache, find_folds
 from emotion_core.faces.detectors import detector_id
 from emotion_core.labelling.how import Labelling
+from emotion_core.models import weights
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
 from emotion_core.models.made import feature_settings, recipe_of_features
 from emotion_core.models.networks import NETWORKS, build_network
@@ -206,6 +208,17 @@ def test_a_network_of_absurd_size_takes_no_memory(place: Path, tmp_path: Path) -
     for line, uri in zip(refused, places, strict=True):
         assert line.startswith(f"refused: model bundle {uri!r}: "), line
     assert int(more) < 300_000, "kilobytes for all of them"
+
+
+def test_networks_that_others_build_meanwhile_do_not_count(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folds are read in threads; torch asks one hook about the networks of all of them."""
+    monkeypatch.setattr(weights, "_MOST_PARAMETERS", 10)
+    with ThreadPoolExecutor(1) as other, weights._few_parameters():
+        assert other.submit(lambda: [torch.nn.Linear(1, 1) for _ in range(20)]).result()
+        with pytest.raises(UsageError, match="more than 10 layers"):
+            [torch.nn.Linear(1, 1) for _ in range(20)]
 
 
 def test_a_file_that_is_larger_than_its_weights_is_not_read(place: Path) -> None:

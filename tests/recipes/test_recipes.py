@@ -75,6 +75,16 @@ def test_recipe_in_a_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         load_recipe("recipe_in_module:Mean")
 
 
+@pytest.mark.parametrize("name", ["./my/recipe:MINE", ":MINE", "recipe_with_a_fault:MINE"])
+def test_a_module_that_cannot_be_imported(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "recipe_with_a_fault.py").write_text("MINE = YOURS\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="cannot import"):
+        load_recipe(name)
+
+
 def test_file_with_several_recipes(tmp_path: Path) -> None:
     two = OWN + "\nYOURS = replace(MINE, name='yours')\n"
     (tmp_path / "two.py").write_text(two)

@@ -15,7 +15,7 @@ from emotion_core import storage
 from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.errors import UsageError
 from emotion_core.storage import published
-from emotion_core.storage.parts import part_name, parts, read_index
+from emotion_core.storage.parts import INDEX, keeping, part_name, parts, read_index
 from emotion_core.storage.published import CHANGED, Published
 from tests.support.published_tables import (
     EACH,
@@ -399,3 +399,12 @@ def s3_moto(moto_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     with _pointing_at(moto_server, monkeypatch):
         yield moto_server.new_bucket()
+
+
+def test_a_folder_that_cannot_be_read_within_another_keeps_its_rows_once() -> None:
+    given = manifest_table([Clip(uri, 0, storage.UNREADABLE) for uri in ("/a/", "/a/b/")])
+    uris = ["/a/b/x.mp4", "/a/y.mp4"]
+    held = pa.Table.from_pylist(
+        [{"clip_id": uri, "uri": uri, "identity": uri} for uri in uris], schema=INDEX
+    )
+    assert keeping(held, given)["uri"].to_pylist() == ["/a/", "/a/b/", *uris]

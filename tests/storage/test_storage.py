@@ -297,6 +297,15 @@ def test_a_failed_upload_leaves_nothing() -> None:
     assert not storage.exists("memory://box/half")
 
 
+def test_a_full_disk_before_an_upload_is_told_in_one_line() -> None:
+    with (
+        pytest.raises(StorageError, match="no space left.*memory://box/full lies there.*TMPDIR"),
+        storage.open_write("memory://box/full"),
+    ):
+        raise OSError(28, "No space left on device")
+    assert not storage.exists("memory://box/full")
+
+
 def test_remove(tmp_path: Path) -> None:
     put(tmp_path, "a/b/x")
     put(tmp_path, "a2/[x]*")

@@ -13,6 +13,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from emotion_core.corpora.splits import assign_split
+from emotion_core.errors import UsageError
 from emotion_core.models.dataset import FeatureSet, audio_length, load_features
 from emotion_core.models.networks import Batch
 from emotion_core.recipes import with_training
@@ -199,6 +200,12 @@ def test_network_with_running_statistics(features: str) -> None:
     )
     state = run(features, recipe)
     assert state.last["norm.num_batches_tracked"] > 0
+
+
+def test_a_training_that_goes_wrong_ends_in_one_line(features: str) -> None:
+    recipe = with_training(heard(), epochs=3, lr=1e30)
+    with pytest.raises(UsageError, match=r"the loss of epoch \d is (nan|inf): .* lower --lr"):
+        run(features, recipe)
 
 
 class Normalised(torch.nn.Module):

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from emotion_core.corpora.splits import assign_split
+from emotion_core.errors import UsageError
 from emotion_core.models.dataset import audio_length, load_features
 from emotion_core.recipes.specs import Recipe, TrainSpec
 from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.snapshot import Snapshot
+from emotion_core.training.task import read_features
 from tests.support.synthetic_features import SMALL, rows, write_features
 
 RECIPE = replace(
@@ -78,6 +80,14 @@ def test_a_phase_without_anything_to_learn_from_is_left_out(tmp_path: Path) -> N
     heard = write_features(tmp_path / "heard", rows(modalities=("audio",)))
     last = train(heard)[-1]
     assert {row.phase for row in last.history} == {"audio"} and last.finished
+
+
+def test_layers_that_could_never_learn_are_not_left_at_random(tmp_path: Path) -> None:
+    """Some clips with sound and some with a face, none with both: who joins the two is untaught."""
+    given = rows(modalities=("audio",))[::2] + rows(modalities=("face",))[1::2]
+    place = write_features(tmp_path / "apart", given)
+    with pytest.raises(UsageError, match="phase 'fusion' .* clips with sound and face"):
+        read_features(place, RECIPE)
 
 
 def test_clips_that_lack_what_a_phase_needs_do_not_count(tmp_path: Path) -> None:

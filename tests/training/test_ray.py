@@ -292,6 +292,8 @@ def test_wrong_usage(place: str, tmp_path: Path, arguments: dict[str, Any], word
     [
         (["hidden"], "--option hidden: write KEY=VALUE"),
         (["hiden=12"], "does not take its options: .*hiden"),
+        (["dropout=1.5"], "does not take its options: dropout probability"),
+        (['training.phases=["audio"]'], "phases audio: .* is trained as a whole"),
     ],
 )
 def test_wrong_options(place: str, tmp_path: Path, options: list[str], words: str) -> None:

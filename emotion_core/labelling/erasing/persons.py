@@ -12,8 +12,9 @@ from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
 from emotion_core.labelling.erasing.rewriting import replace_file
 from emotion_core.labelling.people.table import FILE, PEOPLE, read_people, write_people
-from emotion_core.labelling.rows import emotion_columns
+from emotion_core.labelling.rows import emotion_columns, mean_of_known
 from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS
+from emotion_core.recipes.emotions import DIMENSIONS
 from emotion_core.storage.parts import parts, read_parts
 from emotion_core.storage.published import CHANGED
 from emotion_core.storage.schemas import SEVERAL_PEOPLE
@@ -133,13 +134,20 @@ def _video(row: dict[str, Any], segments: pa.Table | None, gone: set[int]) -> di
     others = [track for track in row[TRACKS] or () if track["track_id"] not in gone]
     starts = [segment["start_s"] for segment in left if segment["track_id"] is not None]
     notes = [note for note in row["notes"] if note not in (SEVERAL_PEOPLE, NOTE)]
+    labelled_s = np.array([segment["labelled_s"] for segment in left], float)
+    told = {
+        name: np.array([segment[name] for segment in left], float)  # None is NaN
+        for name in DIMENSIONS
+        if name in row
+    }
     return {
         **row,
+        **{name: mean_of_known(values, labelled_s) for name, values in told.items()},
         "notes": [*notes, *[SEVERAL_PEOPLE] * (len(set(starts)) < len(starts)), NOTE],
         "n_segments": len(left),
         "n_tracks": len(others),
         TRACKS: others,
-        "labelled_s": float(sum(segment["labelled_s"] for segment in left)),
+        "labelled_s": float(labelled_s.sum()),
         **emotion_columns(answers, labels),
     }
 

@@ -124,7 +124,7 @@ def build_network(
         options.pop("pretrained", None)
     try:
         return kind(recipe.audio, recipe.video, outputs, **options)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]  # torch prints whole signatures
         raise UsageError(
             f"network {recipe.network!r} does not take its options: {reason}"
