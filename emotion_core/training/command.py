@@ -183,7 +183,7 @@ def main(
 
 def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Check) -> None:
     from emotion_core.engine.cluster import connect
-    from emotion_core.training.run import finished, run_record, run_task
+    from emotion_core.training.run import finished, run_record, run_task, tidy
     from emotion_core.training.show import (
         EpochLines,
         branch_warnings,
@@ -197,6 +197,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
     clock = storage.Clock()
     model = finished(out, task.plan.recipe)
     if model is not None:
+        tidy(out)
         say(f"{out} is finished already (model {model.model_id}), nothing to do")
         return
     console.print(sides_table(task), *remarks(task), sep="\n")
@@ -209,6 +210,7 @@ def _train(task: "Task", out: str, arguments: dict[str, Any], check: storage.Che
     outcome = run_task(task, out, workers, lambda row: say(lines.line(row)), check=check)
     check()
     storage.write_run_record(out, run_record(task, outcome, arguments, clock))
+    tidy(out)
     console.print(outcome_table(outcome, out))
     for line in branch_warnings(task, outcome.best):
         console.print(line, soft_wrap=True)

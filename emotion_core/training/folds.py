@@ -18,7 +18,7 @@ from emotion_core.recipes import recipe_to_json
 from emotion_core.recipes.specs import Recipe
 from emotion_core.training.plan import times_drawn
 from emotion_core.training.refit import require_refit
-from emotion_core.training.run import KIND, finished, run_record, run_task, status_counts
+from emotion_core.training.run import KIND, finished, run_record, run_task, status_counts, tidy
 from emotion_core.training.snapshot import EpochRow
 from emotion_core.training.start import Start
 from emotion_core.training.task import Task, divide
@@ -176,6 +176,7 @@ def run_folds(
                 claim.check()
 
             if finished(place, folds.recipe) is not None:
+                tidy(place)
                 with lock:
                     say(name, "finished already")
                 return
@@ -184,6 +185,7 @@ def run_folds(
             told = {**arguments, "split": name, "out": place}
             both()
             storage.write_run_record(place, run_record(task, outcome, told, clock))
+            tidy(place)
             with lock:
                 say(name, f"finished, the weights are those of epoch {outcome.best.epoch + 1}")
                 best, classes = outcome.best, len(folds.features.label_set.labels)

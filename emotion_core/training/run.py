@@ -70,6 +70,8 @@ def run_task(
 ) -> Outcome:
     """Train and write the bundle to ``out``; goes on from a stopped run's last checkpoint.
 
+    The checkpoints stay, for whoever is cut before the run's record is written (``tidy``).
+
     ``out`` is held (``storage.hold_output``). While it runs, the history so far and the
     TensorBoard events are there after every epoch.
 
@@ -111,10 +113,13 @@ def run_task(
         again = refit(task.plan, state, learned, out, workers, watch)
         check()
     with writing:
-        outcome = _write(task, out, state, again)
+        return _write(task, out, state, again)
+
+
+def tidy(out: str) -> None:
+    """Drop what only an unfinished training goes on from; it is finished with its run's record."""
     remove_checkpoints(out)
     storage.remove(storage.join(out, REFIT))
-    return outcome
 
 
 def run_record(

@@ -15,7 +15,7 @@ from chaos.nodes import children, kill, title
 from emotion_core import storage
 from emotion_core.errors import StorageError, UsageError
 from emotion_core.evaluation.answering import evaluate
-from emotion_core.models.bundle import load_bundle
+from emotion_core.models.bundle import HISTORY, load_bundle
 from emotion_core.recipes import RECIPES, load_recipe, with_training
 from emotion_core.training import trainer
 from emotion_core.training.loop import Training
@@ -96,7 +96,7 @@ def test_a_killed_worker_costs_no_more_than_the_last_epochs(
     # note of its checkpoint; whether the second one is depends on that too
     assert outcome.history[0].time < mark.stat().st_mtime < outcome.history[2].time
     assert {row.workers for row in outcome.history} == {2}
-    assert not storage.exists(storage.join(out, CHECKPOINTS))
+    assert storage.exists(storage.join(out, CHECKPOINTS)), "until the run's record is written"
     assert storage.exists(storage.join(out, "tensorboard", "events.out.tfevents.0.training"))
     # and what came of it is what one undisturbed worker gives (there is no dropout here)
     undisturbed = stopped_after(4, task)
@@ -153,6 +153,13 @@ def test_a_stopped_run_goes_on_from_its_last_whole_checkpoint(
     assert outcome.history[:2] == second.history
     assert [row.epoch for row in outcome.history] == [0, 1, 2, 3]
     assert outcome.history[2].loss == pytest.approx(third.history[2].loss, rel=1e-4)
+
+    # cut before its record was written, it only writes
+    assert storage.exists(storage.join(out, CHECKPOINTS))
+    main(features=place, out=out, recipe="tests.training.test_ray:HEARD", split="elte", seed=0)
+    again = storage.read_json(storage.join(out, HISTORY))
+    assert [row["time"] for row in again] == [row.time for row in outcome.history]
+    assert storage.exists(storage.join(out, "run.json"))
     assert not storage.exists(storage.join(out, CHECKPOINTS))
 
 
