@@ -19,7 +19,7 @@ from emotion_core.training.folds import prepare_folds
 from emotion_core.training.loop import Training
 from emotion_core.training.plan import TrainPlan
 from emotion_core.training.refit import require_refit
-from emotion_core.training.run import KIND, run_task
+from emotion_core.training.run import KIND, run_task, tidy
 from emotion_core.training.snapshot import EpochRow
 from emotion_core.training.task import divide, prepare
 from emotion_core.training.workers import Workers
@@ -81,6 +81,7 @@ def test_it_is_a_training_of_the_chosen_length_on_both_sides(
     assert metrics["uar"] == pytest.approx(first.best_row.validation_uar, abs=1e-6)
     assert evaluate(bundle, task.sides["validation"]).figures.uar >= metrics["uar"]
     assert f"anew for {chosen} epochs" in (Path(out) / "README.md").read_text()
+    tidy(out)
     assert not storage.exists(storage.join(out, "refit"))
 
 
