@@ -34,13 +34,13 @@ def main(
     labels = storage.absolute(labels)
     if not 0 < threshold < 1:
         raise UsageError(f"--threshold {threshold}: above 0, below 1")
-    with open_tracks(labels) as tracks:
+    # claimed before it is read: what is erased meanwhile must not be written back
+    with storage.sole_writer(labels, "people", cli.say) as claim, open_tracks(labels) as tracks:
         named = {} if names is None else read_names(storage.absolute(names), tracks)
         people = People(tracks, named, threshold)
         rows = table_of(people.rows())
-        with storage.sole_writer(labels, "people", cli.say) as claim:
-            claim.check()
-            write_people(labels, rows)
+        claim.check()
+        write_people(labels, rows)
         for first, second in people.twins():
             cli.say(f"{first} and {second} look like one person: is one of the names wrong?")
     for name in shared(named):

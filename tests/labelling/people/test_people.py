@@ -11,6 +11,7 @@ from emotion_core.clips.clip import Clip, manifest_table
 from emotion_core.clips.work import ClipWork, Segment
 from emotion_core.errors import UsageError
 from emotion_core.exports.labelled import open_labels
+from emotion_core.labelling.people import tracks
 from emotion_core.labelling.people.table import FILE, names, read_people
 from emotion_core.labelling.tables import LabelTables
 from emotion_core.storage.parts import read_parts
@@ -172,3 +173,14 @@ def test_the_error_is_one_of_usage(tmp_path: Path) -> None:
     done = people(out, "--threshold", 2)
     assert done.returncode == 2 and "--threshold 2.0: above 0, below 1" in done.stderr
     assert UsageError.__name__ not in done.stderr
+
+
+def test_nothing_is_read_while_somebody_else_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an erasure takes away meanwhile would be written back."""
+    out = written(tmp_path / "labels", ARCHIVE[:1])
+    monkeypatch.setattr(tracks, "_gathered", lambda *_: pytest.fail("read"))
+    with storage.sole_writer(out, "labels", print):
+        done = people(out)
+    assert done.returncode == 2 and "another job writes labels there" in done.stderr
