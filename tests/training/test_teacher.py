@@ -9,6 +9,7 @@ import pytest
 from emotion_core.errors import UsageError
 from emotion_core.models.bundle import BundleInfo, load_bundle, save_bundle
 from emotion_core.models.dataset import FeatureSet, load_features
+from emotion_core.models.networks import build_network
 from emotion_core.recipes import with_training
 from emotion_core.training.folds import prepare_folds
 from emotion_core.training.loop import Training
@@ -96,6 +97,30 @@ def test_each_clip_has_its_teacher_s_answer(
             said = bundle.predict([hears.sample(row_of[clip])])[0]
             np.testing.assert_allclose(side.taught[row], said, atol=1e-5)
     assert task.sides["test"].taught is None, "nobody whispers in a test"
+
+
+def test_a_clip_that_the_teacher_cannot_judge_keeps_its_label(seen: str, tmp_path: Path) -> None:
+    """His network could see, but he learned from sound alone: of silence he knows nothing."""
+    given = everybody(("audio", "face"))
+    for row in given[1::2]:
+        row["audio_features"], row["audio_frames"] = None, 0
+    place = write_features(tmp_path / "both", given, SMALL)
+    both = load_features(place, SMALL)
+    his = divide(both, SMALL, "elte", 0)
+    info = BundleInfo(
+        recipe=SMALL, label_set=both.label_set, features=both.settings, seed=0, split="elte",
+        audio_frames=his.plan.frames, modalities=("audio",), speakers=tuple(learned_from(his)),
+    )  # fmt: skip
+    save_bundle(str(tmp_path / "m"), info, build_network(SMALL, 7).state_dict(), {}, [], "")
+
+    _, task = student(seen, load_teacher(str(tmp_path / "m"), place))
+
+    train = task.sides["train"]
+    assert train.taught is not None
+    silent = {row["clip_id"] for row in given[1::2]}
+    heard = np.array([clip not in silent for clip in train.clips["clip_id"].to_pylist()])
+    np.testing.assert_array_equal(train.taught[~heard], train.one_hot[~heard])
+    assert heard.sum() > 20 < (~heard).sum() and (train.taught[heard].max(axis=1) < 1).all()
 
 
 def test_clips_outside_the_protocol_are_learned_without_their_labels(
