@@ -239,6 +239,12 @@ ELSEWHERE: dict[str, str] = {
     "python jobs/evaluate.py --model FOLDS --features FEATURES --out EVALUATION": _ENCODER,
     "python jobs/train.py --features FEATURES --out FOLDS --split emobox6:all --seed 0 --refit":
         "tests/training/test_refit.py",
+    "python jobs/preprocess.py --recipe voice-small --option audio.highpass_hz=null "
+    "--corpus ravdess=RAVDESS --out MEL": "tests/recipes/test_options.py",
+    "python jobs/train.py --recipe voice-small --option audio.highpass_hz=null --option "
+    "training.precision=bfloat16 --features MEL --out STUDENTS --split emobox6:all --seed 0 "
+    "--refit --epochs 30 --teacher FOLDS --teacher-features FEATURES":
+        "tests/training/test_teacher.py::test_the_job_trains_a_student",
     "python jobs/label.py --videos CLIPS --fps 5 --window 8 --hop 8":
         "tests/labelling/test_shipped.py::test_real_clips_of_actors",
     "python jobs/train.py --recipe timedist-blstm --features out/features --split luna5:all "
