@@ -89,10 +89,10 @@ class _Writer:
     def _open(self, media: Media) -> None:
         rate = Fraction(media.info.fps or 25).limit_denominator(1001)
         self._pictures = self._out.add_stream("libx264", rate=min(rate, Fraction(int(_MOST_FPS))))
-        # where the first chunk holds none, the file's header knows the size
-        width, height = fitted_size(media.info.width or 64, media.info.height or 64, _SIDE)
         if len(media.frames):
             height, width = media.frames[0].shape[:2]
+        else:  # the first picture comes later: the file's header knows its size
+            width, height = fitted_size(media.info.width or 64, media.info.height or 64, _SIDE)
         self._pictures.height, self._pictures.width = _even(height), _even(width)
         self._pictures.pix_fmt = "yuv420p"
         self._pictures.codec_context.time_base = Fraction(1, _TICKS)

@@ -110,7 +110,6 @@ def _trial(row: dict[str, Any], step: LabelStep) -> _Trial:
     clip = {"clip_id": row["clip_id"], "member": None}  # of any version: nothing is written
     try:
         with storage.local_copy(row["uri"]) as path:
-            step.decoder.timeout_s = step.limits.piece_s  # the trial before left what it had
             headers = list(step.decoder.stream(str(path), DecodePlan(None, None), 4.0))
             length_s = headers[0].info.duration_s
             (done,) = step([ClipWork({**clip, "uri": storage.absolute(str(path))})])

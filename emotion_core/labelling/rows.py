@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from emotion_core.clips.work import ClipWork, Segment, outcome_columns
 from emotion_core.labelling.schemas import segments_schema, videos_schema
+from emotion_core.recipes.emotions import DIMENSIONS
 
 
 def video_rows(
@@ -78,6 +79,16 @@ def _dimension_means(
     seconds = np.array(labelled_seconds(segments))
     columns = zip(dimensions, np.stack(values, axis=1), strict=True)
     return {name: mean_of_known(column, seconds) for name, column in columns}
+
+
+def means_of_rows(segments: pa.Table) -> dict[str, float | None]:
+    """Each dimension that rows of ``segments/`` have, over their labelled seconds."""
+    seconds = segments["labelled_s"].to_numpy()
+    return {
+        name: mean_of_known(segments[name].to_numpy().astype(float), seconds)
+        for name in DIMENSIONS
+        if name in segments.column_names
+    }
 
 
 def mean_of_known(values: np.ndarray, seconds: np.ndarray) -> float | None:

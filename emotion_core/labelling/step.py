@@ -223,7 +223,6 @@ class LabelStep:
     def _chunks(self, path: Path, started: float) -> Iterator[tuple[float, Media]]:
         """Each chunk of the file with its place, as long as the time limits allow."""
         chunk_s, most_s = self.windowing.chunk_s, self.limits.video_s
-        self.decoder.timeout_s = self.limits.piece_s
         plan = with_mouths(self.plan) if self.speakers else self.plan
         chunks = self.decoder.stream(str(path), plan, chunk_s)
         number = 0
@@ -241,6 +240,8 @@ class LabelStep:
                     raise
                 message = f"timeout: labelling took longer than {most_s:g} s"
                 raise ClipError("label", message) from None
+            finally:  # what is left of this video's time is no other's limit
+                self.decoder.timeout_s = self.limits.piece_s
             yield number * chunk_s, media
             number += 1
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -89,22 +90,38 @@ def require_features(settings: dict[str, Any], recipe: Recipe, uri: str) -> None
         UsageError: they differ.
     """
     for name, spec in (("audio", recipe.audio), ("video", recipe.video)):
-        if spec is None:
-            continue
-        found = settings.get(name)
-        if found is None:
+        if spec is not None and settings.get(name) is None:
             raise UsageError(f"the features at {uri!r} have no {name}, which this recipe needs")
-        # as JSON has it; what is newer than the features has its default there
-        wanted, usual = (json.loads(json.dumps(asdict(each))) for each in (spec, type(spec)()))
-        found = {**usual, **found}
-        same = ("encoder", "revision") if _same_weights(found, wanted) else ()
-        for key in wanted:
-            if found[key] != wanted[key] and key not in same:
-                raise UsageError(
-                    f"the features at {uri!r} were made with {name} {key}={found[key]!r}, this "
-                    f"recipe needs {wanted[key]!r}: run jobs/preprocess.py again for this recipe, "
-                    f"or say --option {name}.{key}={_as_option(found[key])}"
-                )
+        for key, found, wanted in differences(settings, recipe, name):
+            raise UsageError(
+                f"the features at {uri!r} were made with {name} {key}={found!r}, this "
+                f"recipe needs {wanted!r}: run jobs/preprocess.py again for this recipe, "
+                f"or say --option {name}.{key}={_as_option(found)}"
+            )
+
+
+def differences(
+    settings: Mapping[str, Any], recipe: Recipe, part: str
+) -> Iterator[tuple[str, Any, Any]]:
+    """In what features differ from those of a recipe; nothing where one has no such part.
+
+    Args:
+        settings: of the features. What is newer than they are has its default there.
+        recipe: ``completed``.
+        part: ``audio`` or ``video``.
+
+    Yields:
+        A field's name, its value there, and in the recipe, both as JSON has them.
+    """
+    spec, made = getattr(recipe, part), settings.get(part)
+    if spec is None or made is None:
+        return
+    wanted, usual = (json.loads(json.dumps(asdict(each))) for each in (spec, type(spec)()))
+    found = {**usual, **made}
+    same = ("encoder", "revision") if _same_weights(found, wanted) else ()
+    for key in wanted:
+        if found[key] != wanted[key] and key not in same:
+            yield key, found[key], wanted[key]
 
 
 def _as_option(value: Any) -> str:

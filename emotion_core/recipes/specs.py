@@ -83,7 +83,7 @@ class AudioSpec:
     def __post_init__(self) -> None:
         # lists, in JSON
         object.__setattr__(self, "speeds", tuple(self.speeds))
-        # deeper than any hum the filter's own rounding would be louder than what it takes away
+        # no hum lies below, and the filter's own rounding would be louder than what it takes away
         if self.highpass_hz is not None and not 10 <= self.highpass_hz < self.sample_rate / 2:
             raise UsageError(
                 f"audio highpass_hz {self.highpass_hz:g}: at least 10 and below "

@@ -1,7 +1,7 @@
 """A training that begins with the weights of a model instead of random ones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -9,6 +9,7 @@ from emotion_core.errors import UsageError
 from emotion_core.evaluation.speakers import shared_speakers
 from emotion_core.models.bundle import load_bundle
 from emotion_core.models.dataset import FeatureSet
+from emotion_core.models.made import differences
 from emotion_core.models.networks import NETWORKS, build_network
 from emotion_core.models.networks.finetune import ENCODER
 from emotion_core.models.shipped import bundle_uri
@@ -71,24 +72,13 @@ def load_start(model: str, recipe: Recipe, trust_code: bool = False) -> Start:
             f"{recipe.network!r} with these options and features: start from the same recipe"
         )
     fresh = tuple(name for name in wanted if name not in fitting)
-    otherwise = _otherwise(bundle.recipe, recipe)
+    otherwise = tuple(
+        f"{part} {key} {there} there, {here} here"
+        for part in ("audio", "video")
+        for key, there, here in differences(bundle.info.features, recipe, part)
+        if key not in ("encoder", "revision")  # where it lies: its weights have a key of their own
+    )
     return Start(bundle.model_id, fitting, fresh, bundle.info.speakers, otherwise)
-
-
-def _otherwise(model: Recipe, recipe: Recipe) -> tuple[str, ...]:
-    """Where what the two hear and see differs; where an encoder lies does not matter."""
-    told = []
-    for part, theirs, ours in (
-        ("audio", model.audio, recipe.audio),
-        ("video", model.video, recipe.video),
-    ):
-        if theirs is None or ours is None:
-            continue
-        for field in fields(theirs):
-            one, other = getattr(theirs, field.name), getattr(ours, field.name)
-            if one != other and field.name not in ("encoder", "revision"):
-                told.append(f"{part} {field.name} {one} there, {other} here")
-    return tuple(told)
 
 
 def require_begun(recipe: Recipe, start: Start | None) -> None:

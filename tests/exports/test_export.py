@@ -21,6 +21,7 @@ import pytest
 from emotion_core import storage
 from emotion_core.clips.work import Outcome, Segment
 from emotion_core.errors import UsageError
+from emotion_core.exports import labelled
 from emotion_core.exports.command import Format, main
 from emotion_core.exports.labelled import names_of, open_labels
 from emotion_core.exports.spreadsheet import clock
@@ -264,6 +265,13 @@ def test_hops_that_are_no_round_numbers(tmp_path: Path) -> None:
     tables.write([work("/a/tenths.mp4", tuple(shown))])
     main(str(tmp_path / "l"), str(tmp_path / "e"), [Format("textgrid")])
     assert (tmp_path / "e" / "textgrid" / "tenths.TextGrid").exists()
+
+
+def test_labels_that_a_job_replaces_meanwhile(labels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its names were read before, from rows that are no more."""
+    monkeypatch.setattr(labelled, "names_of", lambda rows: {})
+    with pytest.raises(UsageError, match="changed while it was read: repeat the command"):
+        list(open_labels(labels).videos())
 
 
 def test_the_labels_are_never_exported_onto_themselves(labels: str) -> None:

@@ -224,6 +224,7 @@ def test_a_video_that_takes_too_long_keeps_what_was_done(model, demo):
     assert (done.outcome.status, done.outcome.reasons) == ("degraded", ("timeout",))
     assert "longer than 25 s" in done.outcome.error
     assert 0 < done.segments[-1].end_s == done.duration_s < 12
+    assert labeller.decoder.timeout_s == 60, "the next file has its whole time"
 
 
 @pytest.mark.parametrize(

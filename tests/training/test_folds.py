@@ -34,6 +34,7 @@ from emotion_core.training.folds import (
 )
 from emotion_core.training.show import folds_outcome_table, folds_remarks, folds_sides_table
 from emotion_core.training.snapshot import EpochRow
+from emotion_core.training.task import divide
 from emotion_core.training.workers import Workers
 from jobs.evaluate import main as evaluate
 from jobs.train import main as train
@@ -143,6 +144,19 @@ def test_clips_that_a_teacher_brings_count_in_the_shares(tmp_path: Path) -> None
     only = with_training(HEARD, corpus_shares={"ravdess": 1.0})
     with pytest.raises(UsageError, match="ravdess 1: they must .* leave some for other"):
         prepare_folds(found, only, "emobox6:all", names, seed=0, teacher=teacher)
+
+
+def test_a_refit_learns_from_validation_clips_whose_corpus_has_no_share(tmp_path: Path) -> None:
+    given = rows(HEARD, modalities=("audio",), speakers=THREE)
+    for row in given:
+        row["corpus"] = "other" if row["speaker"] == "02" else "ravdess"
+    found = load_features(write_features(tmp_path / "f", given, HEARD), HEARD)
+    side_of = {"01": "train", "02": "validation", "03": "test"}
+    sides = np.array([side_of[name] for name in found.clips["speaker"].to_pylist()])
+    recipe = with_training(HEARD, corpus_shares={"ravdess": 1.0})
+    divide(found, recipe, "loso:03", 0, sides)
+    with pytest.raises(UsageError, match="must add up to 1, and leave some for other"):
+        divide(found, recipe, "loso:03", 0, sides, refit=True)
 
 
 def text_of(table: Any) -> str:

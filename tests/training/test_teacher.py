@@ -123,6 +123,19 @@ def test_a_clip_that_the_teacher_cannot_judge_keeps_its_label(seen: str, tmp_pat
     assert heard.sum() > 20 < (~heard).sum() and (train.taught[heard].max(axis=1) < 1).all()
 
 
+def test_faces_from_another_detector_are_not_the_teacher_s(tmp_path: Path) -> None:
+    place = write_features(tmp_path / "seen", everybody(("face",)), SEEN)
+    found = load_features(place, SEEN)
+    other = {**found.settings, "detector": {"name": "scrfd", "weights_hash": "0" * 64}}
+    info = BundleInfo(
+        recipe=SEEN, label_set=found.label_set, features=other, audio_frames=0,
+        modalities=("face",), split="elte", seed=0,
+    )  # fmt: skip
+    save_bundle(str(tmp_path / "m"), info, build_network(SEEN, 7).state_dict(), {}, [], "")
+    with pytest.raises(UsageError, match="come from detector .*, the model learned from scrfd"):
+        load_teacher(str(tmp_path / "m"), place)
+
+
 def test_clips_outside_the_protocol_are_learned_without_their_labels(
     seen: str, teacher: Teacher
 ) -> None:

@@ -12,7 +12,7 @@ from emotion_core.clips.work import Segment
 from emotion_core.errors import UsageError
 from emotion_core.labelling.erasing.rewriting import replace_file
 from emotion_core.labelling.people.table import FILE, PEOPLE, read_people, write_people
-from emotion_core.labelling.rows import emotion_columns, mean_of_known
+from emotion_core.labelling.rows import emotion_columns, means_of_rows
 from emotion_core.labelling.tables import SEGMENTS, TRACKS, VIDEOS
 from emotion_core.recipes.emotions import DIMENSIONS
 from emotion_core.storage.parts import parts, read_parts
@@ -127,27 +127,23 @@ def _videos(
 def _video(row: dict[str, Any], segments: pa.Table | None, gone: set[int]) -> dict[str, Any]:
     """A row of ``videos/`` as its other people and its sound make it."""
     labels = [name.removeprefix("share_") for name in row if name.startswith("share_")]
-    left = []
+    left: list[dict[str, Any]] = []
+    means: dict[str, float | None] = {name: None for name in DIMENSIONS if name in row}
     if segments is not None:
-        left = segments.filter(pc.equal(segments["clip_id"], row["clip_id"])).to_pylist()
+        mine = segments.filter(pc.equal(segments["clip_id"], row["clip_id"]))
+        left, means = mine.to_pylist(), means_of_rows(mine)
     answers = [_segment(segment, labels) for segment in left]
     others = [track for track in row[TRACKS] or () if track["track_id"] not in gone]
     starts = [segment["start_s"] for segment in left if segment["track_id"] is not None]
     notes = [note for note in row["notes"] if note not in (SEVERAL_PEOPLE, NOTE)]
-    labelled_s = np.array([segment["labelled_s"] for segment in left], float)
-    told = {
-        name: np.array([segment[name] for segment in left], float)  # None is NaN
-        for name in DIMENSIONS
-        if name in row
-    }
     return {
         **row,
-        **{name: mean_of_known(values, labelled_s) for name, values in told.items()},
+        **means,
         "notes": [*notes, *[SEVERAL_PEOPLE] * (len(set(starts)) < len(starts)), NOTE],
         "n_segments": len(left),
         "n_tracks": len(others),
         TRACKS: others,
-        "labelled_s": float(labelled_s.sum()),
+        "labelled_s": float(sum(segment["labelled_s"] for segment in left)),
         **emotion_columns(answers, labels),
     }
 

@@ -14,8 +14,7 @@ from emotion_core.labelling.report.lanes import ANSWER, NOBODY, Lane, lanes, nea
 from emotion_core.labelling.report.moments import MOST, moments
 from emotion_core.labelling.report.overview import Names, time_code
 from emotion_core.labelling.report.pages import page
-from emotion_core.labelling.rows import mean_of_known
-from emotion_core.recipes.emotions import DIMENSIONS
+from emotion_core.labelling.rows import means_of_rows
 from emotion_core.report.progress import duration
 
 ROW_S = 600.0
@@ -113,13 +112,7 @@ def _person(
 def _dimensions(segments: pa.Table, track: int) -> dict[str, float]:
     """Means of a track's dimensions over its labelled seconds, of those that were told."""
     mine = segments.filter(pc.equal(segments["track_id"].fill_null(NOBODY), track))
-    seconds = mine["labelled_s"].to_numpy()
-    found = {
-        name: mean_of_known(mine[name].to_numpy().astype(float), seconds)
-        for name in DIMENSIONS
-        if name in segments.column_names
-    }
-    return {name: mean for name, mean in found.items() if mean is not None}
+    return {name: mean for name, mean in means_of_rows(mine).items() if mean is not None}
 
 
 def _said(lane: Lane, labels: Sequence[str]) -> str:
